@@ -1,0 +1,80 @@
+// Package delta makes and applies patches between blobs of container images: the layers that a site
+// holds and the layers that a new release wants.
+//
+// Its patches work on plain bytes, because compressed streams of nearly equal layers share next to
+// nothing, and carry a recipe with which the original compressed blob is made again bit for bit
+// (package recompress). The package knows bytes and tars, not bundles. docs/delta-format.md
+// specifies a patch byte for byte.
+package delta
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/sallyport-dev/sallyport/delta/recompress"
+)
+
+// Old is the plain (expanded) content of one blob that the site holds.
+type Old struct {
+	io.ReaderAt
+	Size int64 // bytes
+}
+
+// Effort is how hard Diff works for a small patch.
+type Effort int
+
+// The efforts, from the quickest build to the smallest patch. Every patch applies at the same cost.
+const (
+	EffortDefault Effort = iota
+	EffortFast
+	EffortBest
+)
+
+// Options says how Diff works. The zero value is good.
+type Options struct {
+	Effort  Effort
+	Workers int    // goroutines at most; 0: as many as processors
+	TempDir string // where the expanded blob is kept meanwhile; "": os.TempDir()
+}
+
+// Result describes the patch that Diff wrote.
+type Result struct {
+	Size      int64  // bytes of the patch
+	PlainSize int64  // bytes of the expanded blob
+	Used      []int  // indexes of the olds that the patch reads, ascending; nobody needs the others
+	Recipe    string // the encoder that makes the blob again, for people: "go gzip -6"
+}
+
+// Limits bounds what Apply does for a patch.
+type Limits struct {
+	Size    int64  // bytes of the blob, as the release declares it; a patch for any other size is refused
+	TempDir string // where a patch with large streams is buffered; "": os.TempDir()
+}
+
+// ErrNoRecipe says that no known encoder makes the compressed blob again: it has to travel as it is.
+var ErrNoRecipe = recompress.ErrNoRecipe
+
+var errUnfinished = errors.New("delta: not implemented")
+
+// Diff writes to w a patch that makes blob, of size bytes, out of olds. blob is the original,
+// compressed form. Without olds the patch is the blob's recompressed form. Diff applies the patch
+// it made and compares before it returns, so that a patch it returns without error works.
+//
+// The error is ErrNoRecipe if the compressed form cannot be reproduced.
+func Diff(ctx context.Context, w io.Writer, blob io.ReaderAt, size int64, olds []Old, o Options) (Result, error) {
+	return Result{}, errUnfinished
+}
+
+// Apply writes to w the blob that patch makes out of olds, which are the olds that Diff had, in the
+// same order. An old that the patch does not use (Result.Used) may be the zero Old. Nothing is written before the olds have been found
+// to be the right ones, and never more than l.Size bytes.
+func Apply(ctx context.Context, w io.Writer, patch io.Reader, olds []Old, l Limits) error {
+	return errUnfinished
+}
+
+// Expand writes to w the plain bytes of blob, which is gzip (of any number of members), zstd or
+// plain already, and returns how many they are. More than limit bytes are an error.
+func Expand(ctx context.Context, w io.Writer, blob io.Reader, limit int64) (int64, error) {
+	return recompress.Expand(ctx, w, blob, limit)
+}
