@@ -1,0 +1,103 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+
+	"github.com/sallyport-dev/sallyport/bundle"
+)
+
+const (
+	maxBody      = 1 << 20 // the part of an answer that the body expression sees
+	maxRedirects = 3
+)
+
+// newHTTPProbe asks with a client of its own: no proxy from the environment, no kept connections (each measurement is
+// of the server that listens now), and redirects only within the same host.
+func newHTTPProbe(h bundle.HTTPCheck) (Probe, error) {
+	u, err := url.Parse(h.URL)
+	if err != nil {
+		return nil, err
+	}
+	body, err := regexp.Compile(h.Body)
+	if err != nil {
+		return nil, err
+	}
+	p := &httpProbe{url: u, method: h.Method, want: h.Status, body: body}
+	if p.method == "" {
+		p.method = http.MethodGet
+	}
+	if p.want == 0 {
+		p.want = http.StatusOK
+	}
+	p.client = &http.Client{
+		Transport: &http.Transport{
+			Proxy:             nil,
+			DialContext:       (&net.Dialer{}).DialContext,
+			DisableKeepAlives: true,
+		},
+		CheckRedirect: p.redirect,
+	}
+	return p.try, nil
+}
+
+type httpProbe struct {
+	url    *url.URL
+	method string
+	want   int
+	body   *regexp.Regexp
+	client *http.Client
+}
+
+func (p *httpProbe) redirect(next *http.Request, via []*http.Request) error {
+	switch {
+	case p.want >= 300 && p.want < 400:
+		return http.ErrUseLastResponse // the redirect itself is what is wanted
+	case len(via) > maxRedirects:
+		return fmt.Errorf("redirects more than %d times", maxRedirects)
+	case next.URL.Hostname() != p.url.Hostname():
+		return fmt.Errorf("redirects to another host, %s", next.URL.Host)
+	}
+	return nil
+}
+
+func (p *httpProbe) try(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, p.method, p.url.String(), nil)
+	if err != nil {
+		return permanent{err}
+	}
+	req.Header.Set("User-Agent", "sallyport")
+	resp, err := p.client.Do(req)
+	if err != nil {
+		return p.noAnswer(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != p.want {
+		return fmt.Errorf("%s answered %d, wanted %d", p.url.Redacted(), resp.StatusCode, p.want)
+	}
+	if p.body.String() == "" {
+		return nil
+	}
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
+	if err != nil {
+		return fmt.Errorf("%s broke off its answer: %w", p.url.Redacted(), dialReason(err))
+	}
+	if !p.body.Match(text) {
+		return fmt.Errorf("%s answered %d, but its body does not match %q", p.url.Redacted(), resp.StatusCode, p.body)
+	}
+	return nil
+}
+
+func (p *httpProbe) noAnswer(err error) error {
+	var ue *url.Error
+	if errors.As(err, &ue) {
+		err = ue.Err
+	}
+	return fmt.Errorf("%s did not answer: %w", p.url.Redacted(), dialReason(err))
+}

@@ -1,0 +1,44 @@
+package slot
+
+import (
+	"github.com/opencontainers/go-digest"
+)
+
+// Release is the content of a slot. Manifest is required; the other parts may be empty. The package stores the bytes
+// as they are and asks nothing of their content.
+type Release struct {
+	Manifest   []byte // the release manifest, JSON
+	Descriptor []byte // the release descriptor, JSON
+	Objects    []byte // the rendered Kubernetes objects, multi-document YAML
+	Images     []byte // the images that the mirror holds for it, JSON
+	Inventory  []byte // the objects that it has put on the target, JSON
+	Report     []byte // what was verified and who signed, JSON
+}
+
+// Digest is the digest of the release manifest: the release's identity.
+func (r *Release) Digest() digest.Digest { return digest.FromBytes(r.Manifest) }
+
+// part is one file of a slot.
+type part struct {
+	name string
+	max  int64 // bytes
+	data func(r *Release) *[]byte
+}
+
+const (
+	maxDocument = 16 << 20
+	maxObjects  = 64 << 20
+	maxIndex    = 64 << 10
+)
+
+// parts lists the files of a slot, in the order in which they stand in the index.
+func parts() []part {
+	return []part{
+		{"manifest.json", maxDocument, func(r *Release) *[]byte { return &r.Manifest }},
+		{"descriptor.json", maxDocument, func(r *Release) *[]byte { return &r.Descriptor }},
+		{"objects.yaml", maxObjects, func(r *Release) *[]byte { return &r.Objects }},
+		{"images.json", maxDocument, func(r *Release) *[]byte { return &r.Images }},
+		{"inventory.json", maxObjects, func(r *Release) *[]byte { return &r.Inventory }},
+		{"report.json", maxDocument, func(r *Release) *[]byte { return &r.Report }},
+	}
+}
