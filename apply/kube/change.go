@@ -1,0 +1,62 @@
+package kube
+
+// Action is what happens, or would happen, to an object.
+type Action string
+
+const (
+	// Created: the object is new.
+	Created Action = "created"
+	// Configured: the object changes.
+	Configured Action = "configured"
+	// Unchanged: the object already is as wanted.
+	Unchanged Action = "unchanged"
+	// Recreated: the object is deleted and created again, as its annotation allows.
+	Recreated Action = "recreated"
+	// Pruned: the object left the release and is deleted.
+	Pruned Action = "pruned"
+	// Kept: the object left the release and stays; Note says why.
+	Kept Action = "kept"
+	// Conflict: the target refuses the object, or it is not ours to change; Note says why.
+	Conflict Action = "conflict"
+)
+
+// Change is what happens, or would happen, to one object.
+type Change struct {
+	ID
+	Action Action `json:"action"`
+	// Fields are the differences, one line each: spec.replicas: 2 -> 3. Secret values are masked.
+	Fields []string `json:"fields,omitempty"`
+	// Note is one sentence on what the action does not say by itself.
+	Note string `json:"note,omitempty"`
+}
+
+// Objects are the Kubernetes objects of one release.
+type Objects struct {
+	Release string // the release's name
+	YAML    []byte // a multi-document stream
+}
+
+// ObjectStatus is the health of one object at one moment.
+type ObjectStatus struct {
+	ID
+	Status  Status `json:"status"`
+	Message string `json:"message,omitempty"`
+}
+
+// Status is a word of kstatus.
+type Status string
+
+const (
+	// Current: the object is as it should be.
+	Current Status = "current"
+	// InProgress: it is on its way.
+	InProgress Status = "inProgress"
+	// Failed: by its own account it will not get there.
+	Failed Status = "failed"
+	// Terminating: it is being deleted.
+	Terminating Status = "terminating"
+	// NotFound: it is not there.
+	NotFound Status = "notFound"
+	// Unknown: nobody tells.
+	Unknown Status = "unknown"
+)

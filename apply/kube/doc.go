@@ -1,0 +1,48 @@
+// Package kube puts a release's Kubernetes objects on a site's target: a cluster's API, or a folder of manifests that a
+// cluster watches.
+//
+// # Cluster
+//
+// Objects are applied server-side by one field manager, [FieldManager], which takes the fields that the release sets
+// from whoever set them before. Before the first write every object is dry-run, so that a release which the server
+// refuses changes nothing: all refusals are reported together, object by object. The exception is what cannot be asked
+// yet, objects whose kind or namespace arrives with the release: namespaces and CustomResourceDefinitions are applied
+// first and waited for, then the rest is dry-run and applied.
+//
+// # Who owns an object
+//
+// Each object carries the label [OwnerLabel] with the release's name. It is on the object itself, never on a pod
+// template, so it restarts nothing. An object of another release is refused. An object that was there before sallyport
+// came is taken over and says so in the annotation [AdoptedAnnotation].
+//
+// Prune deletes what an earlier [Inventory] lists and a later one does not, if it is certain that nothing else loses by
+// it. It keeps, and reports as kept:
+//
+//   - objects without the owner label, or taken over from somebody else
+//   - objects annotated [PruneAnnotation]: disabled
+//   - PersistentVolumeClaims, PersistentVolumes, and CustomResourceDefinitions of which objects remain: they hold
+//     data. [PruneAnnotation]: enabled lets them go
+//   - namespaces in which anything remains that is not ours
+//
+// A field that cannot be changed (a Job's template, a selector) makes the server refuse the object. It is deleted and
+// created again only if the release annotates it [ForceAnnotation]: enabled.
+//
+// # Folder
+//
+// A manifests folder, as k3s deploys from, gets one file, [FolderFile], replaced atomically. The cluster behind it
+// does the rest in its own time, and tells nothing: the health of every object is unknown.
+package kube
+
+// What sallyport writes into objects, or reads from them.
+const (
+	// FieldManager is the one manager of server-side apply.
+	FieldManager = "sallyport"
+	// OwnerLabel holds the name of the release that an object belongs to.
+	OwnerLabel = "sallyport.dev/release-name"
+	// AdoptedAnnotation is "true" on objects that were there before a release took them over.
+	AdoptedAnnotation = "sallyport.dev/adopted"
+	// PruneAnnotation: "disabled" keeps an object that left the release, "enabled" lets one go that holds data.
+	PruneAnnotation = "sallyport.dev/prune"
+	// ForceAnnotation: "enabled" lets an object be deleted and created again when a field cannot be changed.
+	ForceAnnotation = "sallyport.dev/force"
+)

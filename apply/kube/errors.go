@@ -1,0 +1,115 @@
+package kube
+
+import (
+	"fmt"
+	"strings"
+)
+
+// TargetError tells that the target did not do what it was asked.
+type TargetError struct {
+	Target string // the server's URL or the folder
+	Doing  string // "apply Deployment a/b"
+	Err    error
+	Advice string
+}
+
+// Error says what could not be done, and where.
+func (e *TargetError) Error() string { return fmt.Sprintf("%s cannot %s: %v", e.Target, e.Doing, e.Err) }
+
+// Unwrap returns the cause.
+func (e *TargetError) Unwrap() error { return e.Err }
+
+// Reason is the stable word for scripts.
+func (e *TargetError) Reason() string { return "target" }
+
+// Hint says what to do next.
+func (e *TargetError) Hint() string { return e.Advice }
+
+// RefusedError tells that the target refuses objects of the release. Nothing of the stage that they belong to was
+// changed.
+type RefusedError struct {
+	Target  string
+	Refused []Change // with Action Conflict
+}
+
+// Error names each object, the first few with their reasons.
+func (e *RefusedError) Error() string {
+	const most = 5
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s refuses %s", e.Target, plural(len(e.Refused), "object"))
+	for i, c := range e.Refused {
+		if i == most {
+			fmt.Fprintf(&b, "; and %d more", len(e.Refused)-most)
+			break
+		}
+		sep := "; "
+		if i == 0 {
+			sep = ": "
+		}
+		fmt.Fprintf(&b, "%s%s: %s", sep, c.ID, c.Note)
+	}
+	return b.String()
+}
+
+// Reason is the stable word for scripts.
+func (e *RefusedError) Reason() string { return "target" }
+
+// Hint says what to do next.
+func (e *RefusedError) Hint() string {
+	for _, c := range e.Refused {
+		if strings.Contains(c.Note, "cannot be changed") {
+			return "give " + c.ID.String() + " another name, or annotate it " + ForceAnnotation +
+				": enabled to have it deleted and created again"
+		}
+	}
+	return "correct the objects and build the release again; sallyport apply --dry-run shows what the target would do"
+}
+
+// ManifestError tells that the release's objects cannot be read.
+type ManifestError struct {
+	Err error
+}
+
+// Error says what is wrong with them.
+func (e *ManifestError) Error() string { return "the release's manifests: " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *ManifestError) Unwrap() error { return e.Err }
+
+// Reason is the stable word for scripts.
+func (e *ManifestError) Reason() string { return "manifest" }
+
+// UnhealthyError tells which objects are not as they should be.
+type UnhealthyError struct {
+	Total     int
+	Unhealthy []ObjectStatus
+}
+
+// Error names the first few with their messages, those that have failed before the others.
+func (e *UnhealthyError) Error() string {
+	const most = 3
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d of %s not ready", len(e.Unhealthy), plural(e.Total, "object"))
+	for i, s := range e.Unhealthy {
+		if i == most {
+			fmt.Fprintf(&b, "; and %d more", len(e.Unhealthy)-most)
+			break
+		}
+		sep := "; "
+		if i == 0 {
+			sep = ": "
+		}
+		fmt.Fprintf(&b, "%s%s: %s", sep, s.ID, s.Message)
+	}
+	return b.String()
+}
+
+// Permanent tells that no later look can be better: the target does not tell health at all.
+func (e *UnhealthyError) Permanent() bool { return e.Unhealthy[0].Status == Unknown }
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}
