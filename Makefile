@@ -1,0 +1,84 @@
+# Everything a developer or CI runs. `make help` lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sallyport-tools
+LINT_VERSION := v2.15.0
+LINT := $(CACHE)/golangci-lint-$(LINT_VERSION)/golangci-lint
+KUBERNETES := $(CACHE)/kubernetes-v1.36.3
+FUZZTIME ?= 1m
+
+LDFLAGS := -s -w -buildid= -X github.com/sallyport-dev/sallyport/cmd.version=$(VERSION)
+BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
+
+.PHONY: help build site demo demo-cluster test lint bench e2e fuzz dist clean
+
+help: ## this list
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+build: ## bin/sallyport, the whole program
+	$(BUILD) -o bin/sallyport .
+
+site: ## bin/sallyport-site, the program for sites
+	$(BUILD) -tags site -o bin/sallyport-site .
+
+demo: build ## the main job on this machine: a good update, a bad one, a tampered one; needs Go only
+	go run ./internal/demo -program bin/sallyport
+
+demo-cluster: build ## the same on a real Kubernetes node (root; Debian's packages)
+	internal/testtools/setup node
+	go run ./internal/testcluster/build kube-apiserver kube-controller-manager kube-scheduler kubelet kubectl
+	BIN=$(KUBERNETES) internal/e2e/node.sh go run ./internal/demo -program bin/sallyport -cluster
+
+test: ## all tests; installs what they need where it may
+	internal/testtools/setup test
+	go run ./internal/testcluster/build kube-apiserver
+	go run ./internal/testtools/build cosign
+	CGO_ENABLED=0 go test -timeout 20m ./...
+	CGO_ENABLED=0 go test -tags site ./cmd/... .
+	go test -race -timeout 20m ./internal/durable ./internal/strictyaml ./bundle ./bundle/image ./verify ./apply ./apply/mirror ./apply/check ./apply/slot
+
+lint: $(LINT) ## gofmt, vet, golangci-lint, shellcheck
+	internal/testtools/setup lint
+	@out=$$(gofmt -l $$(git ls-files '*.go')); [[ -z $$out ]] || { echo "not gofmt-ed: $$out"; exit 1; }
+	go vet ./...
+	go vet -tags e2e ./internal/e2e/...
+	go vet -tags site . ./cmd/...
+	$(LINT) run ./...
+	shellcheck .ci/run internal/testtools/setup internal/e2e/*.sh
+
+$(LINT):
+	mkdir -p $(@D)
+	GOBIN=$(@D) CGO_ENABLED=0 go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+
+bench: build ## sizes, times and memory beside the peers' (root for Debian's packages; SALLYPORT_CORPUS names a corpus)
+	internal/testtools/setup bench
+	go run ./internal/bench -program bin/sallyport
+
+e2e: build ## the main job on a real Kubernetes node (root; Debian's packages)
+	internal/testtools/setup node
+	go run ./internal/testcluster/build kube-apiserver kube-controller-manager kube-scheduler kubelet kubectl
+	go run ./internal/testtools/build cosign
+	CGO_ENABLED=0 go test -c -tags e2e -o bin/e2e.test ./internal/e2e
+	SALLYPORT=$(CURDIR)/bin/sallyport BIN=$(KUBERNETES) internal/e2e/node.sh bin/e2e.test -test.v
+
+fuzz: ## every fuzz target for FUZZTIME (1m)
+	@for pkg in $$(go list ./...); do \
+	  for target in $$(go test -list '^Fuzz' "$$pkg" | grep '^Fuzz' || true); do \
+	    echo "== $$pkg $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg"; \
+	  done; \
+	done
+
+dist: ## reproducible programs for every platform, in dist/
+	rm -rf dist; mkdir dist
+	for p in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do \
+	  GOOS=$${p%/*} GOARCH=$${p#*/} $(BUILD) -o dist/sallyport-$${p%/*}-$${p#*/} .; done
+	for p in amd64 arm64 arm; do \
+	  GOOS=linux GOARCH=$$p GOARM=7 $(BUILD) -tags site -o dist/sallyport-site-linux-$${p/%arm/armv7} .; done
+	cd dist && sha256sum * >SHA256SUMS
+
+clean: ## bin/ and dist/
+	rm -rf bin dist
