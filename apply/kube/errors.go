@@ -14,7 +14,9 @@ type TargetError struct {
 }
 
 // Error says what could not be done, and where.
-func (e *TargetError) Error() string { return fmt.Sprintf("%s cannot %s: %v", e.Target, e.Doing, e.Err) }
+func (e *TargetError) Error() string {
+	return fmt.Sprintf("%s cannot %s: %v", e.Target, e.Doing, e.Err)
+}
 
 // Unwrap returns the cause.
 func (e *TargetError) Unwrap() error { return e.Err }
