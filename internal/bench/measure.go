@@ -1,0 +1,257 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// cost is what one process took.
+type cost struct {
+	wall time.Duration
+	rss  int64 // peak, bytes
+}
+
+func (c cost) String() string {
+	return fmt.Sprintf("%.1fs %dM", c.wall.Seconds(), c.rss>>20)
+}
+
+// bench measures one pair in a folder of its own.
+type bench struct {
+	program string
+	dir     string
+	pair    pair
+}
+
+// row is what the table shows of a pair.
+type row struct {
+	layers, full, delta           int64 // bytes
+	buildFull, buildDelta, verify cost
+	loadFull, loadDelta, again    cost
+	skopeoFull, skopeoDelta       cost
+}
+
+func (r row) print(name string) {
+	fmt.Printf("%-18s %9s %9s %7s | %-13s %-13s | %-12s | %-26s %-26s %-8s\n", name,
+		kB(r.layers), kB(r.full), kB(r.delta), r.buildFull, r.buildDelta, r.verify,
+		beside(r.loadFull, r.skopeoFull), beside(r.loadDelta, r.skopeoDelta), fmt.Sprintf("%.2fs", r.again.wall.Seconds()))
+}
+
+func beside(ours, theirs cost) string {
+	return fmt.Sprintf("%s / %.1fs = %.2f", ours, theirs.wall.Seconds(), ours.wall.Seconds()/theirs.wall.Seconds())
+}
+
+func kB(n int64) string { return fmt.Sprintf("%.0fk", float64(n)/1000) }
+
+// exec runs a command in the bench's folder and tells what it cost.
+func (b *bench) exec(ctx context.Context, name string, args ...string) (cost, []byte, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = b.dir
+	cmd.Env = append(os.Environ(), "COSIGN_PASSWORD=bench", "SALLYPORT_SITE="+filepath.Join(b.dir, "site.yaml"))
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	start := time.Now()
+	err := cmd.Run()
+	c := cost{wall: time.Since(start)}
+	if err != nil {
+		return c, nil, fmt.Errorf("%s %s: %w\n%s%s", filepath.Base(name), strings.Join(args, " "), err, out.Bytes(), errs.Bytes())
+	}
+	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		c.rss = int64(usage.Maxrss) << 10
+	}
+	return c, out.Bytes(), nil
+}
+
+func (b *bench) sallyport(ctx context.Context, args ...string) (cost, []byte, error) {
+	return b.exec(ctx, b.program, args...)
+}
+
+func (b *bench) measure(ctx context.Context) (row, error) {
+	var r row
+	var err error
+	if _, _, err = b.sallyport(ctx, "key", "generate", "--output-key-prefix", "release"); err != nil {
+		return r, err
+	}
+	platform, err := b.writeReleases()
+	if err != nil {
+		return r, err
+	}
+	build := func(side string, more ...string) (cost, error) {
+		c, _, err := b.sallyport(ctx, append([]string{"build", "-f", side + ".yaml", "--key", "release.key", "--quiet"}, more...)...)
+		return c, err
+	}
+	if _, err = build("old", "-o", "old.tar"); err != nil {
+		return r, err
+	}
+	if r.buildFull, err = build("new", "-o", "full.tar"); err != nil {
+		return r, err
+	}
+	if r.buildDelta, err = build("new", "--base", "old.tar", "-o", "delta.tar"); err != nil {
+		return r, err
+	}
+	if r.verify, _, err = b.sallyport(ctx, "verify", "full.tar", "--key", "release.pub", "--quiet"); err != nil {
+		return r, err
+	}
+	if err := b.sizes(ctx, &r); err != nil {
+		return r, err
+	}
+	return r, b.loads(ctx, platform, &r)
+}
+
+func (b *bench) sizes(ctx context.Context, r *row) error {
+	_, out, err := b.sallyport(ctx, "inspect", "delta.tar", "--json")
+	if err != nil {
+		return err
+	}
+	var in struct {
+		Bytes struct{ Bundle, Original int64 }
+	}
+	if err := json.Unmarshal(out, &in); err != nil {
+		return err
+	}
+	r.layers, r.delta = in.Bytes.Original, in.Bytes.Bundle
+	info, err := os.Stat(filepath.Join(b.dir, "full.tar"))
+	if err != nil {
+		return err
+	}
+	r.full = info.Size()
+	return nil
+}
+
+// loads applies both bundles to one site, and copies the same images with skopeo into a registry in the same state.
+func (b *bench) loads(ctx context.Context, platform string, r *row) error {
+	mirror, stop, err := b.registry(ctx, "mirror")
+	if err != nil {
+		return err
+	}
+	defer stop()
+	peer, stopPeer, err := b.registry(ctx, "peer")
+	if err != nil {
+		return err
+	}
+	defer stopPeer()
+	if err := b.writeSite(mirror, platform); err != nil {
+		return err
+	}
+	if r.loadFull, _, err = b.sallyport(ctx, "apply", "old.tar", "--quiet"); err != nil {
+		return err
+	}
+	if r.skopeoFull, err = b.skopeo(ctx, "old", peer); err != nil {
+		return err
+	}
+	if r.loadDelta, _, err = b.sallyport(ctx, "apply", "delta.tar", "--quiet"); err != nil {
+		return err
+	}
+	if r.skopeoDelta, err = b.skopeo(ctx, "new", peer); err != nil {
+		return err
+	}
+	r.again, _, err = b.sallyport(ctx, "apply", "delta.tar", "--quiet")
+	return err
+}
+
+// registry runs Debian's docker-registry on an empty folder.
+func (b *bench) registry(ctx context.Context, name string) (address string, stop func(), err error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, err
+	}
+	address = l.Addr().String()
+	if err := l.Close(); err != nil {
+		return "", nil, err
+	}
+	config := filepath.Join(b.dir, name+"-registry.yaml")
+	text := fmt.Sprintf("version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: %q}\n",
+		filepath.Join(b.dir, name), address)
+	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
+		return "", nil, err
+	}
+	cmd := exec.CommandContext(ctx, "docker-registry", "serve", config)
+	if err := cmd.Start(); err != nil {
+		return "", nil, err
+	}
+	stop = func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }
+	for range 100 {
+		if answers(ctx, "http://"+address+"/v2/") {
+			return address, stop, nil
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	stop()
+	return "", nil, errors.New("docker-registry does not answer")
+}
+
+func answers(ctx context.Context, url string) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return false
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false
+	}
+	return resp.Body.Close() == nil && resp.StatusCode == http.StatusOK
+}
+
+// skopeo copies every image of one side from an OCI archive, and tells what all the copies cost.
+func (b *bench) skopeo(ctx context.Context, side, registry string) (cost, error) {
+	var sum cost
+	archive := filepath.Join(b.dir, side+"-archive.tar")
+	if _, _, err := b.exec(ctx, "tar", "-C", filepath.Join(b.pair.dir, side), "-cf", archive, "."); err != nil {
+		return sum, err
+	}
+	names, _, err := b.images(side)
+	if err != nil {
+		return sum, err
+	}
+	for _, name := range names {
+		_, path, _ := strings.Cut(name, "/")
+		c, _, err := b.exec(ctx, "skopeo", "copy", "--quiet", "--all", "--preserve-digests", "--dest-tls-verify=false",
+			"oci-archive:"+archive+":"+name, "docker://"+registry+"/"+path)
+		if err != nil {
+			return sum, err
+		}
+		sum.wall += c.wall
+		sum.rss = max(sum.rss, c.rss)
+	}
+	return sum, nil
+}
+
+// startUp prints what --help takes and how large the programs are.
+func startUp(ctx context.Context, program, work string) error {
+	b := &bench{program: program, dir: work}
+	best := time.Hour
+	for range 10 {
+		c, _, err := b.sallyport(ctx, "--help")
+		if err != nil {
+			return err
+		}
+		best = min(best, c.wall)
+	}
+	info, err := os.Stat(program)
+	if err != nil {
+		return err
+	}
+	site := filepath.Join(work, "sallyport-site")
+	cmd := exec.CommandContext(ctx, "go", "build", "-tags", "site", "-trimpath", "-ldflags", "-s -w", "-o", site, ".")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("building the site program: %w\n%s", err, out)
+	}
+	siteInfo, err := os.Stat(site)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("sallyport --help  %d ms (limit 60)\nsallyport         %.1f MB\nsite program      %.1f MB (limit 50)\n",
+		best.Milliseconds(), float64(info.Size())/1e6, float64(siteInfo.Size())/1e6)
+	return nil
+}
