@@ -1,0 +1,290 @@
+package mirror
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/sallyport-dev/sallyport/bundle"
+)
+
+// Raw gives the original bytes of a manifest, index or attached artifact's manifest of a release.
+type Raw func(digest.Digest) ([]byte, error)
+
+// PushImage stores an image's manifests by digest, and what is attached to them, after its blobs. No tag that a
+// runtime asks for moves: see TagImage. It returns how many manifests it pushed.
+//
+// An index names the manifests of every platform; a release carries the site's. Registries that refuse an index of
+// which they lack parts get none by digest: for those, TagImage pushes the index cut down to what is there. If the
+// image's name is pinned by digest that is of no use, and the error is ErrSparseIndex.
+func (c *Client) PushImage(ctx context.Context, img bundle.Image, raw Raw) (pushed int, err error) {
+	name, err := Repository(img.Name)
+	if err != nil {
+		return 0, err
+	}
+	p := imagePusher{c: c, repo: name.Repository, raw: raw}
+	for _, m := range img.Manifests {
+		if err := p.push(ctx, m.Digest.String(), m.Digest, m.MediaType); err != nil {
+			return p.pushed, err
+		}
+	}
+	if isIndex(img) {
+		err := p.push(ctx, img.Digest.String(), img.Digest, img.MediaType)
+		if errors.Is(err, ErrSparseIndex) && name.Tag != "" && name.Digest == "" {
+			err = nil
+		}
+		if err != nil {
+			return p.pushed, err
+		}
+	}
+	return p.pushed, p.attach(ctx, img.Attached)
+}
+
+// TagImage makes the mirror answer for the image's name, after PushImage. Names pinned by digest alone need nothing.
+// It returns false if the tag was right already.
+func (c *Client) TagImage(ctx context.Context, img bundle.Image, raw Raw) (pushed bool, err error) {
+	name, err := Repository(img.Name)
+	if err != nil || name.Tag == "" {
+		return false, err
+	}
+	p := imagePusher{c: c, repo: name.Repository, raw: raw}
+	err = p.push(ctx, name.Tag, img.Digest, img.MediaType)
+	if errors.Is(err, ErrSparseIndex) && name.Digest == "" {
+		err = p.pushCut(ctx, name.Tag, img)
+	}
+	return p.pushed > 0, err
+}
+
+func isIndex(img bundle.Image) bool {
+	return img.MediaType == ocispec.MediaTypeImageIndex || img.MediaType == dockerList
+}
+
+type imagePusher struct {
+	c      *Client
+	repo   string
+	raw    Raw
+	pushed int
+}
+
+func (p *imagePusher) push(ctx context.Context, ref string, dgst digest.Digest, mediaType string) error {
+	b, err := p.bytes(dgst)
+	if err != nil {
+		return err
+	}
+	return p.pushBytes(ctx, ref, mediaType, b)
+}
+
+func (p *imagePusher) pushBytes(ctx context.Context, ref, mediaType string, b []byte) error {
+	ok, err := p.c.PushManifest(ctx, p.repo, ref, mediaType, b)
+	if ok {
+		p.pushed++
+	}
+	return explainSparse(err, mediaType)
+}
+
+func (p *imagePusher) bytes(dgst digest.Digest) ([]byte, error) {
+	b, err := p.raw(dgst)
+	if err != nil {
+		return nil, fmt.Errorf("manifest %s: %w", dgst, err)
+	}
+	if got := digest.FromBytes(b); got != dgst {
+		return nil, fmt.Errorf("manifest %s: its bytes have digest %s", dgst, got)
+	}
+	return b, nil
+}
+
+// explainSparse recognises the refusal of an index because of manifests that the registry lacks.
+func explainSparse(err error, mediaType string) error {
+	var status *StatusError
+	if mediaType != ocispec.MediaTypeImageIndex && mediaType != dockerList || !errors.As(err, &status) || status.Code/100 != 4 {
+		return err
+	}
+	if !status.has("MANIFEST_BLOB_UNKNOWN") && !status.has("MANIFEST_UNKNOWN") && !status.has("MANIFEST_INVALID") {
+		return err
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return &Error{URL: e.URL, Action: e.Action, Err: fmt.Errorf("%w: %w", ErrSparseIndex, e.Err)}
+	}
+	return err
+}
+
+// pushCut pushes the index without the entries that the release does not carry, and with everything else as it was.
+func (p *imagePusher) pushCut(ctx context.Context, tag string, img bundle.Image) error {
+	full, err := p.bytes(img.Digest)
+	if err != nil {
+		return err
+	}
+	cut, err := cutIndex(full, img.Manifests)
+	if err != nil {
+		return fmt.Errorf("index %s: %w", img.Digest, err)
+	}
+	p.c.log.Warn("mirror: the registry wants every platform of an index; pushing a reduced one under the tag",
+		"image", img.Name, "digest", digest.FromBytes(cut))
+	return p.pushBytes(ctx, tag, img.MediaType, cut)
+}
+
+// cutIndex keeps the named entries. The bytes of each entry and the order of everything are kept; so the same input
+// gives the same digest at every site.
+func cutIndex(full []byte, keep []bundle.ImageManifest) ([]byte, error) {
+	var doc struct {
+		Manifests []json.RawMessage `json:"manifests"`
+	}
+	if err := json.Unmarshal(full, &doc); err != nil {
+		return nil, err
+	}
+	var kept []json.RawMessage
+	for _, entry := range doc.Manifests {
+		var d ocispec.Descriptor
+		if err := json.Unmarshal(entry, &d); err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(keep, func(m bundle.ImageManifest) bool { return m.Digest == d.Digest }) {
+			kept = append(kept, entry)
+		}
+	}
+	if len(kept) == 0 {
+		return nil, errors.New("it names none of the platforms that the release carries")
+	}
+	return replaceMember(full, "manifests", kept)
+}
+
+// replaceMember rewrites one member of a JSON object and leaves the others in their order.
+func replaceMember(object []byte, member string, value any) ([]byte, error) {
+	dec := json.NewDecoder(bytes.NewReader(object))
+	if _, err := dec.Token(); err != nil {
+		return nil, err
+	}
+	out := []byte{'{'}
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return nil, err
+		}
+		var old json.RawMessage
+		if err := dec.Decode(&old); err != nil {
+			return nil, err
+		}
+		var put any = old
+		if key == member {
+			put = value
+		}
+		if out, err = appendMember(out, key, put); err != nil {
+			return nil, err
+		}
+	}
+	return append(out, '}'), nil
+}
+
+func appendMember(out []byte, key, value any) ([]byte, error) {
+	k, err := json.Marshal(key)
+	if err != nil {
+		return nil, err
+	}
+	v, err := json.Marshal(value)
+	if err != nil {
+		return nil, err
+	}
+	if len(out) > 1 {
+		out = append(out, ',')
+	}
+	out = append(append(out, k...), ':')
+	return append(out, v...), nil
+}
+
+// attach pushes signatures, attestations and other artifacts that belong to an image.
+func (p *imagePusher) attach(ctx context.Context, attached []bundle.Attached) error {
+	referrers := make(map[digest.Digest][]ocispec.Descriptor)
+	var subjects []digest.Digest
+	for _, a := range attached {
+		ref := a.Tag
+		if ref == "" {
+			ref = a.Digest.String()
+			if _, ok := referrers[a.Subject]; !ok {
+				subjects = append(subjects, a.Subject)
+			}
+			referrers[a.Subject] = append(referrers[a.Subject], ocispec.Descriptor{
+				MediaType: a.MediaType, Digest: a.Digest, Size: a.Size,
+				ArtifactType: a.ArtifactType, Annotations: a.Annotations,
+			})
+		}
+		if err := p.push(ctx, ref, a.Digest, a.MediaType); err != nil {
+			return err
+		}
+	}
+	for _, subject := range subjects {
+		if err := p.c.AddReferrers(ctx, p.repo, subject, referrers[subject]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// CheckImage tells whether the mirror would serve an image: its manifests can be read by digest, and configs and
+// layers are there with the right sizes. Layers are not read; Fsck does that.
+func (c *Client) CheckImage(ctx context.Context, img bundle.Image, sizes map[digest.Digest]int64) error {
+	name, err := Repository(img.Name)
+	if err != nil {
+		return err
+	}
+	if err := c.checkRoot(ctx, name, img); err != nil {
+		return err
+	}
+	for _, m := range img.Manifests {
+		if _, _, err := c.Manifest(ctx, name.Repository, m.Digest.String()); err != nil {
+			return err
+		}
+		for _, dgst := range append([]digest.Digest{m.Config}, m.Layers...) {
+			if err := c.checkSize(ctx, name.Repository, dgst, sizes); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (c *Client) checkSize(ctx context.Context, repo string, dgst digest.Digest, sizes map[digest.Digest]int64) error {
+	size, err := c.headBlob(ctx, repo, dgst)
+	if want, ok := sizes[dgst]; err == nil && ok && want != size {
+		err = fmt.Errorf("%w: it has %d bytes, not %d", ErrDamaged, size, want)
+	}
+	return c.fail(ctx, err, "look for blob %s in %s", dgst, repo)
+}
+
+// checkRoot reads what the image's name resolves to. In a registry that refuses sparse indexes that is a cut one,
+// found by the tag.
+func (c *Client) checkRoot(ctx context.Context, name Name, img bundle.Image) error {
+	_, _, err := c.Manifest(ctx, name.Repository, img.Digest.String())
+	if !errors.Is(err, ErrNotFound) || !isIndex(img) || name.Tag == "" || name.Digest != "" {
+		return err
+	}
+	raw, _, tagErr := c.Manifest(ctx, name.Repository, name.Tag)
+	if tagErr != nil {
+		return err
+	}
+	var index ocispec.Index
+	if json.Unmarshal(raw, &index) != nil {
+		return err
+	}
+	for _, m := range img.Manifests {
+		if !slices.ContainsFunc(index.Manifests, func(d ocispec.Descriptor) bool { return d.Digest == m.Digest }) {
+			return err
+		}
+	}
+	return nil
+}
+
+// Ping asks whether the mirror is there and lets us in.
+func (c *Client) Ping(ctx context.Context) error {
+	resp, err := c.send(ctx, call{method: "GET", url: c.base.String() + "/v2/", want: []int{200}})
+	if err == nil {
+		drain(resp.Body)
+	}
+	return c.fail(ctx, err, "ask for its base")
+}

@@ -1,0 +1,177 @@
+package mirror
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+)
+
+const (
+	userAgent = "sallyport"
+	// maxErrorBody bounds what is read of a refusal, maxErrorText what is shown of it.
+	maxErrorBody = 64 << 10
+	maxErrorText = 300
+)
+
+// call is a request that can be sent again: its body, if any, is small.
+type call struct {
+	method string
+	repo   string
+	url    string
+	header http.Header
+	body   []byte
+	want   []int // the good status codes
+}
+
+func (c *Client) repoURL(repo, rest string) string {
+	return c.base.String() + "/v2/" + c.prefix + repo + "/" + rest
+}
+
+// send sends a call, trying again after faults that may pass. The caller closes the answer's body, whose Read fails
+// when the registry stalls.
+func (c *Client) send(ctx context.Context, r call) (*http.Response, error) {
+	for try := 1; ; try++ {
+		resp, err := c.sendOnce(ctx, r)
+		if err == nil {
+			return resp, nil
+		}
+		if err := c.pause(ctx, try, err, r.method+" "+r.url); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (c *Client) sendOnce(ctx context.Context, r call) (*http.Response, error) {
+	ctx, watch := newWatch(ctx, c.stall)
+	req, err := http.NewRequestWithContext(ctx, r.method, r.url, bytes.NewReader(r.body))
+	if err != nil {
+		watch.stop()
+		return nil, err
+	}
+	for k, v := range r.header {
+		req.Header[k] = v
+	}
+	return c.roundTrip(req, r.repo, watch, r.want)
+}
+
+// roundTrip sends a prepared request once. The answer keeps the watch running until its body is closed.
+func (c *Client) roundTrip(req *http.Request, repo string, watch *watch, want []int) (*http.Response, error) {
+	hc, err := c.client(req.Context(), repo)
+	if err != nil {
+		watch.stop()
+		return nil, watch.explain(err)
+	}
+	req.Header.Set("User-Agent", userAgent)
+	resp, err := hc.Do(req)
+	if err != nil {
+		watch.stop()
+		return nil, watch.explain(loginError(err))
+	}
+	watch.touch()
+	resp.Body = &watchedBody{resp.Body, watch}
+	if slices.Contains(want, resp.StatusCode) {
+		return resp, nil
+	}
+	defer drain(resp.Body)
+	if resp.StatusCode == http.StatusUnauthorized {
+		c.forget(repo)
+	}
+	return nil, statusError(req, resp)
+}
+
+// pause sleeps before the next try, or returns err when there is none.
+func (c *Client) pause(ctx context.Context, try int, err error, what string) error {
+	if ctx.Err() != nil || !temporary(err) || try >= c.tries {
+		return err
+	}
+	wait := 200 * time.Millisecond << (try - 1)
+	wait += rand.N(wait / 4)
+	c.log.Warn("mirror: trying again", "request", what, "try", try, "wait", wait, "error", err)
+	select {
+	case <-time.After(wait):
+		return nil
+	case <-ctx.Done():
+		return err
+	}
+}
+
+// fail wraps a failure for the caller. A cancelled context is not the mirror's fault.
+func (c *Client) fail(ctx context.Context, err error, action string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	action = fmt.Sprintf(action, args...)
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, errStalled) {
+		return fmt.Errorf("mirror %s: %s: %w", c.shown, action, cause)
+	}
+	if inner := (*Error)(nil); errors.As(err, &inner) {
+		return err
+	}
+	return &Error{URL: c.shown, Action: action, Err: err}
+}
+
+// statusError reads a refusal. Registries explain themselves in JSON; anything else is shown as it is, shortened.
+func statusError(req *http.Request, resp *http.Response) *StatusError {
+	e := &StatusError{Method: req.Method, Path: req.URL.Path, Code: resp.StatusCode}
+	b, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // a cut-off explanation is better than none
+	var doc struct {
+		Errors []struct {
+			Code    string          `json:"code"`
+			Message string          `json:"message"`
+			Detail  json.RawMessage `json:"detail"`
+		} `json:"errors"`
+	}
+	if json.Unmarshal(b, &doc) != nil || len(doc.Errors) == 0 {
+		e.Message = shorten(string(b))
+		return e
+	}
+	var words []string
+	for _, d := range doc.Errors {
+		e.Codes = append(e.Codes, d.Code)
+		words = append(words, strings.TrimSpace(d.Message+" "+string(d.Detail)))
+	}
+	e.Message = shorten(strings.Join(words, "; "))
+	return e
+}
+
+// shorten makes foreign text fit for an error message: one line, printable, limited.
+func shorten(s string) string {
+	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "?")), " ")
+	s = strings.Map(func(r rune) rune {
+		if strconv.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, s)
+	if runes := []rune(s); len(runes) > maxErrorText {
+		return string(runes[:maxErrorText]) + "…"
+	}
+	return s
+}
+
+// loginError turns the login library's refusals into ours.
+func loginError(err error) error {
+	var te *transport.Error
+	if !errors.As(err, &te) {
+		return err
+	}
+	e := &StatusError{Code: te.StatusCode, Message: "the token server refused"}
+	if te.Request != nil {
+		e.Method, e.Path = te.Request.Method, te.Request.URL.Path
+	}
+	for _, d := range te.Errors {
+		e.Codes = append(e.Codes, string(d.Code))
+	}
+	return e
+}
