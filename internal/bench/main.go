@@ -17,7 +17,9 @@ import (
 	"strings"
 )
 
-func main() {
+func main() { os.Exit(start()) }
+
+func start() int {
 	program := flag.String("program", "bin/sallyport", "the sallyport to measure")
 	corpus := flag.String("corpus", corpusDir(), "the folder of pairs")
 	only := flag.String("only", "", "measure these pairs only (comma-separated)")
@@ -26,9 +28,9 @@ func main() {
 	defer stop()
 	if err := run(ctx, *program, *corpus, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
-		stop()
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }
 
 func corpusDir() string {

@@ -161,7 +161,8 @@ func (b *bench) loads(ctx context.Context, platform string, r *row) error {
 
 // registry runs Debian's docker-registry on an empty folder.
 func (b *bench) registry(ctx context.Context, name string) (address string, stop func(), err error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	var listen net.ListenConfig
+	l, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", nil, err
 	}

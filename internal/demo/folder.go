@@ -31,20 +31,21 @@ type folder struct {
 	done   sync.WaitGroup
 }
 
-func newFolder(dir string) (*folder, error) {
+func newFolder(ctx context.Context, dir string) (*folder, error) {
 	f := &folder{manifests: filepath.Join(dir, "manifests")}
 	var err error
-	if f.mirror, err = freeAddress(); err != nil {
+	if f.mirror, err = freeAddress(ctx); err != nil {
 		return nil, err
 	}
-	if f.server, err = freeAddress(); err != nil {
+	if f.server, err = freeAddress(ctx); err != nil {
 		return nil, err
 	}
 	return f, os.MkdirAll(f.manifests, 0o755)
 }
 
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func freeAddress(ctx context.Context) (string, error) {
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
@@ -139,7 +140,9 @@ func (f *folder) wanted() string {
 		for _, doc := range bytes.Split(b, []byte("\n---")) {
 			var o struct {
 				Spec struct {
-					Template struct{ Spec struct{ Containers []struct{ Image string } } }
+					Template struct {
+						Spec struct{ Containers []struct{ Image string } }
+					}
 				}
 			}
 			if yaml.Unmarshal(doc, &o) == nil && len(o.Spec.Template.Spec.Containers) == 1 {

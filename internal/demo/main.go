@@ -21,7 +21,9 @@ import (
 	"time"
 )
 
-func main() {
+func main() { os.Exit(start()) }
+
+func start() int {
 	program := flag.String("program", "bin/sallyport", "the sallyport to show")
 	cluster := flag.Bool("cluster", false, "use the cluster of internal/e2e/node.sh")
 	keep := flag.String("keep", "", "work in this folder and leave it")
@@ -30,9 +32,9 @@ func main() {
 	defer stop()
 	if err := run(ctx, *program, *keep, *cluster); err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
-		stop()
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }
 
 // demo is one run of the show.
@@ -75,7 +77,7 @@ func run(ctx context.Context, program, dir string, cluster bool) error {
 		"SALLYPORT_SITE="+filepath.Join(dir, "site.yaml"))}
 	if cluster {
 		d.site = newNode()
-	} else if d.site, err = newFolder(dir); err != nil {
+	} else if d.site, err = newFolder(ctx, dir); err != nil {
 		return err
 	}
 	defer d.site.stop()
