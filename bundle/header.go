@@ -1,0 +1,97 @@
+package bundle
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+
+	"github.com/opencontainers/go-digest"
+)
+
+const (
+	blockSize  = 512
+	nameLayout = "oci-layout"
+	nameIndex  = "index.json"
+	blobPrefix = "blobs/sha256/"
+)
+
+// trailer is how much stands after the last entry: two zero blocks.
+const trailer = 2 * blockSize
+
+// header is one tar header block. There is exactly one for a name and a size.
+type header [blockSize]byte
+
+// Offsets and lengths of the USTAR fields that are used (POSIX.1-1988).
+const (
+	offMode, offUID, offGID      = 100, 108, 116
+	offSize, offMtime, offChksum = 124, 136, 148
+	offType, offMagic            = 156, 257
+	offDevMajor, offDevMinor     = 329, 337
+	lenName, lenID, lenSize      = 100, 8, 12
+)
+
+// makeHeader is the header of a regular file: mode 0644, user and group 0 and nameless, time 0.
+// name is at most 100 bytes and size at most MaxBlobSize; the callers in this package see to that.
+func makeHeader(name string, size int64) *header {
+	h := &header{}
+	copy(h[:lenName], name)
+	h.octal(offMode, lenID, 0o644)
+	h.octal(offUID, lenID, 0)
+	h.octal(offGID, lenID, 0)
+	h.octal(offSize, lenSize, size)
+	h.octal(offMtime, lenSize, 0)
+	h[offType] = '0'
+	copy(h[offMagic:], "ustar\x0000")
+	h.octal(offDevMajor, lenID, 0)
+	h.octal(offDevMinor, lenID, 0)
+	// The checksum field ends in a zero and a space, unlike the others.
+	copy(h[offChksum:], fmt.Sprintf("%06o\x00 ", h.checksum()))
+	return h
+}
+
+// octal writes n with leading zeros and a closing zero byte.
+func (h *header) octal(off, length int, n int64) {
+	copy(h[off:], fmt.Sprintf("%0*o\x00", length-1, n))
+}
+
+// checksum is the sum of all bytes, those of the checksum field taken as spaces.
+func (h *header) checksum() int64 {
+	var sum int64
+	for i, b := range h {
+		if i >= offChksum && i < offChksum+8 {
+			b = ' '
+		}
+		sum += int64(b)
+	}
+	return sum
+}
+
+// describe tells what a block that is not the expected header seems to be. It is for messages only.
+func (h *header) describe() (name string, ok bool) {
+	sum, err := strconv.ParseInt(string(bytes.Trim(h[offChksum:offChksum+8], " \x00")), 8, 64)
+	if err != nil || sum != h.checksum() {
+		return "", false
+	}
+	n, _, _ := bytes.Cut(h[:lenName], []byte{0})
+	return string(n), true
+}
+
+// size is the size that the header tells; whether the header is right, comparing it with makeHeader's tells.
+func (h *header) size() (int64, error) {
+	n, err := strconv.ParseInt(string(h[offSize:offSize+lenSize-1]), 8, 64)
+	if err != nil || n < 0 {
+		return 0, formatf("the header tells no size")
+	}
+	return n, nil
+}
+
+func (h *header) zero() bool { return *h == header{} }
+
+// blobName is the entry name of a blob. d is a valid sha256 digest.
+func blobName(d digest.Digest) string { return blobPrefix + d.Encoded() }
+
+// padding is how many zero bytes follow a body of this size.
+func padding(size int64) int64 { return -size & (blockSize - 1) }
+
+// entrySize is what an entry takes in the tar.
+func entrySize(size int64) int64 { return blockSize + size + padding(size) }

@@ -1,0 +1,23 @@
+package bundle
+
+// Limits of the format, in bytes unless said otherwise. A reader refuses what exceeds them before it reads it, so they
+// bound the memory that a hostile bundle can ask for.
+const (
+	// MaxBlobSize is the largest size that a USTAR header can tell: 8 GiB less one byte.
+	MaxBlobSize = 1<<33 - 1
+	// MaxManifestSize bounds index.json, the release manifest, image manifests and indexes, signatures, and what counts as
+	// a small blob of an image: its config or an attached artifact's content. Registries have the same limit.
+	MaxManifestSize = 4 << 20
+	// MaxDescriptorSize bounds the release descriptor.
+	MaxDescriptorSize = 16 << 20
+	// MaxObjectsSize bounds the rendered Kubernetes objects.
+	MaxObjectsSize = 32 << 20
+	// MaxSignatures is how many signatures, provenance included, a bundle may carry.
+	MaxSignatures = 16
+	// MaxLayers is how many blobs a release manifest may name.
+	MaxLayers = 65536
+	// MaxParts is how many parts a bundle may be split into: as many as three digits can number.
+	MaxParts = 999
+	// maxPlainSize bounds the expanded size that a base blob may claim: far above any real layer, far below overflow.
+	maxPlainSize = 1 << 42
+)
