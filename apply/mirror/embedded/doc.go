@@ -1,0 +1,14 @@
+// Package embedded is a registry on a folder, for sites that have none of their own.
+//
+// Storage, validation of manifests and garbage collection are those of distribution v3, and so is the layout of the
+// folder: a stock registry can take it over. The HTTP side and the storage driver are ours, for four reasons:
+//
+//   - Size. distribution's own handlers and file system driver link Redis and OpenTelemetry exporters, 11 MB.
+//   - Power cuts. A blob gets its name only after its bytes are on the disk, and so does every link; parts of uploads,
+//     which do not outlive the process, cost no flush. Names are durable after mirror.Sync.
+//   - Repair. distribution keeps the bytes it has for a digest, even damaged ones. Here a push of a blob or manifest
+//     replaces bytes that do not have their digest.
+//   - Sparse indexes are accepted, foreign layers are, and a full disk is answered with 507 Insufficient Storage.
+//
+// There are no users: anybody may pull, and only this machine may push or delete, unless Config.RemoteWrites is set.
+package embedded

@@ -1,0 +1,193 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/distribution/distribution/v3"
+	"github.com/distribution/distribution/v3/registry/api/v2"
+	"github.com/distribution/distribution/v3/registry/storage"
+	"github.com/gorilla/mux"
+	"github.com/sirupsen/logrus"
+)
+
+const (
+	// staleUpload is the age at which an upload session that nobody finished is thrown away, purgeEvery how often
+	// such are looked for.
+	staleUpload = 24 * time.Hour
+	purgeEvery  = 6 * time.Hour
+	// drainTime is how long requests may go on after Serve's context has ended.
+	drainTime = 10 * time.Second
+)
+
+// Config says what to serve.
+type Config struct {
+	// Dir is the registry's folder. It is created if it is missing. One process serves it at a time.
+	Dir string
+	// RemoteWrites lets other machines push and delete.
+	RemoteWrites bool
+	// Log gets failures, and every request at debug level. nil discards them.
+	Log *slog.Logger
+}
+
+// Registry serves a folder. It is an http.Handler.
+type Registry struct {
+	cfg      Config
+	log      *slog.Logger
+	driver   *driver
+	storage  distribution.Namespace
+	router   *mux.Router
+	lock     *os.File // held while the registry is open
+	digests  [64]sync.Mutex
+	sessions sync.Map // upload IDs that a request is busy with
+}
+
+// Open takes the folder for this process and throws away uploads that a crash left behind. The error is ErrServed if
+// another process serves the folder.
+func Open(ctx context.Context, cfg Config) (*Registry, error) {
+	r := &Registry{cfg: cfg, log: cfg.Log}
+	if r.log == nil {
+		r.log = slog.New(slog.DiscardHandler)
+	}
+	if err := os.MkdirAll(cfg.Dir, 0o755); err != nil {
+		return nil, &Error{Dir: cfg.Dir, Err: err}
+	}
+	lock, err := lockServe(cfg.Dir)
+	if err != nil {
+		return nil, &Error{Dir: cfg.Dir, Err: err}
+	}
+	r.lock = lock
+	if err := r.start(ctx); err != nil {
+		_ = r.Close()
+		return nil, &Error{Dir: cfg.Dir, Err: err}
+	}
+	return r, nil
+}
+
+func (r *Registry) start(ctx context.Context) error {
+	redirectLogs(r.log)
+	r.driver = newDriver(r.cfg.Dir)
+	if err := r.driver.probe(); err != nil {
+		return err
+	}
+	var err error
+	if r.storage, err = newStorage(ctx, r.driver); err != nil {
+		return err
+	}
+	r.router = r.routes()
+	return r.purge(ctx, time.Now())
+}
+
+// newStorage opens distribution's storage. Indexes are not checked for completeness: that is its default.
+func newStorage(ctx context.Context, d *driver) (distribution.Namespace, error) {
+	return storage.NewRegistry(ctx, d, storage.EnableDelete)
+}
+
+// Close gives the folder back. Requests must have ended.
+func (r *Registry) Close() error { return r.lock.Close() }
+
+// purge throws away uploads that were begun before a time.
+func (r *Registry) purge(ctx context.Context, before time.Time) error {
+	if _, err := os.Stat(filepath.Join(r.cfg.Dir, repositoriesDir)); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	gone, errs := storage.PurgeUploads(ctx, r.driver, before, true)
+	if len(gone) > 0 {
+		r.log.Info("mirror: threw away unfinished uploads", "count", len(gone))
+	}
+	return errors.Join(errs...)
+}
+
+// Serve answers requests until ctx is done, then lets those under way finish for a while.
+func (r *Registry) Serve(ctx context.Context, ln net.Listener) error {
+	server := &http.Server{
+		Handler:           r,
+		ReadHeaderTimeout: 30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		ErrorLog:          slog.NewLogLogger(r.log.Handler(), slog.LevelDebug),
+		BaseContext:       func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(ln) }()
+	tick := time.NewTicker(purgeEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-failed:
+			return &Error{Dir: r.cfg.Dir, Err: fmt.Errorf("serve %s: %w", ln.Addr(), err)}
+		case <-tick.C:
+			if err := r.purge(ctx, time.Now().Add(-staleUpload)); err != nil {
+				r.log.Warn("mirror: unfinished uploads not thrown away", "error", err)
+			}
+		case <-ctx.Done():
+			return shutdown(server)
+		}
+	}
+}
+
+func shutdown(server *http.Server) error {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	if err := server.Shutdown(ctx); err != nil {
+		return server.Close()
+	}
+	return nil
+}
+
+// Serve opens the folder and serves it at listen, HOST:PORT, until ctx is done.
+func Serve(ctx context.Context, cfg Config, listen string) error {
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
+	if err != nil {
+		return &Error{Dir: cfg.Dir, Err: err}
+	}
+	r, err := Open(ctx, cfg)
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	return errors.Join(r.Serve(ctx, ln), r.Close())
+}
+
+func (r *Registry) routes() *mux.Router {
+	router := v2.Router()
+	router.GetRoute(v2.RouteNameBase).HandlerFunc(base)
+	router.GetRoute(v2.RouteNameCatalog).Handler(r.handle(false, r.catalog))
+	for name, h := range map[string]handler{
+		v2.RouteNameTags:            r.tags,
+		v2.RouteNameManifest:        r.manifest,
+		v2.RouteNameBlob:            r.blob,
+		v2.RouteNameBlobUpload:      r.beginUpload,
+		v2.RouteNameBlobUploadChunk: r.upload,
+	} {
+		router.GetRoute(name).Handler(r.handle(true, h))
+	}
+	return router
+}
+
+// redirectLogs sends what distribution logs to our log, at debug level: it reports every blob that a client asks
+// for in vain as an error. Its logger is the standard one of logrus, which nothing else here uses.
+func redirectLogs(log *slog.Logger) {
+	std := logrus.StandardLogger()
+	std.SetOutput(io.Discard)
+	std.SetLevel(logrus.InfoLevel)
+	hooks := make(logrus.LevelHooks)
+	hooks.Add(logHook{log})
+	std.ReplaceHooks(hooks)
+}
+
+type logHook struct{ log *slog.Logger }
+
+func (logHook) Levels() []logrus.Level { return logrus.AllLevels }
+
+func (h logHook) Fire(e *logrus.Entry) error {
+	h.log.Debug("mirror: " + e.Message)
+	return nil
+}
