@@ -1,0 +1,113 @@
+package inspect
+
+import (
+	"time"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/sallyport-dev/sallyport/bundle"
+)
+
+// Inspection is the object of `sallyport inspect --json`. Scripts rely on its fields. Sizes are in bytes; no list is null.
+type Inspection struct {
+	APIVersion   string      `json:"apiVersion"`
+	Kind         string      `json:"kind"` // always "Inspection"
+	Release      Release     `json:"release"`
+	Bases        []Base      `json:"bases"`
+	Signatures   []Signature `json:"signatures"`
+	Bytes        Bytes       `json:"bytes"`
+	Images       []Image     `json:"images"`
+	Manifests    int         `json:"manifests"`    // Kubernetes objects
+	Attestations int         `json:"attestations"` // on the release and on its images
+	SBOMs        int         `json:"sboms"`        // documents, those that the base has included
+	Platforms    []string    `json:"platforms"`
+	Plain        bool        `json:"plain"`
+	Checks       []string    `json:"checks"` // names
+}
+
+// Release tells which release a bundle is.
+type Release struct {
+	Name     string        `json:"name"`
+	Version  string        `json:"version"`
+	Sequence uint64        `json:"sequence"`
+	Digest   digest.Digest `json:"digest"` // of the release manifest
+	Created  time.Time     `json:"created"`
+	Expires  *time.Time    `json:"expires,omitempty"`
+}
+
+// Base is a release that the site must hold.
+type Base struct {
+	Digest   digest.Digest `json:"digest"`
+	Name     string        `json:"name"`
+	Version  string        `json:"version"`
+	Sequence uint64        `json:"sequence"`
+}
+
+// Bytes is what a bundle costs. Bundle is Metadata and Payload together.
+type Bytes struct {
+	Bundle   int64 `json:"bundle"`
+	Metadata int64 `json:"metadata"` // all but the payload: tar headers, manifests, SBOMs, signatures
+	Payload  int64 `json:"payload"`  // the payload blobs, as they travel
+	Original int64 `json:"original"` // every blob of the images once, in its original form
+	// Delivered is the part of Original that this bundle delivers: all that is not reused.
+	Delivered int64 `json:"delivered"`
+}
+
+// Image is one image for one platform.
+type Image struct {
+	Name     string        `json:"name"`
+	Digest   digest.Digest `json:"digest"` // what the name resolves to: this manifest, or an index
+	Manifest digest.Digest `json:"manifest"`
+	Platform string        `json:"platform"`
+	Payload  int64         `json:"payload"` // the sum of Blobs' Bytes
+	Blobs    []Blob        `json:"blobs"`
+}
+
+// Blob is a layer, or another blob of an image that travels as payload. Bytes is what it costs in this bundle: a blob that
+// several images share is counted at the first and is 0 at the others, so that the sum over all images is Bytes.Payload.
+type Blob struct {
+	Digest digest.Digest `json:"digest"`
+	Size   int64         `json:"size"`
+	Form   bundle.Form   `json:"form"`
+	Bytes  int64         `json:"bytes"`
+	// Base is the first of the old blobs that a delta needs; Bases are all, where there are several.
+	Base  digest.Digest   `json:"base,omitempty"`
+	Bases []digest.Digest `json:"bases,omitempty"`
+	// Note says why the blob does not travel smaller.
+	Note string `json:"note,omitempty"`
+}
+
+// Inspect tells what is in the bundle that r has begun to read. It reads nothing more.
+func Inspect(r *bundle.Reader) *Inspection {
+	d := r.Descriptor()
+	x := &Inspection{
+		APIVersion: bundle.APIVersion, Kind: "Inspection",
+		Release: Release{Name: d.Name, Version: d.Version, Sequence: d.Sequence, Digest: r.ReleaseDigest(), Created: d.Created,
+			Expires: d.Expires},
+		Bases: []Base{}, Signatures: signatures(r.Signatures()), Bytes: weigh(r), Images: images(r),
+		Manifests: d.Manifests.Objects, Attestations: attestations(r), SBOMs: len(d.SBOMs), Platforms: d.Platforms, Plain: d.Plain,
+		Checks: []string{},
+	}
+	for _, b := range d.Bases {
+		x.Bases = append(x.Bases, Base(b))
+	}
+	for _, c := range d.Checks {
+		x.Checks = append(x.Checks, c.Name)
+	}
+	return x
+}
+
+func weigh(r *bundle.Reader) Bytes {
+	b := Bytes{Bundle: r.Size()}
+	for _, l := range r.Layers()[r.MetadataCount():] {
+		b.Payload += l.Size
+	}
+	b.Metadata = b.Bundle - b.Payload
+	for _, o := range r.Descriptor().Blobs {
+		b.Original += o.Size
+		if o.Form != bundle.FormReuse {
+			b.Delivered += o.Size
+		}
+	}
+	return b
+}
