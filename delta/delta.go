@@ -9,7 +9,6 @@ package delta
 
 import (
 	"context"
-	"errors"
 	"io"
 
 	"github.com/sallyport-dev/sallyport/delta/recompress"
@@ -54,24 +53,6 @@ type Limits struct {
 
 // ErrNoRecipe says that no known encoder makes the compressed blob again: it has to travel as it is.
 var ErrNoRecipe = recompress.ErrNoRecipe
-
-var errUnfinished = errors.New("delta: not implemented")
-
-// Diff writes to w a patch that makes blob, of size bytes, out of olds. blob is the original,
-// compressed form. Without olds the patch is the blob's recompressed form. Diff applies the patch
-// it made and compares before it returns, so that a patch it returns without error works.
-//
-// The error is ErrNoRecipe if the compressed form cannot be reproduced.
-func Diff(ctx context.Context, w io.Writer, blob io.ReaderAt, size int64, olds []Old, o Options) (Result, error) {
-	return Result{}, errUnfinished
-}
-
-// Apply writes to w the blob that patch makes out of olds, which are the olds that Diff had, in the
-// same order. An old that the patch does not use (Result.Used) may be the zero Old. Nothing is written before the olds have been found
-// to be the right ones, and never more than l.Size bytes.
-func Apply(ctx context.Context, w io.Writer, patch io.Reader, olds []Old, l Limits) error {
-	return errUnfinished
-}
 
 // Expand writes to w the plain bytes of blob, which is gzip (of any number of members), zstd or
 // plain already, and returns how many they are. More than limit bytes are an error.

@@ -1,0 +1,120 @@
+package delta
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"hash"
+	"io"
+
+	"github.com/sallyport-dev/sallyport/delta/recompress"
+)
+
+// Apply writes to w the blob that patch makes out of olds, which are the olds that Diff had, in the
+// same order; one that the patch does not use (Result.Used) may be the zero Old. Nothing is written
+// before the olds have been found to be the right ones, and never more than l.Size bytes.
+//
+// Errors have a reason: "format", "truncated", "digest" (the blob came out wrong), "base" (an old is
+// not the right one) or "newer".
+func Apply(ctx context.Context, w io.Writer, patch io.Reader, olds []Old, l Limits) error {
+	in := bufio.NewReaderSize(patch, 64<<10)
+	h, err := readHeader(in)
+	if err != nil {
+		return err
+	}
+	if h.blobSize != l.Size {
+		return malformed("makes a blob of %d bytes, not the declared %d", h.blobSize, l.Size)
+	}
+	used, err := checkOlds(ctx, h, olds)
+	if err != nil {
+		return err
+	}
+	s, err := openStreams(in, h.streams, l.TempDir)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	recipe, err := readRecipe(s.readers[streamRecipe])
+	if err != nil {
+		return err
+	}
+	if recipe.PlainSize() != h.plainSize {
+		return malformed("recipe takes %d plain bytes of %d", recipe.PlainSize(), h.plainSize)
+	}
+	out := &checkedWriter{w: w, left: h.blobSize, hash: sha256.New()}
+	packer := recipe.NewWriter(out)
+	if err := restore(ctx, packer, s, newSource(used), h.plainSize); err != nil {
+		return err
+	}
+	if err := packer.Close(); err != nil {
+		return err
+	}
+	if _, err := in.ReadByte(); err != io.EOF {
+		return malformed("goes on after its end")
+	}
+	return out.check(h.blobDigest)
+}
+
+// checkOlds returns the olds that the patch uses, found to be the right ones.
+func checkOlds(ctx context.Context, h *header, olds []Old) ([]Old, error) {
+	if len(olds) != len(h.olds) {
+		return nil, &Error{reason: "base", message: fmt.Sprintf("patch needs %d base blobs, got %d", len(h.olds), len(olds))}
+	}
+	var used []Old
+	for i, want := range h.olds {
+		if !want.used {
+			continue
+		}
+		if olds[i].Size != want.size {
+			return nil, &Error{reason: "base", message: fmt.Sprintf("base blob %d has %d plain bytes, the patch needs %d", i, olds[i].Size, want.size)}
+		}
+		sum, err := digestOld(ctx, olds[i])
+		if err != nil {
+			return nil, err
+		}
+		if sum != want.digest {
+			return nil, &Error{reason: "base", message: fmt.Sprintf("base blob %d is not the one that the patch was made against", i)}
+		}
+		used = append(used, olds[i])
+	}
+	return used, nil
+}
+
+func readRecipe(s *stream) (*recompress.Recipe, error) {
+	if s.left.N > recompress.MaxRecipe {
+		return nil, malformed("recipe of %d bytes", s.left.N)
+	}
+	b, err := io.ReadAll(s)
+	if err != nil {
+		return nil, readError(err)
+	}
+	return recompress.Parse(b)
+}
+
+// checkedWriter passes no byte beyond the declared ones and knows their digest.
+type checkedWriter struct {
+	w    io.Writer
+	left int64
+	hash hash.Hash
+}
+
+func (c *checkedWriter) Write(p []byte) (int, error) {
+	if int64(len(p)) > c.left {
+		return 0, malformed("makes more bytes than it declares")
+	}
+	n, err := c.w.Write(p)
+	c.left -= int64(n)
+	c.hash.Write(p[:n])
+	return n, err
+}
+
+func (c *checkedWriter) check(want [sha256.Size]byte) error {
+	if c.left > 0 {
+		return malformed("makes %d bytes fewer than it declares", c.left)
+	}
+	if [sha256.Size]byte(c.hash.Sum(nil)) != want {
+		return &Error{reason: "digest", message: "patch made a blob other than the one it declares"}
+	}
+	return nil
+}

@@ -1,0 +1,259 @@
+package delta
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/sallyport-dev/sallyport/delta/recompress"
+)
+
+// Diff writes to w a patch that makes blob, of size bytes, out of olds. blob is the original,
+// compressed form. Without olds the patch is the blob's recompressed form. Diff applies the patch
+// that it made and compares before it writes, so that what it returns without error works.
+//
+// The error is ErrNoRecipe if the compressed form cannot be reproduced. A blob that does not expand
+// is an error of reason "format" or "truncated": it has to travel as it is, too.
+func Diff(ctx context.Context, w io.Writer, blob io.ReaderAt, size int64, olds []Old, o Options) (Result, error) {
+	if o.Workers <= 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if len(olds) > maxOlds {
+		return Result{}, fmt.Errorf("delta: %d olds, at most %d", len(olds), maxOlds)
+	}
+	plain, err := expandToFile(ctx, blob, size, o.TempDir)
+	if err != nil {
+		return Result{}, err
+	}
+	defer plain.close()
+	recipe, err := recompress.Find(ctx, blob, size, plain, plain.size)
+	if err != nil {
+		return Result{}, err
+	}
+	b := &builder{ctx: ctx, blob: blob, size: size, plain: plain, recipe: recipe, olds: olds, o: o}
+	return b.build(w)
+}
+
+// plainFile holds a blob's plain bytes.
+type plainFile struct {
+	*os.File
+	size int64
+	sum  [sha256.Size]byte
+}
+
+func expandToFile(ctx context.Context, blob io.ReaderAt, size int64, dir string) (*plainFile, error) {
+	f, err := os.CreateTemp(dir, "sallyport-plain-")
+	if err != nil {
+		return nil, fmt.Errorf("expand blob: %w", err)
+	}
+	p := &plainFile{File: f}
+	h := sha256.New()
+	out := bufio.NewWriterSize(f, 1<<20)
+	p.size, err = recompress.Expand(ctx, io.MultiWriter(out, h), io.NewSectionReader(blob, 0, size), maxSize)
+	if err == nil {
+		err = out.Flush()
+	}
+	if err != nil {
+		p.close()
+		return nil, err
+	}
+	h.Sum(p.sum[:0])
+	return p, nil
+}
+
+func (p *plainFile) close() {
+	p.Close()
+	os.Remove(p.Name())
+}
+
+// builder makes one patch.
+type builder struct {
+	ctx     context.Context
+	blob    io.ReaderAt
+	size    int64
+	plain   *plainFile
+	recipe  *recompress.Recipe
+	olds    []Old
+	o       Options
+	streams []*streamBuilder
+	used    []int
+}
+
+func (b *builder) build(w io.Writer) (Result, error) {
+	defer b.close()
+	for id := range streamCount {
+		b.streams = append(b.streams, &streamBuilder{id: id, dir: b.o.TempDir, level: b.o.level()})
+	}
+	if _, err := b.streams[streamRecipe].Write(b.recipe.Marshal()); err != nil {
+		return Result{}, err
+	}
+	pieces, all, err := b.plan()
+	if err != nil {
+		return Result{}, err
+	}
+	if err := b.encode(pieces, all); err != nil {
+		return Result{}, err
+	}
+	h, bodies, err := b.finish()
+	if err != nil {
+		return Result{}, err
+	}
+	if err := b.prove(h, bodies); err != nil {
+		return Result{}, err
+	}
+	out := &counted{w: w}
+	if _, err := out.Write(h.marshal()); err != nil {
+		return Result{}, err
+	}
+	for _, body := range bodies {
+		if _, err := io.Copy(out, body); err != nil {
+			return Result{}, err
+		}
+	}
+	return Result{Size: out.n, PlainSize: b.plain.size, Used: b.used, Recipe: b.recipe.String()}, nil
+}
+
+func (b *builder) close() {
+	for _, s := range b.streams {
+		s.close()
+	}
+}
+
+func (o Options) level() zstd.EncoderLevel {
+	if o.Effort == EffortFast {
+		return zstd.SpeedDefault
+	}
+	return zstd.SpeedBestCompression
+}
+
+// plan finds what of the olds the plain bytes are made from.
+func (b *builder) plan() ([]piece, *source, error) {
+	members, err := tarMembers(b.ctx, b.plain, b.plain.size)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := newCatalogue(b.ctx, b.olds, b.o.Workers)
+	if err != nil {
+		return nil, nil, err
+	}
+	ids, err := contentIDs(b.ctx, b.plain, members, c.seed)
+	if err != nil {
+		return nil, nil, err
+	}
+	p := &planner{ctx: b.ctx, c: c, plain: b.plain, members: members, ids: ids, effort: b.o.Effort}
+	err = p.run()
+	return p.pieces, c.src, err
+}
+
+// encode turns pieces into operations, which address the olds that are used.
+func (b *builder) encode(pieces []piece, all *source) error {
+	e := &encoder{plain: b.plain, all: all, streams: b.streams, used: make([]int64, len(b.olds))}
+	reads := make([]bool, len(b.olds))
+	for _, p := range pieces {
+		if p.from >= 0 {
+			reads[e.oldOf(p.from)] = true
+		}
+	}
+	start := int64(0)
+	for i, o := range b.olds {
+		e.used[i] = start
+		if reads[i] {
+			b.used = append(b.used, i)
+			start += o.Size
+		}
+	}
+	return e.pieces(pieces)
+}
+
+// finish ends the streams and makes the header. The largest stream comes last: it alone need not be
+// kept by who applies the patch.
+func (b *builder) finish() (*header, []io.ReadSeeker, error) {
+	h := &header{blobSize: b.size, plainSize: b.plain.size, olds: make([]oldID, len(b.olds))}
+	for _, i := range b.used {
+		sum, err := digestOld(b.ctx, b.olds[i])
+		if err != nil {
+			return nil, nil, err
+		}
+		h.olds[i] = oldID{used: true, size: b.olds[i].Size, digest: sum}
+	}
+	sum, err := digestOld(b.ctx, Old{b.blob, b.size})
+	if err != nil {
+		return nil, nil, err
+	}
+	h.blobDigest = sum
+	bodies := map[streamID]io.ReadSeeker{}
+	for _, s := range b.streams {
+		if s.plain == 0 {
+			continue
+		}
+		info, body, err := s.finish()
+		if err != nil {
+			return nil, nil, err
+		}
+		h.streams = append(h.streams, info)
+		bodies[info.id] = body
+	}
+	slices.SortStableFunc(h.streams, func(x, y streamInfo) int { return int(min(max(x.coded-y.coded, -1), 1)) })
+	ordered := make([]io.ReadSeeker, len(h.streams))
+	for i, info := range h.streams {
+		ordered[i] = bodies[info.id]
+	}
+	return h, ordered, nil
+}
+
+// prove reads the patch as a site does and compares the plain bytes; Find has proven the recipe.
+func (b *builder) prove(h *header, bodies []io.ReadSeeker) error {
+	parts := []io.Reader{bytes.NewReader(h.marshal())}
+	for _, body := range bodies {
+		parts = append(parts, body)
+	}
+	in := bufio.NewReader(io.MultiReader(parts...))
+	read, err := readHeader(in)
+	if err != nil {
+		return err
+	}
+	var used []Old
+	for _, i := range b.used {
+		used = append(used, b.olds[i])
+	}
+	s, err := openStreams(in, read.streams, b.o.TempDir)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if _, err := readRecipe(s.readers[streamRecipe]); err != nil {
+		return err
+	}
+	sum := sha256.New()
+	if err := restore(b.ctx, sum, s, newSource(used), b.plain.size); err != nil {
+		return fmt.Errorf("prove patch: %w", err)
+	}
+	if [sha256.Size]byte(sum.Sum(nil)) != b.plain.sum {
+		return errors.New("prove patch: it makes other bytes")
+	}
+	for _, body := range bodies {
+		if _, err := body.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type counted struct {
+	w io.Writer
+	n int64
+}
+
+func (c *counted) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n += int64(n)
+	return n, err
+}

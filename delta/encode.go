@@ -1,0 +1,172 @@
+package delta
+
+import (
+	"bytes"
+	"encoding/binary"
+	"io"
+)
+
+// encoder writes pieces as operations.
+type encoder struct {
+	plain    io.ReaderAt
+	all      *source // what pieces' addresses mean
+	used     []int64 // where each old begins for operations; negative: not used
+	streams  []*streamBuilder
+	at       int64 // in plain
+	next     int64 // where operations expect the next copy
+	run      run
+	now, old []byte
+}
+
+// run is a copy in the making: pieces that go on where the one before ended.
+type run struct {
+	at, from, length int64
+	restamp          bool
+	rule             timeRule
+}
+
+func (e *encoder) pieces(list []piece) error {
+	for _, p := range list {
+		joined, err := e.join(p)
+		if err != nil {
+			return err
+		}
+		if !joined {
+			if err := e.flush(); err != nil {
+				return err
+			}
+			if p.from < 0 {
+				err = e.literal(p)
+			} else {
+				e.run = run{at: e.at, from: p.from, length: p.length, restamp: p.restamp, rule: p.rule}
+			}
+		}
+		if err != nil {
+			return err
+		}
+		e.at += p.length
+	}
+	return e.flush()
+}
+
+// join makes p part of the run, if it goes on where the run ends.
+func (e *encoder) join(p piece) (bool, error) {
+	r := &e.run
+	if r.length == 0 || p.from != r.from+r.length || e.oldOf(p.from) != e.oldOf(r.from) {
+		return false, nil
+	}
+	switch {
+	case !r.restamp && p.restamp:
+		return false, nil
+	case r.restamp && p.restamp && p.rule != r.rule:
+		return false, nil
+	case r.restamp && !p.restamp:
+		fits, err := e.survives(p)
+		if !fits || err != nil {
+			return false, err
+		}
+	}
+	r.length += p.length
+	return true, nil
+}
+
+func (e *encoder) oldOf(address int64) int {
+	n := len(e.all.starts) - 1
+	for e.all.starts[n] > address {
+		n--
+	}
+	return n
+}
+
+// survives tells whether p comes out right as part of a run that is restamped.
+func (e *encoder) survives(p piece) (bool, error) {
+	if p.header {
+		if err := e.load(p.from, e.at, p.length); err != nil {
+			return false, err
+		}
+		return bytes.Equal(restamped(e.run.rule, e.old), e.now), nil
+	}
+	if p.whole {
+		return true, nil
+	}
+	return false, nil
+}
+
+func (e *encoder) load(from, at, n int64) error {
+	if int64(cap(e.now)) < n {
+		e.now, e.old = make([]byte, n), make([]byte, n)
+	}
+	e.now, e.old = e.now[:n], e.old[:n]
+	if err := readAt(e.plain, e.now, at); err != nil {
+		return err
+	}
+	return e.all.read(e.old, from)
+}
+
+func (e *encoder) op(kind opKind, n int64) {
+	e.streams[streamOps].Write(binary.AppendUvarint(nil, uint64(n)*opKindSpan+uint64(kind)))
+}
+
+func (e *encoder) literal(p piece) error {
+	e.op(p.literal, p.length)
+	id := map[opKind]streamID{opHeaders: streamHeaders, opText: streamText, opBinary: streamBinary}[p.literal]
+	_, err := io.Copy(e.streams[id], io.NewSectionReader(e.plain, e.at, p.length))
+	return err
+}
+
+// flush writes the run as an operation.
+func (e *encoder) flush() error {
+	r := e.run
+	if r.length == 0 {
+		return nil
+	}
+	e.run = run{}
+	if r.restamp {
+		e.op(opRestamp, r.length)
+		e.streams[streamOps].Write(r.rule.append(nil))
+	} else {
+		changed, err := e.changes(r)
+		if err != nil {
+			return err
+		}
+		if changed {
+			e.op(opAdd, r.length)
+		} else {
+			e.op(opCopy, r.length)
+		}
+	}
+	old := e.oldOf(r.from)
+	address := e.used[old] + r.from - e.all.starts[old]
+	e.streams[streamSources].Write(appendZigzag(nil, address-e.next))
+	e.next = address + r.length
+	return nil
+}
+
+// changes writes where a run's bytes differ from the old ones, and tells whether any do.
+func (e *encoder) changes(r run) (bool, error) {
+	gap, any := int64(0), false
+	for done := int64(0); done < r.length; {
+		n := min(r.length-done, 256<<10)
+		if err := e.load(r.from+done, r.at+done, n); err != nil {
+			return false, err
+		}
+		for i := 0; i < int(n); {
+			same := matchLength(e.now[i:], e.old[i:], int(n))
+			i += same
+			gap += int64(same)
+			if i == int(n) {
+				break
+			}
+			any = true
+			e.streams[streamGaps].Write(binary.AppendUvarint(nil, uint64(gap)))
+			e.streams[streamValues].Write([]byte{e.now[i] - e.old[i]})
+			gap = 0
+			i++
+		}
+		done += n
+	}
+	if any && gap > 0 {
+		e.streams[streamGaps].Write(binary.AppendUvarint(nil, uint64(gap)))
+	}
+	return any, nil
+}

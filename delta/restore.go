@@ -1,0 +1,199 @@
+package delta
+
+import (
+	"context"
+	"encoding/binary"
+	"io"
+)
+
+// opKind is what an operation makes the next plain bytes from.
+type opKind byte
+
+// The operations. A number in the ops stream is a length times opKinds plus the kind.
+const (
+	opCopy     opKind = iota // bytes of the source
+	opAdd                    // bytes of the source, some changed
+	opHeaders                // literal tar headers
+	opText                   // literal text
+	opBinary                 // literal bytes
+	opRestamp                // whole tar entries of the source, with other times
+	opKindSpan = 8
+)
+
+// restorer makes plain bytes out of a patch's streams.
+type restorer struct {
+	ctx    context.Context
+	w      io.Writer
+	s      *streams
+	src    *source
+	next   int64 // address after the last copy
+	buf    []byte
+	header [tarBlock]byte
+}
+
+// restore writes the plain bytes, size of them, to w.
+func restore(ctx context.Context, w io.Writer, s *streams, src *source, size int64) error {
+	r := &restorer{ctx: ctx, w: w, s: s, src: src, buf: make([]byte, 128<<10)}
+	for size > 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		v, err := readUvarint(s.readers[streamOps], maxSize*opKindSpan)
+		if err != nil {
+			return err
+		}
+		kind, n := opKind(v%opKindSpan), v/opKindSpan
+		if n == 0 || n > size {
+			return malformed("operation makes %d bytes where %d are wanted", n, size)
+		}
+		size -= n
+		if err := r.op(kind, n); err != nil {
+			return err
+		}
+	}
+	return s.finished()
+}
+
+func (r *restorer) op(kind opKind, n int64) error {
+	switch kind {
+	case opCopy:
+		return r.fromSource(n, r.copy)
+	case opAdd:
+		return r.fromSource(n, r.add)
+	case opRestamp:
+		return r.fromSource(n, r.restamp)
+	case opHeaders:
+		return r.literal(streamHeaders, n)
+	case opText:
+		return r.literal(streamText, n)
+	case opBinary:
+		return r.literal(streamBinary, n)
+	}
+	return newer("operation %d, which this program does not have", kind)
+}
+
+func (r *restorer) literal(id streamID, n int64) error {
+	for n > 0 {
+		if err := r.ctx.Err(); err != nil {
+			return err
+		}
+		b := r.buf[:min(n, int64(len(r.buf)))]
+		if _, err := io.ReadFull(r.s.readers[id], b); err != nil {
+			return readError(err)
+		}
+		if _, err := r.w.Write(b); err != nil {
+			return err
+		}
+		n -= int64(len(b))
+	}
+	return nil
+}
+
+// fromSource reads where a copy begins and makes it. Copies tend to go on where the last one ended.
+func (r *restorer) fromSource(n int64, make func(address, n int64) error) error {
+	v, err := readUvarint(r.s.readers[streamSources], 2*maxSize)
+	if err != nil {
+		return err
+	}
+	address := r.next + unzigzag(v)
+	if address < 0 || address > r.src.size-n {
+		return malformed("copy of %d bytes at %d, of %d", n, address, r.src.size)
+	}
+	r.next = address + n
+	return make(address, n)
+}
+
+func (r *restorer) copy(address, n int64) error {
+	for n > 0 {
+		if err := r.ctx.Err(); err != nil {
+			return err
+		}
+		b := r.buf[:min(n, int64(len(r.buf)))]
+		if err := r.src.read(b, address); err != nil {
+			return err
+		}
+		if _, err := r.w.Write(b); err != nil {
+			return err
+		}
+		n -= int64(len(b))
+		address += int64(len(b))
+	}
+	return nil
+}
+
+// add copies and adds a value to each byte that the gaps lead to. The last gap leads to the end.
+func (r *restorer) add(address, n int64) error {
+	gap, err := r.gap(n)
+	if err != nil {
+		return err
+	}
+	for n > 0 {
+		if err := r.ctx.Err(); err != nil {
+			return err
+		}
+		b := r.buf[:min(n, int64(len(r.buf)))]
+		if err := r.src.read(b, address); err != nil {
+			return err
+		}
+		n -= int64(len(b))
+		address += int64(len(b))
+		at := int64(0)
+		for ; gap < int64(len(b))-at; at++ {
+			at += gap
+			value, err := r.s.readers[streamValues].ReadByte()
+			if err != nil {
+				return readError(err)
+			}
+			b[at] += value
+			if gap, err = r.gap(n + int64(len(b)) - at - 1); err != nil {
+				return err
+			}
+		}
+		gap -= int64(len(b)) - at
+		if _, err := r.w.Write(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// gap reads the distance to the next changed byte, of at most left; none is read where none are left.
+func (r *restorer) gap(left int64) (int64, error) {
+	if left == 0 {
+		return 0, nil
+	}
+	return readUvarint(r.s.readers[streamGaps], uint64(left))
+}
+
+// restamp copies whole tar entries and sets their times by one rule.
+func (r *restorer) restamp(address, n int64) error {
+	rule, err := readRule(r.s.readers[streamOps])
+	if err != nil {
+		return err
+	}
+	for n >= tarBlock {
+		h := r.header[:]
+		if err := r.src.read(h, address); err != nil {
+			return err
+		}
+		content := rule.apply(h)
+		if _, err := r.w.Write(h); err != nil {
+			return err
+		}
+		n -= tarBlock
+		address += tarBlock
+		content = min(content, n)
+		if err := r.copy(address, content); err != nil {
+			return err
+		}
+		n -= content
+		address += content
+	}
+	return r.copy(address, n)
+}
+
+func zigzag(v int64) uint64 { return uint64(v)<<1 ^ uint64(v>>63) }
+
+func unzigzag(v int64) int64 { return int64(uint64(v)>>1) ^ -(v & 1) }
+
+func appendZigzag(b []byte, v int64) []byte { return binary.AppendUvarint(b, zigzag(v)) }

@@ -1,0 +1,101 @@
+package delta
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// streamBuilder takes one stream's bytes. A short stream stays in memory and is coded at the end by
+// the codec that suits it; a long one is coded as it comes, into a file.
+type streamBuilder struct {
+	id    streamID
+	dir   string
+	level zstd.EncoderLevel
+	buf   bytes.Buffer
+	plain int64
+	z     *zstd.Encoder
+	file  *os.File
+}
+
+// shortStream is how long a stream may be to stay in memory.
+const shortStream = 4 << 20
+
+func (s *streamBuilder) Write(p []byte) (int, error) {
+	s.plain += int64(len(p))
+	if s.z != nil {
+		return s.z.Write(p)
+	}
+	if s.buf.Len()+len(p) <= shortStream {
+		return s.buf.Write(p)
+	}
+	if err := s.spill(); err != nil {
+		return 0, err
+	}
+	return s.z.Write(p)
+}
+
+// spill turns a short stream into a long one.
+func (s *streamBuilder) spill() (err error) {
+	if s.file, err = os.CreateTemp(s.dir, "sallyport-stream-"); err != nil {
+		return fmt.Errorf("keep stream: %w", err)
+	}
+	if s.z, err = s.encoder(s.file); err != nil {
+		return err
+	}
+	_, err = s.z.Write(s.buf.Bytes())
+	s.buf = bytes.Buffer{}
+	return err
+}
+
+func (s *streamBuilder) encoder(w io.Writer) (*zstd.Encoder, error) {
+	return zstd.NewWriter(w, zstd.WithEncoderLevel(s.level), zstd.WithWindowSize(maxWindow), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false))
+}
+
+// finish ends the stream and returns what the header says of it and its body.
+func (s *streamBuilder) finish() (streamInfo, io.ReadSeeker, error) {
+	info := streamInfo{id: s.id, plain: s.plain}
+	if s.z != nil {
+		return s.finishLong(info)
+	}
+	var packed bytes.Buffer
+	z, err := s.encoder(&packed)
+	if err != nil {
+		return info, nil, err
+	}
+	z.ResetContentSize(&packed, s.plain)
+	if _, err := z.Write(s.buf.Bytes()); err != nil {
+		return info, nil, err
+	}
+	if err := z.Close(); err != nil {
+		return info, nil, err
+	}
+	body := s.buf.Bytes()
+	if packed.Len() < len(body) {
+		info.codec, body = codecZstd, packed.Bytes()
+	}
+	info.coded = int64(len(body))
+	return info, bytes.NewReader(body), nil
+}
+
+func (s *streamBuilder) finishLong(info streamInfo) (streamInfo, io.ReadSeeker, error) {
+	if err := s.z.Close(); err != nil {
+		return info, nil, err
+	}
+	size, err := s.file.Seek(0, io.SeekEnd)
+	if err != nil {
+		return info, nil, err
+	}
+	info.codec, info.coded = codecZstd, size
+	return info, io.NewSectionReader(s.file, 0, size), nil
+}
+
+func (s *streamBuilder) close() {
+	if s.file != nil {
+		s.file.Close()
+		os.Remove(s.file.Name())
+	}
+}

@@ -1,0 +1,170 @@
+package delta
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// streamID names what a stream holds. Like things stand together, because they compress together.
+type streamID byte
+
+// The streams.
+const (
+	streamRecipe  streamID = iota // a recipe of package recompress
+	streamOps                     // what to do: kinds and lengths
+	streamSources                 // where copies begin
+	streamGaps                    // how many bytes lie between two that a copy changes
+	streamValues                  // what is added to those bytes
+	streamHeaders                 // literal tar headers
+	streamText                    // literal text
+	streamBinary                  // literal bytes of anything else
+	streamCount
+)
+
+// codec is how a stream is coded.
+type codec byte
+
+// The codecs.
+const (
+	codecRaw codec = iota
+	codecZstd
+	codecCount
+)
+
+// streams holds a patch's streams while it is applied.
+type streams struct {
+	readers [streamCount]*stream
+	spool   *os.File // of streams that are too large for memory; nil: none
+	closers []func()
+}
+
+// stream gives one stream's decoded bytes.
+type stream struct {
+	*bufio.Reader
+	left *io.LimitedReader // decoded bytes that may still come
+}
+
+// openStreams prepares the streams that infos describe and whose bodies r gives. All but the last
+// have to be at hand at once: small ones stay in memory, others go to a file in dir.
+func openStreams(r io.Reader, infos []streamInfo, dir string) (*streams, error) {
+	s := &streams{}
+	for i, info := range infos {
+		body := io.Reader(&exactReader{r: r, left: info.coded})
+		if i < len(infos)-1 {
+			var err error
+			if body, err = s.keep(body, info, dir); err != nil {
+				s.close()
+				return nil, err
+			}
+		}
+		if err := s.open(info, body); err != nil {
+			s.close()
+			return nil, err
+		}
+	}
+	for id := range s.readers {
+		if s.readers[id] == nil {
+			if err := s.open(streamInfo{id: streamID(id)}, bytes.NewReader(nil)); err != nil {
+				s.close()
+				return nil, err
+			}
+		}
+	}
+	return s, nil
+}
+
+// keep takes a stream's body out of the patch.
+func (s *streams) keep(body io.Reader, info streamInfo, dir string) (io.Reader, error) {
+	if info.coded <= maxMemory/int64(streamCount) {
+		b, err := io.ReadAll(body)
+		return bytes.NewReader(b), err
+	}
+	if s.spool == nil {
+		f, err := os.CreateTemp(dir, "sallyport-patch-")
+		if err != nil {
+			return nil, fmt.Errorf("keep patch: %w", err)
+		}
+		s.spool = f
+		_ = os.Remove(f.Name()) // the open file goes on; where it cannot be removed, close does it
+	}
+	start, err := s.spool.Seek(0, io.SeekEnd)
+	if err != nil {
+		return nil, fmt.Errorf("keep patch: %w", err)
+	}
+	if _, err := io.Copy(s.spool, body); err != nil {
+		return nil, fmt.Errorf("keep patch: %w", err)
+	}
+	return io.NewSectionReader(s.spool, start, info.coded), nil
+}
+
+func (s *streams) open(info streamInfo, body io.Reader) error {
+	if info.id >= streamCount || info.codec >= codecCount {
+		return newer("stream %d, codec %d, which this program does not have", info.id, info.codec)
+	}
+	if s.readers[info.id] != nil {
+		return malformed("stream %d stands twice", info.id)
+	}
+	if info.codec == codecRaw && info.coded != info.plain {
+		return malformed("stream %d has two sizes", info.id)
+	}
+	if info.codec == codecZstd {
+		z, err := zstd.NewReader(body, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+		if err != nil {
+			return err
+		}
+		s.closers = append(s.closers, z.Close)
+		body = z
+	}
+	left := &io.LimitedReader{R: body, N: info.plain}
+	s.readers[info.id] = &stream{Reader: bufio.NewReaderSize(left, 16<<10), left: left}
+	return nil
+}
+
+func (s *streams) close() {
+	for _, c := range s.closers {
+		c()
+	}
+	if s.spool != nil {
+		s.spool.Close()
+		os.Remove(s.spool.Name()) // fails harmlessly where the name is gone already
+	}
+}
+
+// finished reports the first stream that has bytes left: a patch has none that mean nothing.
+func (s *streams) finished() error {
+	for id, r := range s.readers {
+		if _, err := r.ReadByte(); err == nil || r.left.N > 0 {
+			return malformed("stream %d has bytes that nothing uses", id)
+		}
+		if n, err := r.left.R.Read(make([]byte, 1)); n > 0 || err != io.EOF {
+			return malformed("stream %d is longer than it says", id)
+		}
+	}
+	return nil
+}
+
+// exactReader gives exactly left bytes of r.
+type exactReader struct {
+	r    io.Reader
+	left int64
+}
+
+func (e *exactReader) Read(p []byte) (int, error) {
+	if e.left == 0 {
+		return 0, io.EOF
+	}
+	if int64(len(p)) > e.left {
+		p = p[:e.left]
+	}
+	n, err := e.r.Read(p)
+	e.left -= int64(n)
+	if err != nil && (e.left > 0 || err != io.EOF) {
+		return n, readError(err)
+	}
+	return n, nil
+}
