@@ -124,7 +124,9 @@ func (e *StatusError) Error() string {
 }
 
 // Is makes a 404 an ErrNotFound.
-func (e *StatusError) Is(target error) bool { return target == ErrNotFound && e.Code == http.StatusNotFound }
+func (e *StatusError) Is(target error) bool {
+	return target == ErrNotFound && e.Code == http.StatusNotFound
+}
 
 func (e *StatusError) has(code string) bool {
 	for _, c := range e.Codes {
@@ -161,6 +163,7 @@ func temporary(err error) bool {
 		plain   tls.RecordHeaderError
 		dns     *net.DNSError
 		op      *net.OpError
+		timeout net.Error
 	)
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, errGarbage), isFull(err):
@@ -174,8 +177,16 @@ func temporary(err error) bool {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, errStalled):
 		return true
 	}
-	return errors.As(err, &op) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
-		strings.Contains(err.Error(), "connection") // http.Transport's own errors have no type
+	return errors.As(err, &op) || errors.As(err, &timeout) && timeout.Timeout() ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || transportFault(err)
+}
+
+// transportFault recognises errors of http.Transport that have no type of their own.
+func transportFault(err error) bool {
+	s := err.Error()
+	return strings.Contains(s, "server closed idle connection") || strings.Contains(s, "stream error") ||
+		strings.Contains(s, "GOAWAY") || strings.Contains(s, "client connection lost") ||
+		strings.Contains(s, "transport connection broken")
 }
 
 func retryable(code int) bool {

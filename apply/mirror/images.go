@@ -34,9 +34,9 @@ func (c *Client) PushImage(ctx context.Context, img bundle.Image, raw Raw) (push
 			return p.pushed, err
 		}
 	}
-	if isIndex(img) {
+	if bundle.IsIndex(img.MediaType) {
 		err := p.push(ctx, img.Digest.String(), img.Digest, img.MediaType)
-		if errors.Is(err, ErrSparseIndex) && name.Tag != "" && name.Digest == "" {
+		if errors.Is(err, ErrSparseIndex) && name.Tag != "" {
 			err = nil
 		}
 		if err != nil {
@@ -55,14 +55,10 @@ func (c *Client) TagImage(ctx context.Context, img bundle.Image, raw Raw) (pushe
 	}
 	p := imagePusher{c: c, repo: name.Repository, raw: raw}
 	err = p.push(ctx, name.Tag, img.Digest, img.MediaType)
-	if errors.Is(err, ErrSparseIndex) && name.Digest == "" {
+	if errors.Is(err, ErrSparseIndex) {
 		err = p.pushCut(ctx, name.Tag, img)
 	}
 	return p.pushed > 0, err
-}
-
-func isIndex(img bundle.Image) bool {
-	return img.MediaType == ocispec.MediaTypeImageIndex || img.MediaType == dockerList
 }
 
 type imagePusher struct {
@@ -102,7 +98,7 @@ func (p *imagePusher) bytes(dgst digest.Digest) ([]byte, error) {
 // explainSparse recognises the refusal of an index because of manifests that the registry lacks.
 func explainSparse(err error, mediaType string) error {
 	var status *StatusError
-	if mediaType != ocispec.MediaTypeImageIndex && mediaType != dockerList || !errors.As(err, &status) || status.Code/100 != 4 {
+	if !bundle.IsIndex(mediaType) || !errors.As(err, &status) || status.Code/100 != 4 {
 		return err
 	}
 	if !status.has("MANIFEST_BLOB_UNKNOWN") && !status.has("MANIFEST_UNKNOWN") && !status.has("MANIFEST_INVALID") {
@@ -261,7 +257,7 @@ func (c *Client) checkSize(ctx context.Context, repo string, dgst digest.Digest,
 // found by the tag.
 func (c *Client) checkRoot(ctx context.Context, name Name, img bundle.Image) error {
 	_, _, err := c.Manifest(ctx, name.Repository, img.Digest.String())
-	if !errors.Is(err, ErrNotFound) || !isIndex(img) || name.Tag == "" || name.Digest != "" {
+	if !errors.Is(err, ErrNotFound) || !bundle.IsIndex(img.MediaType) || name.Tag == "" {
 		return err
 	}
 	raw, _, tagErr := c.Manifest(ctx, name.Repository, name.Tag)

@@ -63,13 +63,18 @@ func (c *Client) RepairBlob(ctx context.Context, repo string, desc ocispec.Descr
 
 // readBlob reads a blob to its end, which verifies it.
 func (c *Client) readBlob(ctx context.Context, repo string, dgst digest.Digest) error {
+	_, err := c.countBlob(ctx, repo, dgst)
+	return err
+}
+
+// countBlob is readBlob, and tells how many bytes it read.
+func (c *Client) countBlob(ctx context.Context, repo string, dgst digest.Digest) (int64, error) {
 	r, err := c.OpenBlob(ctx, repo, dgst)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer r.Close()
-	_, err = io.Copy(io.Discard, r)
-	return err
+	return io.Copy(io.Discard, r)
 }
 
 // complete tells whether the repository has the blob, with the right size.

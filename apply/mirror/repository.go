@@ -9,17 +9,17 @@ import (
 	"github.com/sallyport-dev/sallyport/bundle"
 )
 
-// Name is an image's place in the mirror.
+// Name is an image's place in the mirror. Either Tag or Digest is set: with a digest, runtimes ignore a tag.
 type Name struct {
-	Repository string        // path without the host: team/app; library/nginx for docker.io/nginx
-	Tag        string        // empty if the name is pinned by digest alone
-	Digest     digest.Digest // empty if the name is not pinned
+	Repository string // path without the host: team/app; library/nginx for docker.io/nginx
+	Tag        string
+	Digest     digest.Digest
 }
 
 // Repository returns the place in the mirror of an image, by its full or familiar name. A container runtime that is
 // configured with a mirror asks it for the repository path without the host; so that is where images go.
 func Repository(image string) (Name, error) {
-	ref, err := reference.ParseNormalizedNamed(image)
+	ref, err := reference.ParseDockerRef(image)
 	if err != nil {
 		return Name{}, &NameError{Image: image, Err: err}
 	}
@@ -29,9 +29,6 @@ func Repository(image string) (Name, error) {
 	}
 	if d, ok := ref.(reference.Digested); ok {
 		n.Digest = d.Digest()
-	}
-	if n.Tag == "" && n.Digest == "" {
-		n.Tag = "latest"
 	}
 	return n, nil
 }

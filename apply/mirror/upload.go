@@ -43,6 +43,10 @@ func (u *upload) run(ctx context.Context) (err error) {
 		if u.off > before { // progress: interruptions are counted anew
 			try = 1
 		}
+		if stale(err) && u.off > 0 && try < u.c.tries {
+			u.restart(ctx)
+			continue
+		}
 		if err := u.c.pause(ctx, try, err, "push blob "+u.desc.Digest.String()); err != nil {
 			return err
 		}
@@ -181,8 +185,20 @@ func (u *upload) resume(ctx context.Context) {
 		u.c.log.Info("mirror: resuming upload", "digest", u.desc.Digest, "offset", off, "size", u.desc.Size)
 		return
 	}
+	u.restart(ctx)
+}
+
+// restart gives the session up and begins anew.
+func (u *upload) restart(ctx context.Context) {
 	u.c.cancelUpload(ctx, u.repo, u.session)
 	u.session, u.off = nil, 0
+}
+
+// stale tells whether the registry does not know what it said it had of an upload.
+func stale(err error) bool {
+	var status *StatusError
+	return errors.As(err, &status) &&
+		(status.Code == http.StatusNotFound || status.Code == http.StatusRequestedRangeNotSatisfiable)
 }
 
 func (u *upload) status(ctx context.Context) (int64, *url.URL, error) {
