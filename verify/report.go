@@ -1,0 +1,87 @@
+package verify
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/sallyport-dev/sallyport/bundle"
+)
+
+// predicateProvenance is the predicate type of SLSA v1 provenance.
+const predicateProvenance = "https://slsa.dev/provenance/v1"
+
+// Verdict is the outcome of a check that did not refuse the bundle.
+type Verdict string
+
+const (
+	// Pass: checked and good.
+	Pass Verdict = "pass"
+	// Warn: not as it should be, and not what the policy demands.
+	Warn Verdict = "warn"
+	// Skip: nothing to check, or not asked for.
+	Skip Verdict = "skip"
+)
+
+// Names of checks.
+const (
+	CheckSignature   = "signature"
+	CheckSequence    = "sequence"
+	CheckExpiry      = "expiry"
+	CheckProvenance  = "provenance"
+	CheckAttestation = "attestation" // any other statement about the release
+	CheckBytes       = "bytes"       // every blob, by Drain
+)
+
+// Check is one thing that was checked.
+type Check struct {
+	Name    string  `json:"name"`
+	Verdict Verdict `json:"verdict"`
+	Message string  `json:"message"`
+}
+
+// Release is what a verified bundle is.
+type Release struct {
+	Name     string        `json:"name"`
+	Version  string        `json:"version"`
+	Sequence uint64        `json:"sequence"`
+	Digest   digest.Digest `json:"digest"`
+	Expires  *time.Time    `json:"expires,omitempty"`
+}
+
+// Report is the evidence that a bundle was verified.
+type Report struct {
+	Release Release  `json:"release"`
+	Signers []Signer `json:"signers"`
+	Checks  []Check  `json:"checks"`
+}
+
+func (r *Report) add(name string, v Verdict, format string, args ...any) {
+	r.Checks = append(r.Checks, Check{Name: name, Verdict: v, Message: fmt.Sprintf(format, args...)})
+}
+
+// addStatements tells of the attestations. No policy demands one yet, so none refuses the bundle by being absent.
+func (r *Report) addStatements(findings []finding) {
+	provenance := false
+	for _, f := range findings {
+		name := CheckAttestation
+		switch f.predicateType {
+		case bundle.PredicateSignature:
+			continue
+		case predicateProvenance:
+			name, provenance = CheckProvenance, true
+		}
+		switch {
+		case f.signer != nil:
+			r.add(name, Pass, "%s", f)
+		case f.fault != nil:
+			r.add(name, Warn, "%s", f)
+		default:
+			r.add(name, Warn, "%s, which is not accepted here", f)
+		}
+	}
+	if !provenance {
+		r.add(CheckProvenance, Skip, "the bundle carries none")
+	}
+}
