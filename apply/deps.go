@@ -1,0 +1,71 @@
+package apply
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/sallyport-dev/sallyport/apply/check"
+	"github.com/sallyport-dev/sallyport/apply/kube"
+	"github.com/sallyport-dev/sallyport/apply/mirror"
+	"github.com/sallyport-dev/sallyport/bundle"
+	"github.com/sallyport-dev/sallyport/internal/durable"
+	"github.com/sallyport-dev/sallyport/verify"
+)
+
+// Deps are the parts of a site that lie outside its state folder. Open makes the real ones.
+type Deps struct {
+	// Disk writes the state.
+	Disk durable.Disk
+	// OpenMirror returns the mirror and what ends its use. It is called at most once in a verb, when it is needed.
+	OpenMirror func(ctx context.Context) (Mirror, func() error, error)
+	// SyncMirror, if set, makes what the mirror was given durable.
+	SyncMirror func() error
+	// OpenTarget returns the target.
+	OpenTarget func(ctx context.Context) (Target, error)
+	// LoadTrust returns who may sign.
+	LoadTrust func() (*verify.Trust, error)
+	// RunChecks decides a trial: check.Run.
+	RunChecks func(context.Context, []bundle.Check, check.Env) ([]check.Result, bool, error)
+	// Now is the clock.
+	Now func() time.Time
+	// Observe, if set, is told what happens. It is called by one goroutine at a time and must not block for long.
+	Observe func(Event)
+}
+
+// Mirror is what the transaction asks of the site's mirror; *mirror.Client has it.
+type Mirror interface {
+	Ping(ctx context.Context) error
+	BlobStore
+	ImageStore
+}
+
+// BlobStore holds blobs by repository and digest.
+type BlobStore interface {
+	StatBlob(ctx context.Context, repo string, d digest.Digest) (size int64, ok bool, err error)
+	OpenBlob(ctx context.Context, repo string, d digest.Digest) (io.ReadCloser, error)
+	PushBlob(ctx context.Context, repo string, desc ocispec.Descriptor, open mirror.Open) (pushed bool, err error)
+	StreamBlob(ctx context.Context, repo string, desc ocispec.Descriptor, r io.Reader) (pushed bool, err error)
+	Mount(ctx context.Context, from, to string, d digest.Digest) (bool, error)
+}
+
+// ImageStore holds manifests, and answers for images by name.
+type ImageStore interface {
+	Manifest(ctx context.Context, repo, ref string) (raw []byte, mediaType string, err error)
+	PushImage(ctx context.Context, img bundle.Image, raw mirror.Raw) (pushed int, err error)
+	TagImage(ctx context.Context, img bundle.Image, raw mirror.Raw) (pushed bool, err error)
+	CheckImage(ctx context.Context, img bundle.Image, sizes map[digest.Digest]int64) error
+}
+
+// Target is where a release's objects go; *kube.Cluster and *kube.Folder are targets.
+type Target interface {
+	Ping(ctx context.Context) (version string, err error)
+	Inventory(ctx context.Context, want kube.Objects) (kube.Inventory, error)
+	DryRun(ctx context.Context, want kube.Objects, prev kube.Inventory) ([]kube.Change, error)
+	Apply(ctx context.Context, want kube.Objects, prev kube.Inventory) (kube.Inventory, []kube.Change, error)
+	Prune(ctx context.Context, prev, keep kube.Inventory) ([]kube.Change, error)
+	Health(ctx context.Context, want kube.Objects) ([]kube.ObjectStatus, error)
+}

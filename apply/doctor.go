@@ -1,0 +1,205 @@
+package apply
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// Finding is one thing that Doctor looked at.
+type Finding struct {
+	Name    string `json:"name"` // state, room, trust, clock, journal, mirror, push, target, checks, runtime
+	OK      bool   `json:"ok"`
+	Message string `json:"message"`
+	// Mend is what to do about it, one sentence; empty if nothing has to be done.
+	Mend string `json:"mend,omitempty"`
+}
+
+// enoughRoom is the free space below which Doctor warns, in bytes.
+const enoughRoom = 1 << 30
+
+// doctorRepository is where Doctor pushes a blob of a few bytes to see whether it may.
+const doctorRepository = "sallyport/doctor"
+
+// Doctor looks at everything that an apply needs and says how to mend what is missing. It changes nothing that runs.
+func (s *Site) Doctor(ctx context.Context) []Finding {
+	findings := []Finding{s.stateWritable(), s.room(), s.trustLoads(), s.clockSane(), s.journalSound()}
+	findings = append(findings, s.mirrorWorks(ctx)...)
+	return append(findings, s.targetAnswers(ctx), s.checksLoad(), s.runtimeAsksMirror())
+}
+
+// found makes a finding of an error, with the error's own hint if it has one.
+func found(name string, err error, good, mend string) Finding {
+	if err == nil {
+		return Finding{Name: name, OK: true, Message: good}
+	}
+	var h interface{ Hint() string }
+	if errors.As(err, &h) && h.Hint() != "" {
+		mend = h.Hint()
+	}
+	return Finding{Name: name, Message: oneLine(err.Error()), Mend: mend}
+}
+
+func (s *Site) stateWritable() Finding {
+	dir := s.cfg.Spec.State
+	err := s.deps.Disk.MkdirAll(dir, 0o755)
+	if err == nil {
+		err = s.deps.Disk.WriteFile(filepath.Join(dir, "doctor"), nil, 0o600)
+	}
+	if err == nil {
+		err = s.deps.Disk.Remove(filepath.Join(dir, "doctor"))
+	}
+	return found("state", err, dir+" can be written", "run it as root, or give this user the folder "+dir)
+}
+
+func (s *Site) room() Finding {
+	paths := []string{s.cfg.Spec.State}
+	if s.cfg.Spec.Mirror.Embedded() {
+		paths = append(paths, s.cfg.Spec.Mirror.Dir)
+	}
+	f := Finding{Name: "room", OK: true}
+	for _, path := range paths {
+		d, err := diskOf(path)
+		if err != nil {
+			return found("room", err, "", "check the disk that holds "+path)
+		}
+		if f.Message != "" {
+			f.Message += "; "
+		}
+		f.Message += fmt.Sprintf("%s has %s free", path, size(d.free))
+		if d.free < enoughRoom {
+			f.OK, f.Mend = false, "make room there: sallyport mirror gc removes what neither slot needs"
+		}
+	}
+	return f
+}
+
+func (s *Site) trustLoads() Finding {
+	t, err := s.deps.LoadTrust()
+	if err != nil {
+		return found("trust", err, "", "put the public keys of those who may sign into "+s.cfg.Spec.Trust)
+	}
+	var names []string
+	for _, k := range t.Signers() {
+		names = append(names, k.String())
+	}
+	return Finding{Name: "trust", OK: true, Message: fmt.Sprintf("releases may be signed by %v", names)}
+}
+
+// firstRelease is before any sallyport existed: a clock that says less was never set.
+var firstRelease = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func (s *Site) clockSane() Finding {
+	now := s.deps.Now()
+	text := "the clock says " + now.UTC().Format(time.RFC3339)
+	last := firstRelease
+	if j, err := loadJournal(s.journalPath()); err == nil && j.LastAttempted != nil && j.LastAttempted.Ended.After(last) {
+		last = j.LastAttempted.Ended
+	}
+	if now.Before(last) {
+		return Finding{Name: "clock", Message: text + ", which is before " + last.UTC().Format(time.RFC3339),
+			Mend: "set the clock: releases expire by it"}
+	}
+	return Finding{Name: "clock", OK: true, Message: text}
+}
+
+func (s *Site) journalSound() Finding {
+	j, err := loadJournal(s.journalPath())
+	if err != nil {
+		return found("journal", err, "", "")
+	}
+	f := Finding{Name: "journal", OK: true, Message: "phase " + string(j.Phase)}
+	_, damaged, err := readHistory(s.historyPath())
+	switch {
+	case j.NeedsPerson != "":
+		f.OK, f.Message, f.Mend = false, j.NeedsPerson, "mend what is named, then run sallyport confirm"
+	case err != nil:
+		return found("journal", err, "", "check the disk")
+	case damaged > 0:
+		f.OK, f.Message = false, fmt.Sprintf("%d lines of %s are damaged", damaged, s.historyPath())
+		f.Mend = "check the disk; the site itself does not need those lines"
+	case j.Phase != Idle && j.Phase != Written:
+		f.Message += ": sallyport confirm finishes it"
+	}
+	return f
+}
+
+func (s *Site) mirrorWorks(ctx context.Context) []Finding {
+	m, done, err := s.deps.OpenMirror(ctx)
+	if err != nil {
+		return []Finding{found("mirror", err, "", "correct spec.mirror in site.yaml, or start the registry")}
+	}
+	err = m.Ping(ctx)
+	findings := []Finding{found("mirror", err, "the mirror answers", "start the registry")}
+	if err == nil {
+		findings = append(findings, found("push", pushSample(ctx, m), "the mirror takes blobs and gives them back",
+			"give credentials that may push"))
+	}
+	if err := done(); err != nil {
+		findings = append(findings, found("mirror", err, "", ""))
+	}
+	return findings
+}
+
+// pushSample pushes a few bytes and reads them back.
+func pushSample(ctx context.Context, m BlobStore) error {
+	sample := []byte("sallyport doctor\n")
+	desc := ocispec.Descriptor{Digest: digest.FromBytes(sample), Size: int64(len(sample))}
+	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(sample)), nil }
+	if _, err := m.PushBlob(ctx, doctorRepository, desc, open); err != nil {
+		return err
+	}
+	r, err := m.OpenBlob(ctx, doctorRepository, desc.Digest)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, r)
+	return errors.Join(err, r.Close())
+}
+
+func (s *Site) targetAnswers(ctx context.Context) Finding {
+	t, err := s.deps.OpenTarget(ctx)
+	if err != nil {
+		return found("target", err, "", "correct spec.target in site.yaml")
+	}
+	version, err := t.Ping(ctx)
+	good := fmt.Sprintf("%s answers", t)
+	if version != "" {
+		good += ": " + version
+	}
+	return found("target", err, good, "start the cluster, or correct spec.target in site.yaml")
+}
+
+func (s *Site) checksLoad() Finding {
+	checks, err := s.siteChecks()
+	return found("checks", err, fmt.Sprintf("%d checks of the site's own", len(checks)), "correct the file that is named")
+}
+
+// runtimeAsksMirror looks for the files by which a container runtime learns of the mirror. On a site without a
+// container runtime there is nothing to look for.
+func (s *Site) runtimeAsksMirror() Finding {
+	runtimes := []struct{ runtime, config, mend string }{
+		{"/etc/rancher/k3s", "/etc/rancher/k3s/registries.yaml", "sallyport mirror config --k3s writes it"},
+		{"/etc/containerd", "/etc/containerd/certs.d", "sallyport mirror config --containerd writes it"},
+	}
+	for _, rt := range runtimes {
+		if _, err := os.Stat(rt.runtime); err != nil {
+			continue
+		}
+		_, err := os.Stat(rt.config)
+		if errors.Is(err, fs.ErrNotExist) {
+			return Finding{Name: "runtime", Message: rt.config + " is missing: the container runtime does not ask the mirror", Mend: rt.mend}
+		}
+		return found("runtime", err, rt.config+" is there", "")
+	}
+	return Finding{Name: "runtime", OK: true, Message: "no container runtime is configured on this machine"}
+}

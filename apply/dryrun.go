@@ -1,0 +1,118 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/sallyport-dev/sallyport/apply/kube"
+	"github.com/sallyport-dev/sallyport/bundle"
+	"github.com/sallyport-dev/sallyport/verify"
+)
+
+// Forecast is what applying a bundle would do.
+type Forecast struct {
+	APIVersion string   `json:"apiVersion"`
+	Kind       string   `json:"kind"`
+	Release    *Release `json:"release"`
+	Current    *Release `json:"current"`
+	// Runs tells that the release runs already, so that nothing would be done.
+	Runs    bool          `json:"runs"`
+	Changes []kube.Change `json:"changes"`
+	// Push and Reuse are bytes of blobs that the mirror would be sent, and that it has.
+	Push  int64 `json:"push"`
+	Reuse int64 `json:"reuse"`
+	// Checks name what would decide the trial.
+	Checks []string `json:"checks"`
+}
+
+// DryRun verifies every byte of the bundle, judges whether it fits and asks the target what it would do. It changes
+// nothing; a transaction that was left unfinished stays so.
+func (s *Site) DryRun(ctx context.Context, in Input) (f *Forecast, err error) {
+	r, err := s.look()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = r.end(err) }()
+	b, _, err := s.verified(in, r.journal)
+	if err != nil {
+		return nil, err
+	}
+	d := b.Descriptor()
+	about := releaseOf(d, b.ReleaseDigest())
+	f = &Forecast{APIVersion: bundle.APIVersion, Kind: "Forecast", Release: &about, Current: r.journal.Current,
+		Changes: []kube.Change{}, Checks: checkNames(d.Checks)}
+	if r.journal.Current != nil && r.journal.Current.Digest == about.Digest {
+		f.Runs = true
+		return f, nil
+	}
+	if err := s.fits(d, r.journal); err != nil {
+		return nil, err
+	}
+	if err := r.openAll(ctx); err != nil {
+		return nil, err
+	}
+	p, err := r.newPlan(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.roomFor(p); err != nil {
+		return nil, err
+	}
+	f.Push, f.Reuse = p.pushing, p.total()-p.pushing
+	f.Changes, err = r.changes(ctx, b)
+	return f, err
+}
+
+// look begins a verb that changes nothing: it locks the site, if there is one yet.
+func (s *Site) look() (*run, error) {
+	r := &run{Site: s, verb: "apply --dry-run", began: s.deps.Now(), slots: s.Slots()}
+	if _, err := os.Stat(s.cfg.Spec.State); errors.Is(err, fs.ErrNotExist) {
+		r.journal = newJournal()
+		return r, nil
+	}
+	var err error
+	if r.lock, err = takeLock(s.cfg.Spec.State, r.verb); err != nil {
+		return nil, err
+	}
+	if r.journal, err = loadJournal(s.journalPath()); err != nil {
+		return nil, errors.Join(err, r.lock.release())
+	}
+	return r, nil
+}
+
+// changes reads the bundle to its end and asks the target about the objects in it.
+func (r *run) changes(ctx context.Context, b *verify.Bundle) ([]kube.Change, error) {
+	d := b.Descriptor()
+	var yaml []byte
+	for yaml == nil {
+		e, err := b.Next()
+		if err != nil {
+			return nil, err
+		}
+		if e.Desc.Digest == d.Manifests.Digest {
+			// At most bundle.MaxObjectsSize: the descriptor has been checked.
+			if yaml, err = io.ReadAll(&cancelReader{ctx, e}); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if err := b.Drain(ctx); err != nil {
+		return nil, err
+	}
+	changes, err := r.target.DryRun(ctx, kube.Objects{Release: d.Name, YAML: yaml}, r.journal.Live)
+	if changes == nil {
+		changes = []kube.Change{}
+	}
+	return changes, err
+}
+
+func checkNames(checks []bundle.Check) []string {
+	names := []string{}
+	for _, c := range checks {
+		names = append(names, c.Name)
+	}
+	return names
+}

@@ -1,0 +1,246 @@
+package apply
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/sallyport-dev/sallyport/apply/kube"
+	"github.com/sallyport-dev/sallyport/apply/slot"
+	"github.com/sallyport-dev/sallyport/bundle"
+	"github.com/sallyport-dev/sallyport/internal/durable"
+)
+
+// Phase is how far the transaction is. What a phase means for the disk, and what becomes of it after a power cut,
+// stands in docs/state-machine.md.
+type Phase string
+
+// The phases. Each is journalled before its work begins.
+const (
+	Idle        Phase = "idle"        // no work
+	Verified    Phase = "verified"    // the bundle is trusted and fits: load the mirror
+	Loaded      Phase = "loaded"      // the mirror holds all of it: fill the slot
+	Written     Phase = "written"     // the release is staged: no work until it is to be switched to
+	Armed       Phase = "armed"       // make the slot the running one
+	Trial       Phase = "trial"       // put the objects on the target, run the checks
+	Good        Phase = "good"        // commit
+	RollingBack Phase = "rollingBack" // put the previous release back
+)
+
+const (
+	journalKind = "Journal"
+	maxJournal  = 64 << 20 // bytes; the inventory of the target is most of it
+	maxBad      = 64       // known bad releases that are remembered
+)
+
+// Release says which release, and in which slot it is.
+type Release struct {
+	Name     string        `json:"name"`
+	Version  string        `json:"version"`
+	Sequence uint64        `json:"sequence"`
+	Digest   digest.Digest `json:"digest"` // of the release manifest
+	Slot     slot.Name     `json:"slot,omitempty"`
+}
+
+// String is the release as people call it.
+func (r Release) String() string { return r.Name + " " + r.Version }
+
+func (r Release) check() error {
+	switch {
+	case bundle.ValidName(r.Name) != nil || bundle.ValidVersion(r.Version) != nil:
+		return fmt.Errorf("%q %q is not a release", r.Name, r.Version)
+	case r.Digest.Validate() != nil || r.Digest.Algorithm() != digest.SHA256:
+		return fmt.Errorf("%q is not a sha256 digest", r.Digest)
+	case r.Slot != slot.A && r.Slot != slot.B && r.Slot != slot.None:
+		return fmt.Errorf("%q is not a slot", r.Slot)
+	}
+	return nil
+}
+
+// journal is state.json: all that the transaction knows.
+type journal struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Phase      Phase  `json:"phase"`
+	// Transaction counts transactions; it is the number of the one under way, or of the last one.
+	Transaction uint64 `json:"transaction"`
+	// Attempt is the transaction under way, as the history will have it; nil between transactions.
+	Attempt *Attempt `json:"attempt"`
+
+	Staged   *Release `json:"staged"`   // verified, loaded, written: the release to come
+	Trial    *Release `json:"trial"`    // armed, trial, good, rollingBack: the release that is tried
+	Current  *Release `json:"current"`  // the release that was committed last
+	Previous *Release `json:"previous"` // the one before, if its slot still holds it
+
+	LastAttempted *Attempt `json:"lastAttempted"`
+	// RollbackIndex is the highest sequence ever committed. It never falls.
+	RollbackIndex uint64 `json:"rollbackIndex"`
+	// Attempts counts how often the trial under way was begun.
+	Attempts int `json:"attempts"`
+	// Live lists every object that may be on the target because of us. It grows before anything is applied and
+	// shrinks only after pruning.
+	Live kube.Inventory `json:"live"`
+	// Bad are the releases whose trial failed here, oldest first.
+	Bad []digest.Digest `json:"bad"`
+	// NeedsPerson says what a person has to look at; empty if nobody has to.
+	NeedsPerson string `json:"needsPerson"`
+}
+
+func newJournal() *journal {
+	return &journal{APIVersion: bundle.APIVersion, Kind: journalKind, Phase: Idle, Bad: []digest.Digest{}}
+}
+
+// loadJournal reads the journal at path; a site without one is new.
+func loadJournal(path string) (*journal, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return newJournal(), nil
+	}
+	if err != nil {
+		return nil, stateError(err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxJournal+1))
+	if err != nil {
+		return nil, stateError(err)
+	}
+	j, err := parseJournal(data)
+	if err != nil {
+		return nil, &Error{Word: "person", Text: "the journal " + path + " cannot be used", Err: err,
+			Advice: "check the disk, put the file back from a backup if there is one, and else move it away and apply a full bundle"}
+	}
+	return j, nil
+}
+
+// parseJournal accepts the one byte form that marshal writes.
+func parseJournal(data []byte) (*journal, error) {
+	if len(data) > maxJournal {
+		return nil, fmt.Errorf("it is larger than %d bytes", maxJournal)
+	}
+	var j journal
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&j); err != nil {
+		return nil, err
+	}
+	again, err := j.marshal()
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(data, again) {
+		return nil, errors.New("it is not in the form in which it was written")
+	}
+	return &j, j.check()
+}
+
+func (j *journal) marshal() ([]byte, error) {
+	b, err := json.MarshalIndent(j, "", " ")
+	return append(b, '\n'), err
+}
+
+func (j *journal) save(d durable.Disk, path string) error {
+	if err := j.check(); err != nil {
+		return fmt.Errorf("the journal would not be sound: %w", err)
+	}
+	b, err := j.marshal()
+	if err != nil {
+		return err
+	}
+	if err := d.WriteFile(path, b, 0o644); err != nil {
+		return stateError(err)
+	}
+	return nil
+}
+
+// check holds the journal to what the phases promise each other.
+func (j *journal) check() error {
+	if j.APIVersion != bundle.APIVersion || j.Kind != journalKind {
+		return fmt.Errorf("it says %q %q, not %q %q", j.APIVersion, j.Kind, bundle.APIVersion, journalKind)
+	}
+	for _, r := range []*Release{j.Staged, j.Trial, j.Current, j.Previous} {
+		if r == nil {
+			continue
+		}
+		if err := r.check(); err != nil {
+			return err
+		}
+		if r.Slot == slot.None {
+			return fmt.Errorf("%s is in no slot", r)
+		}
+	}
+	if err := j.checkPhase(); err != nil {
+		return err
+	}
+	if err := j.checkSlots(); err != nil {
+		return err
+	}
+	if len(j.Bad) > maxBad {
+		return fmt.Errorf("it names %d bad releases, more than %d", len(j.Bad), maxBad)
+	}
+	return nil
+}
+
+// checkPhase wants exactly the releases that the phase works on.
+func (j *journal) checkPhase() error {
+	var staged, trial bool
+	switch j.Phase {
+	case Idle:
+	case Verified, Loaded, Written:
+		staged = true
+	case Armed, Trial, Good, RollingBack:
+		trial = true
+	default:
+		return fmt.Errorf("%q is not a phase", j.Phase)
+	}
+	if staged != (j.Staged != nil) || trial != (j.Trial != nil) {
+		return fmt.Errorf("phase %s does not go with what is staged and on trial", j.Phase)
+	}
+	if (j.Phase == Idle) != (j.Attempt == nil) {
+		return fmt.Errorf("phase %s does not go with the attempt under way", j.Phase)
+	}
+	return nil
+}
+
+// checkSlots wants no two releases in one slot, but for the previous one, which is there until its slot is refilled.
+func (j *journal) checkSlots() error {
+	next := j.Staged
+	if next == nil {
+		next = j.Trial
+	}
+	switch {
+	case j.Previous != nil && j.Current == nil:
+		return errors.New("there is a previous release but no current one")
+	case j.Previous != nil && j.Previous.Slot == j.Current.Slot,
+		next != nil && j.Current != nil && next.Slot == j.Current.Slot:
+		return fmt.Errorf("two releases are in slot %s", j.Current.Slot)
+	case j.Current != nil && j.Current.Sequence > j.RollbackIndex:
+		return fmt.Errorf("the rollback index %d is below that of the current release", j.RollbackIndex)
+	}
+	return nil
+}
+
+// inactive is the slot that a new release goes to: the one that the current release is not in.
+func (j *journal) inactive() slot.Name {
+	if j.Current == nil {
+		return slot.A
+	}
+	return j.Current.Slot.Other()
+}
+
+// markBad remembers a release that failed its trial.
+func (j *journal) markBad(d digest.Digest) {
+	if slices.Contains(j.Bad, d) {
+		return
+	}
+	j.Bad = append(slices.Clone(j.Bad), d)
+	if over := len(j.Bad) - maxBad; over > 0 {
+		j.Bad = slices.Delete(j.Bad, 0, over)
+	}
+}

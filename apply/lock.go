@@ -1,0 +1,56 @@
+package apply
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// lock is the site's one lock: an flock, so that it ends with its process however that ends.
+type lock struct{ f *os.File }
+
+// takeLock locks the state folder dir for verb. While another process has it, the error's reason is "locked" and its
+// text says who that is.
+func takeLock(dir, verb string) (*lock, error) {
+	path := filepath.Join(dir, "lock")
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, stateError(err)
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		defer f.Close()
+		return nil, &Error{Word: "locked", Text: "another sallyport holds this site: " + holder(f),
+			Advice: "wait until it has finished, then run the same command again"}
+	}
+	if err == nil {
+		// For people only: what counts is the lock itself.
+		err = errors.Join(f.Truncate(0), write(f, fmt.Sprintf("pid %d, %s\n", os.Getpid(), verb)))
+	}
+	if err != nil {
+		return nil, errors.Join(stateError(err), f.Close())
+	}
+	return &lock{f}, nil
+}
+
+func write(f *os.File, s string) error {
+	_, err := f.WriteAt([]byte(s), 0)
+	return err
+}
+
+// holder reads what the process that has the lock wrote into it.
+func holder(f *os.File) string {
+	b, err := io.ReadAll(io.NewSectionReader(f, 0, 200))
+	if err != nil || len(b) == 0 {
+		return "it has not said who it is"
+	}
+	return strings.TrimSpace(string(b))
+}
+
+// release gives the lock back. The file stays: removing it would let two processes lock two files of one name.
+func (l *lock) release() error { return l.f.Close() }

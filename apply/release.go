@@ -1,0 +1,159 @@
+package apply
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/sallyport-dev/sallyport/apply/kube"
+	"github.com/sallyport-dev/sallyport/apply/mirror"
+	"github.com/sallyport-dev/sallyport/apply/slot"
+	"github.com/sallyport-dev/sallyport/bundle"
+)
+
+// slotRelease is a release as a slot holds it.
+type slotRelease struct {
+	descriptor *bundle.Descriptor
+	yaml       []byte
+	manifests  map[digest.Digest][]byte // of images, as saved by savedManifests
+}
+
+func (l *slotRelease) objects() kube.Objects {
+	return kube.Objects{Release: l.descriptor.Name, YAML: l.yaml}
+}
+
+// sizes are the sizes in bytes of the blobs of the release's images.
+func (l *slotRelease) sizes() map[digest.Digest]int64 {
+	m := make(map[digest.Digest]int64, len(l.descriptor.Blobs))
+	for _, b := range l.descriptor.Blobs {
+		m[b.Digest] = b.Size
+	}
+	return m
+}
+
+// loadSlot reads a release from its slot. That the slot holds another one is an error.
+func (r *run) loadSlot(want Release) (*slotRelease, error) {
+	s, err := r.slots.Load(want.Slot)
+	if err != nil {
+		return nil, err
+	}
+	return openRelease(want, s)
+}
+
+func openRelease(want Release, s *slot.Release) (*slotRelease, error) {
+	if s.Digest() != want.Digest {
+		return nil, &slot.DamagedError{Slot: want.Slot, Err: fmt.Errorf("it holds release %s, not %s", s.Digest(), want.Digest)}
+	}
+	d, err := bundle.ParseDescriptor(s.Descriptor)
+	if err != nil {
+		return nil, &slot.DamagedError{Slot: want.Slot, Err: err}
+	}
+	m, err := parseSavedManifests(s.Images)
+	if err != nil {
+		return nil, &slot.DamagedError{Slot: want.Slot, Err: err}
+	}
+	return &slotRelease{descriptor: d, yaml: s.Objects, manifests: m}, nil
+}
+
+// maxSaved bounds the manifests that a slot keeps, in bytes.
+const maxSaved = 8 << 20
+
+// savedManifests encodes for a slot the manifests by which its images are named: a registry that refuses an index of
+// which it lacks a platform does not give it back, so the slot has to.
+func savedManifests(images []bundle.Image, raw mirror.Raw) ([]byte, error) {
+	saved, total := map[digest.Digest][]byte{}, 0
+	for _, img := range images {
+		if !bundle.IsIndex(img.MediaType) || saved[img.Digest] != nil {
+			continue
+		}
+		b, err := raw(img.Digest)
+		if err != nil {
+			return nil, err
+		}
+		if total += len(b); total > maxSaved {
+			break // the mirror is asked for the others
+		}
+		saved[img.Digest] = b
+	}
+	return json.Marshal(saved)
+}
+
+func parseSavedManifests(b []byte) (map[digest.Digest][]byte, error) {
+	var m map[digest.Digest][]byte
+	if err := json.Unmarshal(b, &m); err != nil {
+		return nil, fmt.Errorf("images.json: %w", err)
+	}
+	for d, raw := range m {
+		if d.Validate() != nil || d.Algorithm() != digest.SHA256 || digest.FromBytes(raw) != d {
+			return nil, fmt.Errorf("images.json: %.80q is not the digest of what it names", d)
+		}
+	}
+	return m, nil
+}
+
+// raw returns the manifests of an image that has been loaded, from the slot or else from the mirror.
+func (r *run) raw(ctx context.Context, rel *slotRelease, img bundle.Image) mirror.Raw {
+	return func(d digest.Digest) ([]byte, error) {
+		if b := rel.manifests[d]; b != nil {
+			return b, nil
+		}
+		name, err := mirror.Repository(img.Name)
+		if err != nil {
+			return nil, err
+		}
+		b, _, err := r.mirror.Manifest(ctx, name.Repository, d.String())
+		return b, err
+	}
+}
+
+// imagesServed asks the mirror for every image of the release, by digest.
+func (r *run) imagesServed(ctx context.Context, rel *slotRelease) error {
+	sizes := rel.sizes()
+	for _, img := range rel.descriptor.Images {
+		if err := r.mirror.CheckImage(ctx, img, sizes); err != nil {
+			return fmt.Errorf("image %s: %w", img.Name, err)
+		}
+	}
+	return nil
+}
+
+// accepted asks the target whether it would take the release.
+func (r *run) accepted(ctx context.Context, rel *slotRelease) error {
+	changes, err := r.target.DryRun(ctx, rel.objects(), r.journal.Live)
+	if err != nil {
+		return err
+	}
+	var refused []kube.Change
+	for _, c := range changes {
+		if c.Action == kube.Conflict {
+			refused = append(refused, c)
+		}
+	}
+	if len(refused) > 0 {
+		return &kube.RefusedError{Target: fmt.Sprint(r.target), Refused: refused}
+	}
+	return nil
+}
+
+// summary counts changes: "2 created, 3 unchanged".
+func summary(changes []kube.Change) string {
+	var parts []string
+	for _, a := range []kube.Action{kube.Created, kube.Configured, kube.Recreated, kube.Unchanged, kube.Pruned, kube.Kept} {
+		n := 0
+		for _, c := range changes {
+			if c.Action == a {
+				n++
+			}
+		}
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, a))
+		}
+	}
+	if len(parts) == 0 {
+		return "none"
+	}
+	return strings.Join(parts, ", ")
+}

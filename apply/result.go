@@ -1,0 +1,44 @@
+package apply
+
+import (
+	"github.com/sallyport-dev/sallyport/apply/check"
+	"github.com/sallyport-dev/sallyport/bundle"
+)
+
+// What came of a verb.
+const (
+	ResultCommitted  = "committed"  // the release runs and has passed its checks
+	ResultArmed      = "armed"      // the release will be on trial after a reboot
+	ResultStaged     = "staged"     // the release is ready; nothing that runs has changed
+	ResultRolledBack = "rolledBack" // the previous release runs again
+	ResultNothing    = "nothing"    // there was nothing to do
+
+	resultFailed      = "failed"      // of an attempt that changed nothing
+	resultInterrupted = "interrupted" // of an attempt that a power cut or a person ended
+	resultPerson      = "needsPerson" // of an attempt that could not be undone
+)
+
+// Result is what a verb did, as scripts see it.
+type Result struct {
+	APIVersion string         `json:"apiVersion"`
+	Kind       string         `json:"kind"`
+	Result     string         `json:"result"`
+	Phase      Phase          `json:"phase"`
+	Release    *Release       `json:"release"`  // the release that the verb was about
+	Previous   *Release       `json:"previous"` // what can be rolled back to
+	Checks     []check.Result `json:"checks"`
+	Bytes      Bytes          `json:"bytes"`
+	Seconds    float64        `json:"seconds"`
+}
+
+// Bytes tells what a load cost.
+type Bytes struct {
+	Read   int64 `json:"read"`   // of the bundle
+	Pushed int64 `json:"pushed"` // to the mirror
+	Reused int64 `json:"reused"` // of blobs that the mirror had
+}
+
+func newResult(what string, j *journal, about *Release) *Result {
+	return &Result{APIVersion: bundle.APIVersion, Kind: "Result", Result: what, Phase: j.Phase, Release: about,
+		Previous: j.Previous, Checks: []check.Result{}}
+}

@@ -1,0 +1,117 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/sallyport-dev/sallyport/apply/kube"
+	"github.com/sallyport-dev/sallyport/apply/slot"
+)
+
+// rollBack puts back what ran before the trial: the current release, or nothing if there never was one.
+func (r *run) rollBack(ctx context.Context) (Phase, func(*journal), error) {
+	r.say("rolling", "%s failed (%s); going back to %s", r.journal.Trial, r.journal.Attempt.Reason, r.before())
+	if err := r.restore(ctx); err != nil {
+		if ctx.Err() != nil || isStateError(err) {
+			return "", nil, err
+		}
+		return "", nil, r.stuck(err)
+	}
+	failed, err := r.recheck(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	return r.rolledBack(failed)
+}
+
+// before names what ran before the trial.
+func (r *run) before() string {
+	if r.journal.Current == nil {
+		return "an empty site"
+	}
+	return r.journal.Current.String()
+}
+
+// restore makes the running slot, the mirror's tags and the target those of the current release.
+func (r *run) restore(ctx context.Context) error {
+	if err := r.openAll(ctx); err != nil {
+		return err
+	}
+	if r.journal.Current == nil {
+		return r.empty(ctx)
+	}
+	rel, err := r.loadSlot(*r.journal.Current)
+	if err != nil {
+		return err
+	}
+	inventory, err := r.target.Inventory(ctx, rel.objects())
+	if err != nil {
+		return err
+	}
+	if err := r.change(func(j *journal) { j.Live = j.Live.Union(inventory) }); err != nil {
+		return err
+	}
+	if _, err := r.backend.Arm(ctx, r.journal.Current.Slot); err != nil {
+		return err
+	}
+	return r.put(ctx, *r.journal.Current)
+}
+
+// empty takes everything of ours off the target.
+func (r *run) empty(ctx context.Context) error {
+	pruned, err := r.target.Prune(ctx, r.journal.Live, kube.Inventory{})
+	if err != nil {
+		return err
+	}
+	if _, err := r.backend.Arm(ctx, slot.None); err != nil {
+		return err
+	}
+	return r.change(func(j *journal) { j.Live = kept(pruned) })
+}
+
+// recheck asks the current release's checks whether it is well again.
+func (r *run) recheck(ctx context.Context) (failed string, err error) {
+	if r.journal.Current == nil {
+		return "", nil
+	}
+	_, failed, err = r.check(ctx, *r.journal.Current)
+	if failed != "" {
+		failed = fmt.Sprintf("%s runs again, but fails its own checks: %s", r.journal.Current, failed)
+	}
+	return failed, err
+}
+
+// rolledBack ends the transaction. A release that a bundle brought leaves its slot; one that was the previous release
+// stays in it.
+func (r *run) rolledBack(person string) (Phase, func(*journal), error) {
+	wasPrevious := r.journal.Attempt.Verb == verbRollback
+	if !wasPrevious {
+		if err := r.slots.Remove(r.journal.Trial.Slot); err != nil {
+			return "", nil, err
+		}
+	}
+	result := ResultRolledBack
+	if person != "" {
+		result = resultPerson
+	}
+	a := r.ended(result, r.journal.Attempt.Reason)
+	if err := appendHistory(r.deps.Disk, r.historyPath(), a); err != nil {
+		return "", nil, err
+	}
+	return Idle, func(j *journal) {
+		if wasPrevious {
+			j.Previous = j.Trial
+		}
+		j.Trial, j.Attempt, j.LastAttempted, j.Attempts = nil, nil, &a, 0
+		j.NeedsPerson = oneLine(person)
+	}, nil
+}
+
+// stuck journals that what ran before could not be put back, and says so. The phase stays: the next verb tries again.
+func (r *run) stuck(err error) error {
+	e := &Error{Word: "person", Err: err,
+		Text:   fmt.Sprintf("%s failed (%s), and %s could not be put back", r.journal.Trial, r.journal.Attempt.Reason, r.before()),
+		Advice: "mend what is named, then run sallyport confirm, which tries again"}
+	return errors.Join(e, r.change(func(j *journal) { j.NeedsPerson = oneLine(e.Error()) }))
+}

@@ -1,0 +1,97 @@
+package apply
+
+import (
+	"errors"
+	"io/fs"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sallyport-dev/sallyport/bundle"
+)
+
+// spare is what is left free on a disk beside what is needed, in bytes: journals and folders want some.
+const spare = 16 << 20
+
+// needs returns the bytes that the release takes in the mirror, and at most at one moment in the state folder.
+func (p *plan) needs() (inMirror, inState int64) {
+	d := p.descriptor
+	for _, b := range d.Blobs {
+		if !p.blobs[b.Digest].arrives() || b.Form == bundle.FormFull {
+			continue
+		}
+		// The expanded bases, the patch's streams, and the patch itself.
+		need := b.Size + b.Payload.Size
+		for _, base := range b.Bases {
+			need += base.PlainSize
+		}
+		inState = max(inState, need)
+	}
+	inState += 2 * d.Manifests.Size // spooled, then in the slot
+	for _, img := range d.Images {
+		inState += img.Size
+		for _, m := range img.Manifests {
+			inState += m.Size
+		}
+		for _, a := range img.Attached {
+			inState += a.Size
+		}
+	}
+	return p.pushing, inState
+}
+
+// roomFor refuses a release that the disks have no room for, before anything is written.
+func (r *run) roomFor(p *plan) error {
+	inMirror, inState := p.needs()
+	state, err := diskOf(r.cfg.Spec.State)
+	if err != nil {
+		return stateError(err)
+	}
+	if !r.cfg.Spec.Mirror.Embedded() {
+		r.say("fits", "needs %s to work in, %s free", size(inState), size(state.free))
+		return enough(r.cfg.Spec.State, state.free, inState)
+	}
+	m, err := diskOf(r.cfg.Spec.Mirror.Dir)
+	if err != nil {
+		return stateError(err)
+	}
+	r.say("fits", "needs %s of disk, %s free", size(inMirror+inState), size(min(m.free, state.free)))
+	if m.device == state.device {
+		return enough(r.cfg.Spec.Mirror.Dir, m.free, inMirror+inState)
+	}
+	return errors.Join(enough(r.cfg.Spec.State, state.free, inState), enough(r.cfg.Spec.Mirror.Dir, m.free, inMirror))
+}
+
+func enough(path string, free, need int64) error {
+	if free >= need+spare {
+		return nil
+	}
+	return errorf("room", "make room there and try again: sallyport mirror gc removes what neither slot needs",
+		"%s has %s free, and the release needs %s", path, size(free), size(need+spare))
+}
+
+// disk is the file system that holds a path.
+type disk struct {
+	free   int64 // bytes that may still be written
+	device uint64
+}
+
+// diskOf looks at the file system of path, or of the nearest folder above it that exists.
+func diskOf(path string) (disk, error) {
+	var st unix.Statfs_t
+	var info unix.Stat_t
+	for {
+		err := unix.Statfs(path, &st)
+		if err == nil {
+			err = unix.Stat(path, &info)
+		}
+		if err == nil {
+			return disk{free: int64(st.Bavail) * int64(st.Bsize), device: uint64(info.Dev)}, nil
+		}
+		parent := filepath.Dir(path)
+		if !errors.Is(err, fs.ErrNotExist) || parent == path {
+			return disk{}, &fs.PathError{Op: "statfs", Path: path, Err: err}
+		}
+		path = parent
+	}
+}

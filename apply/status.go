@@ -1,0 +1,127 @@
+package apply
+
+import (
+	"time"
+
+	"github.com/sallyport-dev/sallyport/bundle"
+)
+
+// Status is what a site runs and in what state it is, as scripts see it.
+type Status struct {
+	APIVersion    string   `json:"apiVersion"`
+	Kind          string   `json:"kind"`
+	Site          string   `json:"site"`
+	Phase         Phase    `json:"phase"`
+	Current       *Release `json:"current"`
+	Previous      *Release `json:"previous"`
+	Staged        *Release `json:"staged"`
+	Trial         *Release `json:"trial"`
+	LastAttempted *Attempt `json:"lastAttempted"`
+	// Frozen and NextWindow are for sites with windows, which this version has not.
+	Frozen        bool    `json:"frozen"`
+	NextWindow    *string `json:"nextWindow"`
+	RollbackIndex uint64  `json:"rollbackIndex"`
+	NeedsPerson   bool    `json:"needsPerson"`
+	// Person says what a person has to look at, and what to do; empty if nobody has to.
+	Person string `json:"person,omitempty"`
+	// Since is when the current release was committed; nil if it is not known.
+	Since *time.Time `json:"since,omitempty"`
+}
+
+// Status reads the journal. It takes no lock and asks neither mirror nor target, so it answers at any time.
+func (s *Site) Status() (*Status, error) {
+	j, err := loadJournal(s.journalPath())
+	if err != nil {
+		return nil, err
+	}
+	st := &Status{APIVersion: bundle.APIVersion, Kind: "Status", Site: s.cfg.Metadata.Name, Phase: j.Phase,
+		Current: j.Current, Previous: j.Previous, Staged: j.Staged, Trial: j.Trial, LastAttempted: j.LastAttempted,
+		RollbackIndex: j.RollbackIndex, NeedsPerson: j.NeedsPerson != "", Person: j.NeedsPerson}
+	if j.Current == nil {
+		return st, nil
+	}
+	attempts, _, err := readHistory(s.historyPath())
+	if err != nil {
+		return nil, stateError(err)
+	}
+	st.Since = since(attempts, *j.Current)
+	return st, nil
+}
+
+// since finds when a release became the current one.
+func since(attempts []Attempt, current Release) *time.Time {
+	for i := len(attempts) - 1; i >= 0; i-- {
+		a := attempts[i]
+		if a.Digest == current.Digest && a.Reason == "" && (a.Result == ResultCommitted || a.Result == ResultRolledBack) {
+			return &a.Ended
+		}
+	}
+	return nil
+}
+
+// Runs says in half a sentence what the site runs: "store-0142 runs store-platform 2.3.0".
+func (s *Site) Runs() string {
+	name := s.cfg.Metadata.Name
+	j, err := loadJournal(s.journalPath())
+	switch {
+	case err != nil:
+		return "what " + name + " runs cannot be told: its journal cannot be read"
+	case j.Current == nil:
+		return name + " runs no release"
+	}
+	return name + " runs " + j.Current.String()
+}
+
+// History is what became of every transaction of the site.
+type History struct {
+	APIVersion string    `json:"apiVersion"`
+	Kind       string    `json:"kind"`
+	Site       string    `json:"site"`
+	Attempts   []Attempt `json:"attempts"` // oldest first
+	// Damaged counts lines of the file that cannot be read.
+	Damaged int `json:"damaged"`
+}
+
+// History reads the history. It takes no lock.
+func (s *Site) History() (*History, error) {
+	attempts, damaged, err := readHistory(s.historyPath())
+	if err != nil {
+		return nil, stateError(err)
+	}
+	if attempts == nil {
+		attempts = []Attempt{}
+	}
+	return &History{APIVersion: bundle.APIVersion, Kind: "History", Site: s.cfg.Metadata.Name,
+		Attempts: attempts, Damaged: damaged}, nil
+}
+
+// Releases returns the releases that the site's slots hold for a reason: the current one first, then the previous,
+// the staged and the one on trial, those that there are.
+func (s *Site) Releases() (all []*bundle.Descriptor, err error) {
+	j, err := loadJournal(s.journalPath())
+	if err != nil {
+		return nil, err
+	}
+	slots := s.Slots()
+	for _, rel := range []*Release{j.Current, j.Previous, j.Staged, j.Trial} {
+		if rel == nil {
+			continue
+		}
+		held, err := slots.Load(rel.Slot)
+		if err != nil {
+			if rel == j.Staged && (j.Phase == Verified || j.Phase == Loaded) {
+				continue // not filled yet
+			}
+			return nil, err
+		}
+		l, err := openRelease(*rel, held)
+		if err != nil {
+			if rel == j.Staged || rel == j.Previous {
+				continue // its slot is being refilled
+			}
+			return nil, err
+		}
+		all = append(all, l.descriptor)
+	}
+	return all, nil
+}

@@ -1,0 +1,219 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/sallyport-dev/sallyport/apply/check"
+	"github.com/sallyport-dev/sallyport/apply/kube"
+)
+
+// maxTries is how often a trial is begun before a release that takes the site down each time is given up.
+const maxTries = 3
+
+// arm finds out whether the staged release can be switched to, which touches nothing, and then begins to.
+func (r *run) arm(ctx context.Context) (Phase, func(*journal), error) {
+	inventory, err := r.preflight(ctx, *r.journal.Staged)
+	if err != nil {
+		return "", nil, err
+	}
+	return Armed, func(j *journal) {
+		j.Trial, j.Staged, j.Attempts = j.Staged, nil, 0
+		j.Live = j.Live.Union(inventory)
+	}, nil
+}
+
+// preflight asks everybody who will have a part in the trial, and returns what the release will put on the target.
+func (r *run) preflight(ctx context.Context, which Release) (kube.Inventory, error) {
+	rel, err := r.loadSlot(which)
+	if err != nil {
+		return kube.Inventory{}, err
+	}
+	if _, err := r.siteChecks(); err != nil {
+		return kube.Inventory{}, err
+	}
+	if err := r.openAll(ctx); err != nil {
+		return kube.Inventory{}, err
+	}
+	if err := r.imagesServed(ctx, rel); err != nil {
+		return kube.Inventory{}, err
+	}
+	if err := r.accepted(ctx, rel); err != nil {
+		return kube.Inventory{}, err
+	}
+	return r.target.Inventory(ctx, rel.objects())
+}
+
+// openAll connects to the mirror and to the target.
+func (r *run) openAll(ctx context.Context) error {
+	if err := r.openMirror(ctx); err != nil {
+		return err
+	}
+	return r.openTarget(ctx)
+}
+
+// switchSlot makes the slot on trial the one that runs, at once or after a reboot.
+func (r *run) switchSlot(ctx context.Context) (Phase, func(*journal), error) {
+	trial := *r.journal.Trial
+	running, err := r.backend.Running(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	if running == trial.Slot {
+		return Trial, nil, nil
+	}
+	r.say("switching", "slot %s <- %s", trial.Slot, trial.Version)
+	if r.rebootDue, err = r.backend.Arm(ctx, trial.Slot); err != nil {
+		return "", nil, err
+	}
+	if r.rebootDue {
+		return Armed, nil, nil
+	}
+	return Trial, nil, nil
+}
+
+// try puts the release on the target and asks the checks. Only an interruption leaves the trial undecided.
+func (r *run) try(ctx context.Context) (Phase, func(*journal), error) {
+	if err := r.openAll(ctx); err != nil {
+		return "", nil, err
+	}
+	running, err := r.backend.Running(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	switch {
+	case running != r.journal.Trial.Slot:
+		return r.fail(nil, "slot %s runs and not slot %s: the release did not start", running, r.journal.Trial.Slot)
+	case r.journal.Attempts >= maxTries:
+		return r.fail(nil, "its trial was cut short %d times", maxTries)
+	}
+	if err := r.change(func(j *journal) { j.Attempts++ }); err != nil {
+		return "", nil, err
+	}
+	if err := r.put(ctx, *r.journal.Trial); err != nil {
+		if ctx.Err() != nil || isStateError(err) {
+			return "", nil, err
+		}
+		return r.fail(nil, "%s", err)
+	}
+	results, failed, err := r.check(ctx, *r.journal.Trial)
+	if err != nil {
+		return "", nil, err
+	}
+	if failed != "" {
+		return r.fail(results, "%s", failed)
+	}
+	return Good, remember(results, ""), nil
+}
+
+// fail gives the trial up.
+func (r *run) fail(results []check.Result, format string, args ...any) (Phase, func(*journal), error) {
+	reason := oneLine(fmt.Sprintf(format, args...))
+	return RollingBack, func(j *journal) {
+		j.markBad(j.Trial.Digest)
+		remember(results, reason)(j)
+	}, nil
+}
+
+// remember notes in the attempt under way how the trial went.
+func remember(results []check.Result, reason string) func(*journal) {
+	return func(j *journal) {
+		a := *j.Attempt
+		a.Checks, a.Reason = results, reason
+		j.Attempt = &a
+	}
+}
+
+// isStateError tells whether the state could not be kept: then nothing more may be done.
+func isStateError(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Word == "state"
+}
+
+// put makes the mirror answer for the names of the release's images, and the target hold its objects and no others
+// of ours. The journal's Live has to list those objects before.
+func (r *run) put(ctx context.Context, which Release) error {
+	rel, err := r.loadSlot(which)
+	if err != nil {
+		return err
+	}
+	for _, img := range rel.descriptor.Images {
+		if _, err := r.mirror.TagImage(ctx, img, r.raw(ctx, rel, img)); err != nil {
+			return err
+		}
+	}
+	inventory, changes, err := r.target.Apply(ctx, rel.objects(), r.journal.Live)
+	if err != nil {
+		return err
+	}
+	pruned, err := r.target.Prune(ctx, r.journal.Live, inventory)
+	if err != nil {
+		return err
+	}
+	r.say("objects", "%s", summary(append(changes, pruned...)))
+	return r.change(func(j *journal) { j.Live = inventory.Union(kept(pruned)) })
+}
+
+// kept lists what Prune left on the target, so that later ones look at it again.
+func kept(changes []kube.Change) kube.Inventory {
+	var ids []kube.ID
+	for _, c := range changes {
+		if c.Action == kube.Kept {
+			ids = append(ids, c.ID)
+		}
+	}
+	return kube.NewInventory(ids...)
+}
+
+// check runs the release's checks and the site's, and says which failed. The error is an interruption, or a fault of
+// the state.
+func (r *run) check(ctx context.Context, which Release) (results []check.Result, failed string, err error) {
+	rel, err := r.loadSlot(which)
+	if err != nil {
+		return nil, "", err
+	}
+	own, err := r.siteChecks()
+	if err != nil {
+		return nil, err.Error(), nil
+	}
+	checks := append(rel.descriptor.Checks[:len(rel.descriptor.Checks):len(rel.descriptor.Checks)], own...)
+	if len(checks) == 0 {
+		r.say("checks", "none: neither the release nor the site names any")
+	}
+	results, ok, err := r.deps.RunChecks(ctx, checks, r.checkEnv(rel))
+	if err != nil || ok {
+		return results, "", err
+	}
+	return results, firstFailure(results), nil
+}
+
+func firstFailure(results []check.Result) string {
+	for _, c := range results {
+		if c.Required && c.Verdict != check.Pass && c.Verdict != check.Skipped {
+			return fmt.Sprintf("check %s: %s", c.Name, c.Message)
+		}
+	}
+	return "a check failed"
+}
+
+// commit makes the release on trial the current one.
+func (r *run) commit(ctx context.Context) (Phase, func(*journal), error) {
+	if err := r.backend.Commit(ctx, r.journal.Trial.Slot); err != nil {
+		return "", nil, err
+	}
+	result := ResultCommitted
+	if r.journal.Attempt.Verb == verbRollback {
+		result = ResultRolledBack
+	}
+	a := r.ended(result, "")
+	if err := appendHistory(r.deps.Disk, r.historyPath(), a); err != nil {
+		return "", nil, err
+	}
+	return Idle, func(j *journal) {
+		j.Previous, j.Current, j.Trial = j.Current, j.Trial, nil
+		j.RollbackIndex = max(j.RollbackIndex, j.Current.Sequence)
+		j.Attempts, j.NeedsPerson = 0, ""
+		j.Attempt, j.LastAttempted = nil, &a
+	}, nil
+}

@@ -1,0 +1,51 @@
+package apply
+
+// ConfigTemplate is the commented site.yaml that sallyport site init writes. Everything in it works.
+const ConfigTemplate = `# What this site is and where its parts are. Unknown fields are errors.
+# sallyport doctor says what is missing and how to mend it.
+apiVersion: sallyport.dev/v1
+kind: Site
+metadata:
+  # The name in reports and messages.
+  name: store-0142
+  # Releases may require labels (spec.requires.labels in release.yaml).
+  labels: {region: emea}
+spec:
+  # Journal, slots and history. Keep it on a disk that survives a reboot.
+  state: /var/lib/sallyport
+
+  # The public keys, as cosign or sallyport key generate writes them, that may sign a release for this site:
+  # one PEM file, one key after the other.
+  trust: /etc/sallyport/release.pub
+
+  # The local registry from which the container runtime pulls. Either sallyport serves it from a folder ...
+  mirror:
+    dir: /var/lib/sallyport/mirror
+    listen: "127.0.0.1:5000"
+  # ... or one that runs already:
+  # mirror:
+  #   url: "http://127.0.0.1:5000"
+  #   credentials: /etc/sallyport/mirror.credentials   # two lines: user name, password
+  #   ca: /etc/sallyport/mirror-ca.pem
+
+  # Where manifests go. Either a Kubernetes API ...
+  target:
+    kubernetes:
+      kubeconfig: /etc/rancher/k3s/k3s.yaml
+  # ... or a folder from which the cluster deploys:
+  # target:
+  #   manifestsDir: {path: /var/lib/rancher/k3s/server/manifests}
+
+  # How slots are switched: none means that the operating system is not part of a release.
+  slots: {backend: none}
+
+  # The site's own checks, run after those of a release. Each *.yaml file in the folder is a list, as in
+  #   checks:
+  #     - name: till-answers
+  #       http: {url: "http://127.0.0.1:8080/health"}
+  #       timeout: 60s
+  # checksDir: /etc/sallyport/checks.d
+
+  # What this machine runs; the default is what this program was built for.
+  # platform: linux/amd64
+`

@@ -1,0 +1,283 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/sallyport-dev/sallyport/bundle"
+	"github.com/sallyport-dev/sallyport/verify"
+)
+
+// The verbs that begin transactions, as the journal and the history name them.
+const (
+	verbApply    = "apply"
+	verbStage    = "stage"
+	verbRollback = "rollback"
+	verbConfirm  = "confirm"
+)
+
+// Options are for Stage and Apply.
+type Options struct {
+	// Retry takes a release although it failed its trial here before.
+	Retry bool
+}
+
+// Stage verifies the bundle, loads the mirror with it and fills the slot that does not run. Nothing that runs changes.
+func (s *Site) Stage(ctx context.Context, in Input, o Options) (*Result, error) {
+	return s.take(ctx, verbStage, in, o)
+}
+
+// Apply stages the bundle, switches to its release and commits it if its checks pass. If they do not, what ran before
+// runs again: then there is a result as well as an error, whose reason is "rolled-back".
+func (s *Site) Apply(ctx context.Context, in Input, o Options) (*Result, error) {
+	return s.take(ctx, verbApply, in, o)
+}
+
+func (s *Site) take(ctx context.Context, verb string, in Input, o Options) (res *Result, err error) {
+	r, err := s.begin(verb)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = r.end(err) }()
+	if err := r.resume(ctx); err != nil {
+		return nil, err
+	}
+	b, counter, err := r.verified(in, r.journal)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if res != nil {
+			res.Bytes.Read = counter.n
+		}
+	}()
+	about := releaseOf(b.Descriptor(), b.ReleaseDigest())
+	switch {
+	case r.outcome != nil && r.outcome.Digest == about.Digest && r.outcome.Result != resultInterrupted:
+		return r.concluded() // this very release was under way
+	case r.journal.Current != nil && r.journal.Current.Digest == about.Digest:
+		r.say("note", "%s runs already", about)
+		return r.result(ResultNothing, r.journal.Current), nil
+	}
+	r.outcome = nil
+	if r.journal.Phase == Written && r.journal.Staged.Digest == about.Digest {
+		r.say("note", "%s is staged already", about)
+	} else if err := r.accept(ctx, b, about, o); err != nil {
+		return nil, err
+	}
+	if verb == verbStage && r.journal.Phase == Written {
+		return r.result(ResultStaged, r.journal.Staged), nil
+	}
+	r.switching = verb == verbApply
+	if err := r.walk(ctx); err != nil {
+		return nil, err
+	}
+	return r.concluded()
+}
+
+// ApplyStaged switches to the release that Stage has brought.
+func (s *Site) ApplyStaged(ctx context.Context) (res *Result, err error) {
+	r, err := s.begin(verbApply)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = r.end(err) }()
+	if err := r.resume(ctx); err != nil {
+		return nil, err
+	}
+	if r.journal.Phase != Written {
+		if r.outcome != nil {
+			return r.concluded()
+		}
+		return nil, errorf("usage", "stage a bundle first: sallyport stage BUNDLE", "nothing is staged")
+	}
+	r.switching = true
+	if err := r.walk(ctx); err != nil {
+		return nil, err
+	}
+	return r.concluded()
+}
+
+// Confirm finishes what an earlier run left: a trial, or a rollback. On a site that needs a person because the current
+// release failed its checks, it runs them again.
+func (s *Site) Confirm(ctx context.Context) (res *Result, err error) {
+	r, err := s.begin(verbConfirm)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = r.end(err) }()
+	if err := r.resume(ctx); err != nil {
+		return nil, err
+	}
+	if r.outcome != nil || r.rebootDue {
+		return r.concluded()
+	}
+	if r.journal.NeedsPerson != "" && r.journal.Current != nil {
+		if err := r.wellAgain(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return r.result(ResultNothing, r.journal.Current), nil
+}
+
+// wellAgain forgets that a person was needed if the current release passes its checks now.
+func (r *run) wellAgain(ctx context.Context) error {
+	if err := r.openAll(ctx); err != nil {
+		return err
+	}
+	failed, err := r.recheck(ctx)
+	if err != nil {
+		return r.stopped(ctx, err)
+	}
+	if err := r.change(func(j *journal) { j.NeedsPerson = oneLine(failed) }); err != nil {
+		return err
+	}
+	if failed != "" {
+		return personError(failed)
+	}
+	return nil
+}
+
+// Rollback goes back to the previous release. While a release is on trial that is the end of the trial.
+func (s *Site) Rollback(ctx context.Context) (res *Result, err error) {
+	r, err := s.begin(verbRollback)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = r.end(err) }()
+	if ended, err := r.endTrial(ctx); ended || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		return r.asked()
+	}
+	if err := r.resume(ctx); err != nil {
+		return nil, err
+	}
+	if r.outcome != nil && r.outcome.Verb == verbRollback {
+		return r.concluded()
+	}
+	r.outcome = nil
+	if err := r.toPrevious(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.walk(ctx); err != nil {
+		return nil, err
+	}
+	return r.concluded()
+}
+
+// endTrial rolls back a release that an earlier run left on trial, if there is one.
+func (r *run) endTrial(ctx context.Context) (ended bool, err error) {
+	j := r.journal
+	if (j.Phase != Armed && j.Phase != Trial) || j.Attempt.Verb == verbRollback {
+		return false, nil
+	}
+	err = r.change(func(j *journal) {
+		j.Phase = RollingBack
+		remember(nil, "ended by sallyport rollback")(j)
+	})
+	if err != nil {
+		return true, err
+	}
+	return true, r.walk(ctx)
+}
+
+// toPrevious begins the way back to the previous release.
+func (r *run) toPrevious(ctx context.Context) error {
+	if r.journal.Previous == nil {
+		hint := "apply the bundle of the release that is wanted"
+		if r.journal.Phase == Written {
+			return errorf("usage", hint, "there is no previous release: its slot holds %s, which is staged", r.journal.Staged)
+		}
+		return errorf("usage", hint, "there is no previous release to roll back to")
+	}
+	previous := *r.journal.Previous
+	inventory, err := r.preflight(ctx, previous)
+	if err != nil {
+		return r.stopped(ctx, err)
+	}
+	return r.start(previous, func(j *journal) {
+		j.Phase, j.Trial, j.Staged, j.Previous, j.Attempts = Armed, &previous, nil, nil, 0
+		j.Live = j.Live.Union(inventory)
+	})
+}
+
+// concluded turns the end of a transaction into what a verb returns.
+func (r *run) concluded() (*Result, error) {
+	if r.rebootDue {
+		return r.result(ResultArmed, r.journal.Trial), nil
+	}
+	if r.outcome == nil {
+		return r.result(ResultStaged, r.journal.Staged), nil
+	}
+	about := r.outcome.Release
+	switch {
+	case r.outcome.Reason != "":
+		return r.result(r.outcome.Result, &about), r.rolledBackError()
+	case r.outcome.Result == ResultRolledBack:
+		// The verb rollback has done its work: the release that was left is the one that was rolled back.
+		return r.result(ResultRolledBack, r.journal.Previous), nil
+	}
+	return r.result(r.outcome.Result, &about), nil
+}
+
+// asked is concluded for a rollback that somebody asked for: that it was one is no failure.
+func (r *run) asked() (*Result, error) {
+	if r.outcome.Result != ResultRolledBack {
+		return r.concluded()
+	}
+	about := r.outcome.Release
+	return r.result(ResultRolledBack, &about), nil
+}
+
+func (r *run) rolledBackError() error {
+	text := fmt.Sprintf("%s failed: %s", r.outcome.Release, r.outcome.Reason)
+	switch {
+	case r.journal.NeedsPerson != "":
+		return personError(text + "; " + r.journal.NeedsPerson)
+	case r.journal.Current == nil:
+		return errorf("rolled-back", "sallyport history tells more", "%s; the site is empty again", text)
+	}
+	return errorf("rolled-back", "there is nothing to do here: tell those who sent the release; sallyport history tells more",
+		"%s; %s runs again", text, r.journal.Current)
+}
+
+func personError(text string) error {
+	return errorf("person", "look at what is named; sallyport confirm runs the checks again", "%s", text)
+}
+
+// accept judges whether the release fits this site, and begins its transaction.
+func (r *run) accept(ctx context.Context, b *verify.Bundle, about Release, o Options) error {
+	d := b.Descriptor()
+	if slices.Contains(r.journal.Bad, about.Digest) && !o.Retry {
+		return errorf("bad", "ask for a newer release, or try it again with --retry",
+			"%s failed its trial on this site before", about)
+	}
+	if err := r.fits(d, r.journal); err != nil {
+		return err
+	}
+	if err := r.openMirror(ctx); err != nil {
+		return err
+	}
+	p, err := r.newPlan(ctx, d)
+	if err != nil {
+		return r.stopped(ctx, err)
+	}
+	if err := r.roomFor(p); err != nil {
+		return err
+	}
+	r.bundle, r.plan = b, p
+	about.Slot = r.journal.inactive()
+	signers := signerNames(b.Report())
+	return r.start(about, func(j *journal) {
+		j.Phase, j.Staged, j.Attempt.Signers = Verified, &about, signers
+	})
+}
+
+func releaseOf(d *bundle.Descriptor, dgst digest.Digest) Release {
+	return Release{Name: d.Name, Version: d.Version, Sequence: d.Sequence, Digest: dgst}
+}
