@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -97,7 +98,7 @@ func pushLayout(t *testing.T, repo name.Repository, text []byte) {
 	files := map[string][]byte{}
 	for tr := tar.NewReader(bytes.NewReader(text)); ; {
 		h, err := tr.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -7,15 +7,15 @@ import (
 
 // Reasons of an Error.
 const (
-	// ReasonUnsigned: there is no signature at all.
+	// ReasonUnsigned means that there is no signature at all.
 	ReasonUnsigned = "unsigned"
-	// ReasonSignature: there are signatures, but none that is good and by an accepted key.
+	// ReasonSignature means that there are signatures, but none that is good and by an accepted key.
 	ReasonSignature = "signature"
-	// ReasonSequence: the release is older than one that the site has committed.
+	// ReasonSequence means that the release is older than one that the site has committed.
 	ReasonSequence = "sequence"
-	// ReasonExpired: the release's time is over.
+	// ReasonExpired means that the release's time is over.
 	ReasonExpired = "expired"
-	// ReasonUsage: the trust file cannot be used.
+	// ReasonUsage means that the trust file cannot be used.
 	ReasonUsage = "usage"
 )
 

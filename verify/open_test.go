@@ -256,7 +256,10 @@ func TestEveryByteCounts(t *testing.T) {
 		}
 		text[i] ^= 1
 	}
-	for _, n := range []int{len(text) - 1, len(text) - 512, len(text) / 2} {
+	for n := range len(text) {
+		if n%512 > 1 {
+			continue
+		}
 		if err := openAll(text[:n], p); err == nil {
 			t.Errorf("the bundle was cut to %d of %d bytes, and nobody saw it", n, len(text))
 		}
@@ -293,7 +296,7 @@ func TestDrainAfterNext(t *testing.T) {
 	if err := b.Drain(context.Background()); err != nil {
 		t.Errorf("a later Drain: %v", err)
 	}
-	if _, err := b.Next(); err != io.EOF {
+	if _, err := b.Next(); !errors.Is(err, io.EOF) {
 		t.Errorf("Next after the end: %v, want io.EOF", err)
 	}
 }

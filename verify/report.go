@@ -16,11 +16,11 @@ const predicateProvenance = "https://slsa.dev/provenance/v1"
 type Verdict string
 
 const (
-	// Pass: checked and good.
+	// Pass is a thing that was checked and found good.
 	Pass Verdict = "pass"
-	// Warn: not as it should be, and not what the policy demands.
+	// Warn is a thing that is not as it should be and that the policy does not demand.
 	Warn Verdict = "warn"
-	// Skip: nothing to check, or not asked for.
+	// Skip is a thing that is not there or was not asked for.
 	Skip Verdict = "skip"
 )
 

@@ -2,6 +2,8 @@ package testtools
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -38,22 +40,28 @@ func DockerRegistry(t testing.TB) string {
 	}
 
 	var log bytes.Buffer
-	cmd := exec.Command(program, "serve", config)
+	ctx, cancel := context.WithCancel(context.Background())
+	cmd := exec.CommandContext(ctx, program, "serve", config)
 	cmd.Stdout, cmd.Stderr = &log, &log
 	if err := cmd.Start(); err != nil {
+		cancel()
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	var exit error
+	ended := make(chan struct{})
+	go func() {
+		exit = cmd.Wait()
+		close(ended)
+	}()
 	stop := func() {
-		cmd.Process.Kill() // an error means that it has ended, which is what is wanted
+		cancel()
 		<-ended
 	}
 
 	url := "http://" + addr
-	if err := waitForRegistry(url, ended); err != nil {
+	if err := waitForRegistry(ctx, url, ended); err != nil {
 		stop()
-		t.Fatalf("docker-registry at %s: %v\n%s", addr, err, log.String())
+		t.Fatalf("docker-registry at %s: %v (%v)\n%s", addr, err, exit, log.String())
 	}
 	t.Cleanup(stop)
 	return url
@@ -62,7 +70,8 @@ func DockerRegistry(t testing.TB) string {
 // freeAddress returns a loopback address that nothing listened on a moment ago.
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	var config net.ListenConfig
+	l, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,23 +79,26 @@ func freeAddress(t testing.TB) string {
 	return l.Addr().String()
 }
 
-// waitForRegistry returns when the registry answers. A registry that ends early is an error; its verdict is put back
-// for whoever waits for the process.
-func waitForRegistry(url string, ended chan error) error {
-	client := &http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	deadline := time.After(startTimeout)
+// waitForRegistry returns when the registry answers. One that ended is an error, and so is one that takes too long.
+func waitForRegistry(ctx context.Context, url string, ended <-chan struct{}) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/v2/", nil)
+	if err != nil {
+		return err
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	for {
-		resp, err := client.Get(url + "/v2/")
+		resp, err := client.Do(req)
 		if err == nil {
 			resp.Body.Close()
 			return nil
 		}
 		select {
-		case err := <-ended:
-			ended <- err
-			return fmt.Errorf("it ended: %v", err)
-		case <-deadline:
-			return fmt.Errorf("no answer within %s", startTimeout)
+		case <-ended:
+			return errors.New("it ended")
+		case <-ctx.Done():
+			return fmt.Errorf("no answer within %s: %w", startTimeout, err)
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
