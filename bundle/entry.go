@@ -48,7 +48,7 @@ func (e *Entry) stale() error {
 	if err := e.reader.err; err != nil && err != io.EOF {
 		return err
 	}
-	return formatf("blob %s is read after its turn", e.Desc.Digest)
+	return formatf("blob %s is read after its turn", shortDigest(e.Desc.Digest))
 }
 
 func (e *Entry) read(p []byte) (int, error) {
@@ -58,7 +58,7 @@ func (e *Entry) read(p []byte) (int, error) {
 	if int64(len(p)) > e.left {
 		p = p[:e.left]
 	}
-	n, err := e.reader.src.read(p, blobName(e.Desc.Digest))
+	n, err := e.reader.src.read(p, label(blobName(e.Desc.Digest)))
 	e.left -= int64(n)
 	e.sum.Hash().Write(p[:n])
 	return n, err
@@ -71,9 +71,9 @@ func (e *Entry) finish() error {
 	if got := e.sum.Digest(); got != e.Desc.Digest {
 		return wrongDigest(name, got)
 	}
-	return e.reader.src.zeros(padding(e.Desc.Size), name)
+	return e.reader.src.zeros(padding(e.Desc.Size), label(name))
 }
 
 func wrongDigest(name string, got digest.Digest) error {
-	return errorf(reasonDigest, "%s is damaged: its bytes have the digest %s", name, got)
+	return errorf(reasonDigest, "%s is damaged: its bytes have the digest %s", label(name), shortDigest(got))
 }

@@ -82,10 +82,10 @@ func notABundle(block *header) error {
 
 // body fills b with the body of the entry whose header has just been read.
 func (f *front) body(b []byte, name string) error {
-	if err := f.src.full(b, name); err != nil {
+	if err := f.src.full(b, label(name)); err != nil {
 		return err
 	}
-	return f.src.zeros(padding(int64(len(b))), name)
+	return f.src.zeros(padding(int64(len(b))), label(name))
 }
 
 // readIndex reads index.json and gives the signatures that it lists.
@@ -169,7 +169,7 @@ func (f *front) readSignature(w wireDescriptor, first bool) error {
 		return err
 	}
 	if len(m.Layers) != 1 {
-		return formatf("the signature %s has %d blobs, not one", w.Digest, len(m.Layers))
+		return formatf("the signature %s has %d blobs, not one", shortDigest(w.Digest), len(m.Layers))
 	}
 	if first && !f.descriptor.namesEmptyConfig() {
 		if _, err := f.blob(describe(mediaTypeEmpty, []byte(emptyConfig)), MaxManifestSize); err != nil {
@@ -185,7 +185,7 @@ func (f *front) readSignature(w wireDescriptor, first bool) error {
 		return err
 	}
 	if string(s.Manifest) != string(manifest) {
-		return formatf("the signature %s is not attached to this release in the one form that it must have", w.Digest)
+		return formatf("the signature %s is not attached to this release in the one form that it must have", shortDigest(w.Digest))
 	}
 	f.signatures = append(f.signatures, s)
 	return nil
@@ -198,10 +198,10 @@ func (f *front) blob(w wireDescriptor, limit int64) ([]byte, error) {
 	}
 	name := blobName(w.Digest)
 	if w.Size < 0 || w.Size > limit {
-		return nil, formatf("%s has a size of %d bytes, not 0 to %d", name, w.Size, limit)
+		return nil, formatf("%s has a size of %d bytes, not 0 to %d", label(name), w.Size, limit)
 	}
 	var block header
-	if err := f.src.full(block[:], "the header of "+name); err != nil {
+	if err := f.src.full(block[:], "the header of "+label(name)); err != nil {
 		return nil, err
 	}
 	if block != *makeHeader(name, w.Size) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -13,6 +14,7 @@ const (
 	nameLayout = "oci-layout"
 	nameIndex  = "index.json"
 	blobPrefix = "blobs/sha256/"
+	endMarker  = "the end marker" // in messages
 )
 
 // trailer is how much stands after the last entry: two zero blocks.
@@ -89,6 +91,20 @@ func (h *header) zero() bool { return *h == header{} }
 
 // blobName is the entry name of a blob. d is a valid sha256 digest.
 func blobName(d digest.Digest) string { return blobPrefix + d.Encoded() }
+
+// label is what to call an entry in a message. Names come from files that nobody has verified.
+func label(name string) string {
+	if hex, ok := strings.CutPrefix(name, blobPrefix); ok && digestSyntax.MatchString("sha256:"+hex) {
+		return "blob " + hex[:12]
+	}
+	if name == nameLayout || name == nameIndex || name == endMarker {
+		return name
+	}
+	return strconv.Quote(name)
+}
+
+// shortDigest is a digest in a message: enough of it to find the blob.
+func shortDigest(d digest.Digest) string { return d.Encoded()[:12] }
 
 // padding is how many zero bytes follow a body of this size.
 func padding(size int64) int64 { return -size & (blockSize - 1) }

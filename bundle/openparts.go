@@ -126,7 +126,7 @@ func (j *joiner) Read(p []byte) (int, error) {
 			return n, err
 		}
 		if n == 0 && err == io.EOF && j.left > 0 {
-			return 0, errorf(reasonTruncated, "%s lacks its last %d bytes: %w", j.open.Name(), j.left, io.ErrUnexpectedEOF)
+			return 0, errorf(reasonTruncated, "%s lacks its last %d bytes", j.open.Name(), j.left)
 		}
 		if j.left == 0 {
 			if err := j.finish(); err != nil {
@@ -155,8 +155,8 @@ func (j *joiner) finish() error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if got := j.sum.Digest(); part.Digest != "" && got != part.Digest {
-		e := errorf(reasonDigest, "the part %s is damaged: its bytes have the digest %s", f.Name(), got)
+	if part.Digest != "" && j.sum.Digest() != part.Digest {
+		e := errorf(reasonDigest, "the part %s is damaged", f.Name())
 		e.hint = "copy this part again; the others may stay"
 		return e
 	}

@@ -79,7 +79,7 @@ func ParsePartList(b []byte) (*PartList, error) {
 func (l *PartList) validate() error {
 	switch {
 	case l.APIVersion != APIVersion || l.Kind != kindParts:
-		return formatf("the list of parts is of kind %s %s, not %s %s", l.APIVersion, l.Kind, APIVersion, kindParts)
+		return formatf("the list of parts is of kind %q %q, not %s %s", l.APIVersion, l.Kind, APIVersion, kindParts)
 	case l.File == "" || l.File != filepath.Base(l.File) || strings.ContainsAny(l.File, "/\\\x00") || text("the file", l.File, 255) != nil:
 		return formatf("the list of parts: %q is not a file name", l.File)
 	case len(l.Parts) == 0 || len(l.Parts) > MaxParts:

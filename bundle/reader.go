@@ -31,8 +31,10 @@ func NewReader(r io.Reader) (*Reader, error) {
 		return nil, err
 	}
 	metadata, payload := f.descriptor.Layers()
-	return &Reader{src: f.src, manifest: f.manifest, config: f.config, descriptor: f.descriptor, signatures: f.signatures,
-		layers: append(metadata, payload...), metadata: len(metadata)}, nil
+	b := &Reader{src: f.src, manifest: f.manifest, config: f.config, descriptor: f.descriptor, signatures: f.signatures,
+		layers: append(metadata, payload...), metadata: len(metadata)}
+	f.src.size = b.Size()
+	return b, nil
 }
 
 // ReleaseDigest is the digest of the release manifest.
@@ -109,11 +111,11 @@ func (r *Reader) advance() error {
 func (r *Reader) finish() error {
 	var block header
 	for range trailer / blockSize {
-		if err := r.src.full(block[:], "the end marker"); err != nil {
+		if err := r.src.full(block[:], endMarker); err != nil {
 			return err
 		}
 		if !block.zero() {
-			return r.unexpected(&block, "the end of the bundle")
+			return r.unexpected(&block, endMarker)
 		}
 	}
 	if err := r.src.atEnd(); err != nil {
@@ -126,7 +128,7 @@ func (r *Reader) finish() error {
 func (r *Reader) expect(l ocispec.Descriptor) error {
 	name := blobName(l.Digest)
 	var block header
-	if err := r.src.full(block[:], "the header of "+name); err != nil {
+	if err := r.src.full(block[:], "the header of "+label(name)); err != nil {
 		return err
 	}
 	if block != *makeHeader(name, l.Size) {
@@ -146,12 +148,12 @@ func (r *Reader) unexpected(block *header, want string) error {
 		switch {
 		case blobName(l.Digest) != name:
 		case i < r.next:
-			return formatf("%s stands in the bundle twice", name)
+			return formatf("%s stands in the bundle twice", label(name))
 		default:
-			return formatf("the blobs are not in order: %s stands where %s should", name, want)
+			return formatf("the blobs are not in order: %s stands where %s should", label(name), label(want))
 		}
 	}
-	return formatf("the release manifest does not name %s, which stands where %s should", name, want)
+	return formatf("the release manifest does not name %s, which stands where %s should", label(name), label(want))
 }
 
 // wrongHeader says what is wrong with a header block, as far as the block itself tells.
@@ -159,12 +161,14 @@ func wrongHeader(block *header, want string, off int64) error {
 	name, ok := block.describe()
 	switch {
 	case block.zero():
-		return formatf("the bundle ends before %s, at byte %d", want, off)
+		return formatf("the bundle ends before %s, at byte %d", label(want), off)
+	case !ok && want == endMarker:
+		return formatf("the end marker at byte %d is damaged", off)
 	case !ok:
-		return formatf("the header of %s at byte %d is damaged", want, off)
+		return formatf("the header of %s at byte %d is damaged", label(want), off)
 	case name == want:
-		return formatf("the header of %s at byte %d is not in its one form, or tells another size", want, off)
+		return formatf("the header of %s at byte %d is not in its one form, or tells another size", label(want), off)
 	default:
-		return formatf("%q stands where %s should, at byte %d", name, want, off)
+		return formatf("%s stands where %s should, at byte %d", label(name), label(want), off)
 	}
 }

@@ -2,14 +2,16 @@ package bundle
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 )
 
 // source reads a bundle front to back and knows where it is. It tells a bundle that is too short (an Error) from a
 // medium that cannot be read (the medium's own error).
 type source struct {
-	r   *bufio.Reader
-	off int64
+	r    *bufio.Reader
+	off  int64
+	size int64 // of the whole, once it is known; 0 before
 }
 
 func newSource(r io.Reader) *source { return &source{r: bufio.NewReaderSize(r, 64<<10)} }
@@ -29,9 +31,13 @@ func (s *source) read(p []byte, what string) (int, error) {
 
 func (s *source) truncated(what string) error {
 	if s.off == 0 {
-		return errorf(reasonTruncated, "the bundle is empty: %w", io.ErrUnexpectedEOF)
+		return errorf(reasonTruncated, "the bundle is empty")
 	}
-	return errorf(reasonTruncated, "the bundle ends after %d bytes, within %s: %w", s.off, what, io.ErrUnexpectedEOF)
+	of := ""
+	if s.size > 0 {
+		of = fmt.Sprintf(" of %d", s.size)
+	}
+	return errorf(reasonTruncated, "the bundle ends after %d%s bytes, within %s", s.off, of, what)
 }
 
 // full fills p.

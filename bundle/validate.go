@@ -97,20 +97,20 @@ func (v *validator) bases() error {
 	seen := map[digest.Digest]bool{}
 	for _, b := range v.d.Bases {
 		if err := validDigest(b.Digest); err != nil {
-			return fmt.Errorf("base %s: %w", b.Name, err)
+			return fmt.Errorf("base %q: %w", b.Name, err)
 		}
 		if seen[b.Digest] {
-			return fmt.Errorf("base %s is named twice", b.Digest)
+			return fmt.Errorf("base %q is named twice", b.Digest)
 		}
 		seen[b.Digest] = true
 		if err := ValidName(b.Name); err != nil {
-			return fmt.Errorf("base %s: %w", b.Digest, err)
+			return fmt.Errorf("base %q: %w", b.Digest, err)
 		}
 		if err := ValidVersion(b.Version); err != nil {
-			return fmt.Errorf("base %s: %w", b.Digest, err)
+			return fmt.Errorf("base %q: %w", b.Digest, err)
 		}
 		if b.Sequence < 1 || b.Sequence > 1<<53-1 {
-			return fmt.Errorf("base %s: sequence %d is not between 1 and 2^53-1", b.Digest, b.Sequence)
+			return fmt.Errorf("base %q: sequence %d is not between 1 and 2^53-1", b.Digest, b.Sequence)
 		}
 	}
 	return nil

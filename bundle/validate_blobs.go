@@ -14,11 +14,11 @@ func (v *validator) listBlobs() error {
 	for i := range v.d.Blobs {
 		b := &v.d.Blobs[i]
 		if v.blobs[b.Digest] != nil {
-			return fmt.Errorf("blob %s is listed twice", b.Digest)
+			return fmt.Errorf("blob %q is listed twice", b.Digest)
 		}
 		v.blobs[b.Digest] = b
 		if err := v.blob(b); err != nil {
-			return fmt.Errorf("blob %s: %w", b.Digest, err)
+			return fmt.Errorf("blob %q: %w", b.Digest, err)
 		}
 		if b.Payload != nil && payloads[b.Payload.Digest] {
 			return fmt.Errorf("blob %s: its payload is another blob's too", b.Digest)
@@ -121,11 +121,11 @@ func (v *validator) sboms() error {
 	for _, s := range v.d.SBOMs {
 		k := key{s.Image, s.Format}
 		if seen[k] {
-			return fmt.Errorf("image %s has two SBOMs in %s", s.Image, s.Format)
+			return fmt.Errorf("image %q has two SBOMs in %q", s.Image, s.Format)
 		}
 		seen[k] = true
 		if err := v.sbom(s); err != nil {
-			return fmt.Errorf("SBOM of %s in %q: %w", s.Image, s.Format, err)
+			return fmt.Errorf("SBOM of %q in %q: %w", s.Image, s.Format, err)
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package bundle
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
@@ -31,11 +32,11 @@ func (v *validator) images() error {
 	for i := range v.d.Images {
 		im := &v.d.Images[i]
 		if seen[im.Name] {
-			return fmt.Errorf("image %s is listed twice", im.Name)
+			return fmt.Errorf("image %q is listed twice", im.Name)
 		}
 		seen[im.Name] = true
 		if err := v.image(im); err != nil {
-			return fmt.Errorf("image %s: %w", im.Name, err)
+			return fmt.Errorf("image %q: %w", im.Name, err)
 		}
 	}
 	return nil
@@ -76,11 +77,11 @@ func (v *validator) imageManifests(im *Image) error {
 	seen := map[digest.Digest]bool{}
 	for _, m := range im.Manifests {
 		if seen[m.Digest] || (IsIndex(im.MediaType) && m.Digest == im.Digest) {
-			return fmt.Errorf("manifest %s is listed twice", m.Digest)
+			return fmt.Errorf("manifest %q is listed twice", m.Digest)
 		}
 		seen[m.Digest] = true
 		if err := v.imageManifest(m); err != nil {
-			return fmt.Errorf("manifest %s: %w", m.Digest, err)
+			return fmt.Errorf("manifest %q: %w", m.Digest, err)
 		}
 	}
 	return nil
@@ -146,16 +147,16 @@ func (v *validator) attached(im *Image) error {
 	for _, a := range im.Attached {
 		same := func(o Attached) bool { return o.Digest == a.Digest && o.Tag == a.Tag }
 		if slices.ContainsFunc(seen, same) {
-			return fmt.Errorf("attached %s is listed twice", a.Digest)
+			return fmt.Errorf("attached %q is listed twice", a.Digest)
 		}
 		seen = append(seen, a)
 		// An artifact may belong to an artifact listed before it: a signature on an attestation.
 		if !subjects[a.Subject] {
-			return fmt.Errorf("attached %s: its subject %q is not part of the image", a.Digest, string(a.Subject))
+			return fmt.Errorf("attached %q: its subject %q is not part of the image", a.Digest, string(a.Subject))
 		}
 		subjects[a.Digest] = true
 		if err := v.attachedOne(a); err != nil {
-			return fmt.Errorf("attached %s: %w", a.Digest, err)
+			return fmt.Errorf("attached %q: %w", a.Digest, err)
 		}
 	}
 	return nil
@@ -177,7 +178,7 @@ func (v *validator) attachedOne(a Attached) error {
 		return err
 	}
 	for k, s := range a.Annotations {
-		if err := text("annotation "+k, k+s, MaxManifestSize); err != nil {
+		if err := text("annotation "+strconv.Quote(k), k+s, MaxManifestSize); err != nil {
 			return err
 		}
 	}
