@@ -87,7 +87,7 @@ func readHeader(r *bufio.Reader) (*header, error) {
 	for range p.uvarint(maxStreams) {
 		s := streamInfo{id: streamID(p.byte()), codec: codec(p.byte()), plain: p.uvarint(maxSize), coded: p.uvarint(maxSize)}
 		if n := len(h.streams); n > 0 && h.streams[n-1].id == s.id {
-			p.err = malformed("stream %d stands twice", s.id)
+			p.err = p.fail(malformed("stream %d stands twice", s.id))
 		}
 		h.streams = append(h.streams, s)
 	}

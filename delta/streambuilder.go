@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math/bits"
 	"os"
 
 	"github.com/klauspost/compress/zstd"
@@ -43,7 +44,7 @@ func (s *streamBuilder) spill() (err error) {
 	if s.file, err = os.CreateTemp(s.dir, "sallyport-stream-"); err != nil {
 		return fmt.Errorf("keep stream: %w", err)
 	}
-	if s.z, err = s.encoder(s.file); err != nil {
+	if s.z, err = s.encoder(s.file, maxWindow); err != nil {
 		return err
 	}
 	_, err = s.z.Write(s.buf.Bytes())
@@ -51,8 +52,8 @@ func (s *streamBuilder) spill() (err error) {
 	return err
 }
 
-func (s *streamBuilder) encoder(w io.Writer) (*zstd.Encoder, error) {
-	return zstd.NewWriter(w, zstd.WithEncoderLevel(s.level), zstd.WithWindowSize(maxWindow), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false))
+func (s *streamBuilder) encoder(w io.Writer, window int) (*zstd.Encoder, error) {
+	return zstd.NewWriter(w, zstd.WithEncoderLevel(s.level), zstd.WithWindowSize(window), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false))
 }
 
 // finish ends the stream and returns what the header says of it and its body.
@@ -62,7 +63,7 @@ func (s *streamBuilder) finish() (streamInfo, io.ReadSeeker, error) {
 		return s.finishLong(info)
 	}
 	var packed bytes.Buffer
-	z, err := s.encoder(&packed)
+	z, err := s.encoder(&packed, 1<<max(10, bits.Len64(uint64(s.plain))))
 	if err != nil {
 		return info, nil, err
 	}
