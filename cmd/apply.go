@@ -1,0 +1,200 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sallyport-dev/sallyport/apply"
+)
+
+func (p *program) applyVerb() *cobra.Command {
+	var dryRun, staged, now, retry bool
+	c := &cobra.Command{
+		Use:   "apply BUNDLE [--dry-run] | --staged",
+		Short: "Bring the site to the release in a bundle, or leave it as it was",
+		Long: `Bring the site to the release in a bundle: verify it, load the mirror, fill the slot that does not run, switch, and run
+the checks. If they pass the release is committed; if not, the previous release is put back and checked again.
+
+Whatever happens on the way (a pulled stick, a power cut, Ctrl-C), the site runs the old release or the new one, and
+the next sallyport finishes or undoes the work. A release that already runs is left alone.
+
+BUNDLE is a file, its first part (FILE.001), a directory that holds one bundle, or - for standard input.
+Exit status: 0 committed, 3 not trusted, 4 does not fit here now, 5 failed and rolled back, 6 a person is needed.`,
+		Example: `  sallyport apply /media/stick
+  sallyport apply --dry-run store-platform-2.4.0.tar`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, a []string) error {
+			switch {
+			case staged && (len(a) > 0 || dryRun):
+				return &usageError{"--staged takes no bundle and no --dry-run", "sallyport apply --staged"}
+			case staged:
+				return p.onSite(c.Context(), func(s *apply.Site) (*apply.Result, error) { return s.ApplyStaged(c.Context()) })
+			case len(a) != 1:
+				return &usageError{"apply takes a bundle", "for example: sallyport apply /media/stick"}
+			case dryRun:
+				return p.dryRun(c.Context(), a[0])
+			}
+			return p.take(c.Context(), a[0], func(s *apply.Site, in apply.Input) (*apply.Result, error) {
+				return s.Apply(c.Context(), in, apply.Options{Retry: retry})
+			})
+		},
+	}
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "say what would change, and change nothing")
+	c.Flags().BoolVar(&staged, "staged", false, "switch to the release that sallyport stage has brought")
+	c.Flags().BoolVar(&retry, "retry", false, "try a release again that failed here before")
+	c.Flags().BoolVar(&now, "now", false, "do not wait for a window")
+	if err := c.Flags().MarkHidden("now"); err != nil { // this version has no windows: every time is now
+		panic(err)
+	}
+	return c
+}
+
+func (p *program) stageVerb() *cobra.Command {
+	var retry bool
+	c := &cobra.Command{
+		Use:   "stage BUNDLE",
+		Short: "Verify a bundle, load the mirror and fill the other slot; what runs stays",
+		Long: `Verify a bundle, load the mirror and fill the slot that does not run. Nothing that runs changes.
+sallyport apply --staged switches to it later.`,
+		Example: "  sallyport stage /media/stick",
+		Args:    args("BUNDLE"),
+		RunE: func(c *cobra.Command, a []string) error {
+			return p.take(c.Context(), a[0], func(s *apply.Site, in apply.Input) (*apply.Result, error) {
+				return s.Stage(c.Context(), in, apply.Options{Retry: retry})
+			})
+		},
+	}
+	c.Flags().BoolVar(&retry, "retry", false, "take a release that failed here before")
+	return c
+}
+
+func (p *program) confirmVerb() *cobra.Command {
+	return &cobra.Command{
+		Use:   "confirm",
+		Short: "Finish what was under way when the machine stopped",
+		Long: `Finish what was under way when the machine or a sallyport stopped: run the checks of a release on trial and commit it or
+put the previous one back. Does nothing where nothing was under way. Run it at boot.`,
+		Example: "  sallyport confirm",
+		Args:    args(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			return p.onSite(c.Context(), func(s *apply.Site) (*apply.Result, error) { return s.Confirm(c.Context()) })
+		},
+	}
+}
+
+func (p *program) rollbackVerb() *cobra.Command {
+	return &cobra.Command{
+		Use:   "rollback",
+		Short: "Go back to the previous release",
+		Long: `Go back to the release that ran before the current one: it is in the other slot, and its images are in the mirror.
+Its checks decide as in apply.`,
+		Example: "  sallyport rollback",
+		Args:    args(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			return p.onSite(c.Context(), func(s *apply.Site) (*apply.Result, error) { return s.Rollback(c.Context()) })
+		},
+	}
+}
+
+// openSite reads site.yaml.
+func (p *program) openSite() (*apply.Site, error) {
+	cfg, err := apply.LoadConfig(p.flags.site)
+	if err != nil {
+		return nil, err
+	}
+	return apply.Open(cfg, func(e apply.Event) { p.event(e.Label, e.Text, e.Done, e.Total) }), nil
+}
+
+// take opens a bundle and hands it to a verb of the site.
+func (p *program) take(ctx context.Context, path string, verb func(*apply.Site, apply.Input) (*apply.Result, error)) error {
+	return p.onSite(ctx, func(s *apply.Site) (*apply.Result, error) {
+		in, err := p.openBundle(path, "")
+		if err != nil {
+			return nil, err
+		}
+		defer in.Close()
+		p.ui.say("bundle", "%s", in.Name())
+		return verb(s, apply.Input{Name: in.Name(), Size: in.Size(), Reader: in})
+	})
+}
+
+// onSite runs a verb of the site and tells how it ended. A rollback has a result as well as an error.
+func (p *program) onSite(_ context.Context, verb func(*apply.Site) (*apply.Result, error)) error {
+	s, err := p.openSite()
+	if err != nil {
+		return err
+	}
+	res, err := verb(s)
+	if res == nil {
+		return err
+	}
+	if p.flags.json {
+		return p.resultObject(res, err)
+	}
+	p.closing(s, res, err)
+	return err
+}
+
+// resultError is a failure that came with a result: with --json both are one object.
+type resultError struct {
+	*apply.Result
+	Error *errorObject `json:"error,omitempty"`
+}
+
+func (p *program) resultObject(res *apply.Result, err error) error {
+	out := resultError{Result: res}
+	if err != nil {
+		out.Error = newErrorObject(err)
+	}
+	if printed := p.object(out); printed != nil {
+		return printed
+	}
+	if err != nil {
+		return &printedError{err}
+	}
+	return nil
+}
+
+// closing tells what changed and what to do next.
+func (p *program) closing(s *apply.Site, res *apply.Result, err error) {
+	site := s.Config().Metadata.Name
+	release := "no release"
+	if res.Release != nil {
+		release = res.Release.String()
+	}
+	was := ""
+	if res.Previous != nil && res.Release != nil && res.Previous.Version != res.Release.Version {
+		was = fmt.Sprintf(" (was %s)", res.Previous.Version)
+	}
+	took := span(time.Duration(res.Seconds * float64(time.Second)))
+	switch {
+	case err != nil && errors.Is(err, context.Canceled):
+	case err != nil && exitCode(err) == exitRolledBack:
+		p.print("\nThe update failed and %s. Nothing was lost.\n", s.Runs())
+	case err != nil:
+	case res.Result == apply.ResultCommitted:
+		p.loaded(res)
+		p.print("\n%s now runs %s%s. It took %s.\n", site, release, was, took)
+	case res.Result == apply.ResultStaged:
+		p.loaded(res)
+		p.print("\n%s is ready on %s; nothing that runs has changed. Switch to it: sallyport apply --staged\n", release, site)
+	case res.Result == apply.ResultArmed:
+		p.print("\n%s is armed on %s: reboot to try it.\n", release, site)
+	case res.Result == apply.ResultRolledBack:
+		p.print("\n%s was rolled back: %s.\n", release, s.Runs())
+	case res.Release == nil:
+		p.print("\nThere was nothing to do: %s runs no release yet.\n", site)
+	default:
+		p.print("\nThere was nothing to do: %s runs %s.\n", site, release)
+	}
+}
+
+func (p *program) loaded(res *apply.Result) {
+	if res.Bytes.Read > 0 {
+		p.ui.say("moved", "%s read, %s pushed to the mirror, %s were there", size(res.Bytes.Read), size(res.Bytes.Pushed), size(res.Bytes.Reused))
+	}
+}

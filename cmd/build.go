@@ -1,0 +1,162 @@
+//go:build !site
+
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"github.com/spf13/cobra"
+
+	"github.com/sallyport-dev/sallyport/bundle"
+	"github.com/sallyport-dev/sallyport/bundle/build"
+	"github.com/sallyport-dev/sallyport/bundle/inspect"
+)
+
+// buildFlags are build's own.
+type buildFlags struct {
+	spec      string
+	bases     []string
+	keys      []string
+	platforms []string
+	plain     bool
+	split     string
+	output    string
+}
+
+func (p *program) buildVerb() *cobra.Command {
+	var f buildFlags
+	c := &cobra.Command{
+		Use:   "build [-f release.yaml] [--base REF]... [--key KEY]... -o FILE",
+		Short: "Pack a release into one signed file",
+		Long: `Pack a release into one signed file: the images that its manifests name, the rendered manifests, SBOMs and
+provenance. Blobs that a base has are left out, and layers that resemble a base's travel as deltas, from which
+the site restores the original layers bit for bit.
+
+REF is a bundle, a folder of earlier bundles, an OCI layout, a registry reference, or a bundle's FILE.lock.json (then
+the layers come from the images' own registries). FILE.lock.json is written beside FILE: it names every image and
+layer by digest. The same inputs give the same bytes, signatures apart; SOURCE_DATE_EPOCH sets the release's time.`,
+		Example: `  sallyport build -f release.yaml --key release.key -o store-platform-2.3.0.tar
+  sallyport build --base store-platform-2.3.0.tar --key release.key -o store-platform-2.4.0.tar`,
+		Args: args(),
+		RunE: func(c *cobra.Command, _ []string) error { return p.build(c.Context(), f) },
+	}
+	fl := c.Flags()
+	fl.StringVarP(&f.spec, "file", "f", "release.yaml", "what to pack")
+	fl.StringArrayVar(&f.bases, "base", nil, "a release that the sites hold; may be given several times")
+	fl.StringArrayVar(&f.keys, "key", nil, "sign with this private key; may be given several times")
+	fl.StringArrayVar(&f.platforms, "platform", nil, "OS/ARCH, in place of those in release.yaml; may be given several times")
+	fl.BoolVar(&f.plain, "plain", false, "ship every blob in its original form, so that stock tools can copy images out")
+	fl.StringVar(&f.split, "split", "", "write parts FILE.001, FILE.002, … of at most this size, such as 4GB")
+	fl.StringVarP(&f.output, "output", "o", "", "the bundle to write")
+	return c
+}
+
+func (p *program) build(ctx context.Context, f buildFlags) error {
+	if f.output == "" {
+		return &usageError{"no output file", "name one: -o store-platform-2.4.0.tar"}
+	}
+	cfg, err := p.buildConfig(f)
+	if err != nil {
+		return err
+	}
+	res, err := build.Run(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	in, err := p.inspectFile(res.File)
+	if err != nil {
+		return err
+	}
+	for i := range in.Signatures {
+		for _, s := range res.Signers {
+			if s.KeyID == in.Signatures[i].KeyID {
+				in.Signatures[i].Signer = s.Name
+			}
+		}
+	}
+	if p.flags.json {
+		return p.object(struct {
+			*inspect.Inspection
+			File    string   `json:"file"`
+			Parts   []string `json:"parts,omitempty"`
+			Lock    string   `json:"lock"`
+			Seconds float64  `json:"seconds"`
+			PeakRSS int64    `json:"peakRSS"`
+		}{in, res.File, res.Parts, res.Lock, res.Seconds, res.PeakRSS})
+	}
+	p.buildSummary(in, res, f.keys)
+	return nil
+}
+
+func (p *program) buildConfig(f buildFlags) (build.Config, error) {
+	cfg := build.Config{Bases: f.bases, Plain: f.plain, Output: f.output, Version: version,
+		Observe: func(e build.Event) { p.event(e.Label, e.Text, e.Done, e.Total) }}
+	var err error
+	if cfg.Spec, err = build.Load(f.spec); err != nil {
+		return cfg, err
+	}
+	if cfg.Platforms, err = platforms(f.platforms); err != nil {
+		return cfg, err
+	}
+	if f.split != "" {
+		n, err := humanize.ParseBytes(f.split)
+		if err != nil || n < 1_000_000 || n > 1<<62 {
+			return cfg, &usageError{fmt.Sprintf("--split %q is not a size of at least 1MB", f.split), "write 4GB, or 700MB"}
+		}
+		cfg.Split = int64(n)
+	}
+	if cfg.Created, err = build.SourceDate(); err != nil {
+		return cfg, err
+	}
+	cfg.Signers, err = p.signers(f.keys)
+	return cfg, err
+}
+
+func platforms(names []string) ([]ocispec.Platform, error) {
+	var out []ocispec.Platform
+	for _, n := range names {
+		platform, err := bundle.ParsePlatform(n)
+		if err != nil {
+			return nil, &usageError{fmt.Sprintf("--platform: %v", err), "write linux/amd64, linux/arm64 or linux/arm/v7"}
+		}
+		out = append(out, platform)
+	}
+	return out, nil
+}
+
+// inspectFile reads the front of a bundle.
+func (p *program) inspectFile(path string) (*inspect.Inspection, error) {
+	f, err := bundle.OpenFile(path, p.stdin)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	r, err := bundle.NewReader(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Name(), err)
+	}
+	return inspect.Inspect(r), nil
+}
+
+func (p *program) buildSummary(in *inspect.Inspection, res *build.Result, keys []string) {
+	if p.flags.quiet {
+		p.print("%s %d\n", res.File, res.Size)
+		return
+	}
+	p.print("\n%s   %s   (layers it delivers: %s, %s)\n", res.File, size(res.Size), size(res.Delivers), percent(res.Size, res.Delivers))
+	printImages(p.ui.lines(), in, false)
+	if len(res.Parts) > 0 {
+		p.ui.say("parts", "%s", strings.Join(res.Parts, " "))
+	}
+	p.ui.say("lock", "%s", res.Lock)
+	check := "Sign it before it goes anywhere: sallyport sign " + res.File + " --key KEY"
+	if len(keys) > 0 {
+		check = fmt.Sprintf("Check it anywhere: sallyport verify %s --key %s.pub", res.File, strings.TrimSuffix(keys[0], ".key"))
+	}
+	p.ui.say("done", "%s, %s peak. %s", span(time.Duration(res.Seconds*float64(time.Second))), size(res.PeakRSS), check)
+}

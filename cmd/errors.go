@@ -1,0 +1,154 @@
+package cmd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+	"syscall"
+)
+
+// Exit statuses, as docs/operations.md tells their meaning to scripts.
+const (
+	exitDone = iota
+	exitUnexpected
+	exitUsage
+	exitUntrusted
+	exitNotApplicable
+	exitRolledBack
+	exitPerson
+	exitLocked
+)
+
+// reasons maps the word that a library's error gives to an exit status and, where the library has none, a hint.
+var reasons = map[string]struct {
+	code int
+	hint string
+}{
+	"usage":    {exitUsage, "see sallyport VERB --help"},
+	"spec":     {exitUsage, "correct the line that is named"},
+	"image":    {exitUsage, "correct the reference, or name a source for the image under spec.images"},
+	"manifest": {exitUsage, "correct the manifest that is named"},
+
+	"format":    {exitUntrusted, "copy the bundle again from where it came; if it stays so, ask for a new one"},
+	"truncated": {exitUntrusted, "the file is not complete: copy it again"},
+	"digest":    {exitUntrusted, "the file was damaged or changed: copy it again; if it stays so, ask for a new one"},
+	"signature": {exitUntrusted, "ask the factory for a bundle signed by a key that this site accepts"},
+	"unsigned":  {exitUntrusted, "ask the factory to sign it: sallyport sign BUNDLE --key KEY"},
+	"threshold": {exitUntrusted, "ask the factory for the signatures that are missing"},
+	"sequence":  {exitUntrusted, "ask for a release that is newer than the one this site runs"},
+	"expired":   {exitUntrusted, "ask for a newer release; check the clock of this machine: date"},
+	"policy":    {exitUntrusted, "ask the factory for a release that meets the policy"},
+
+	"base":     {exitNotApplicable, "ask for a full bundle, or for one built against the release that runs here"},
+	"platform": {exitNotApplicable, "ask for a bundle for this machine's platform"},
+	"labels":   {exitNotApplicable, "check the labels in site.yaml"},
+	"requires": {exitNotApplicable, "apply the release that this one requires first"},
+	"room":     {exitNotApplicable, "make room and try again: sallyport mirror gc removes what no release needs"},
+	"window":   {exitNotApplicable, "wait for the window"},
+	"frozen":   {exitNotApplicable, "sallyport unfreeze lifts the freeze"},
+	"bad":      {exitNotApplicable, "this release failed here before: ask for a newer one"},
+	"newer":    {exitNotApplicable, "install the newer sallyport that made it"},
+
+	"rolled-back": {exitRolledBack, "nothing to do here: tell your operations team, with the output of sallyport history"},
+	"person":      {exitPerson, "sallyport doctor says what is wrong"},
+	"locked":      {exitLocked, "wait until it has finished, then try again"},
+
+	"interrupted": {exitUnexpected, "run the same command again: it goes on where it stopped"},
+	"io":          {exitUnexpected, "check the medium, then try again"},
+	"full":        {exitUnexpected, "make room on that disk and try again"},
+	"unexpected":  {exitUnexpected, "try again; sallyport doctor says what is missing on a site"},
+}
+
+// usageError is a command line that cannot be.
+type usageError struct{ text, hint string }
+
+func (e *usageError) Error() string  { return e.text }
+func (e *usageError) Reason() string { return "usage" }
+func (e *usageError) Hint() string   { return e.hint }
+
+// reason gives the stable word for err.
+func reason(err error) string {
+	var r interface{ Reason() string }
+	switch {
+	case errors.As(err, &r):
+		return r.Reason()
+	case errors.Is(err, context.Canceled):
+		return "interrupted"
+	case errors.Is(err, syscall.EIO), errors.Is(err, syscall.ENXIO), errors.Is(err, syscall.ENODEV):
+		return "io"
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return "full"
+	}
+	return "unexpected"
+}
+
+// exitCode gives the exit status for err.
+func exitCode(err error) int {
+	if err == nil {
+		return exitDone
+	}
+	if r, ok := reasons[reason(err)]; ok {
+		return r.code
+	}
+	return exitUnexpected
+}
+
+// hint says what to do about err.
+func hint(err error) string {
+	var h interface{ Hint() string }
+	if errors.As(err, &h) && h.Hint() != "" {
+		return h.Hint()
+	}
+	switch r := reason(err); {
+	case r == "unexpected" && errors.Is(err, fs.ErrPermission):
+		return "run it as a user who may do that (sudo)"
+	case r == "unexpected" && errors.Is(err, fs.ErrNotExist):
+		return "check the name"
+	default:
+		if known, ok := reasons[r]; ok {
+			return known.hint
+		}
+	}
+	return reasons["unexpected"].hint
+}
+
+// message is err's text on one line.
+func message(err error) string {
+	return strings.Join(strings.Fields(err.Error()), " ")
+}
+
+// errorObject is an error as scripts see it.
+type errorObject struct {
+	Code    int    `json:"code"`
+	Reason  string `json:"reason"`
+	Message string `json:"message"`
+	Hint    string `json:"hint"`
+}
+
+func newErrorObject(err error) *errorObject {
+	return &errorObject{exitCode(err), reason(err), message(err), hint(err)}
+}
+
+// printedError is an error of which everybody has been told; only its exit status is still needed.
+type printedError struct{ err error }
+
+func (e *printedError) Error() string { return e.err.Error() }
+func (e *printedError) Unwrap() error { return e.err }
+
+// printError tells a person, or with asJSON a script, of err.
+func printError(out, errOut io.Writer, asJSON bool, err error) {
+	var printed *printedError
+	switch {
+	case errors.As(err, &printed):
+	case asJSON:
+		e := json.NewEncoder(out)
+		e.SetEscapeHTML(false)
+		_ = e.Encode(map[string]*errorObject{"error": newErrorObject(err)}) // nobody is left to tell
+	default:
+		fmt.Fprintf(errOut, "error: %s\nhint:  %s\n", message(err), hint(err))
+	}
+}

@@ -1,0 +1,36 @@
+package cmd
+
+import (
+	"io"
+
+	"github.com/sallyport-dev/sallyport/bundle"
+)
+
+// input is a bundle that is being read, with a bar for as long as it is.
+type input struct {
+	*bundle.File
+	ui    *ui
+	label string
+	done  int64
+}
+
+// openBundle opens what BUNDLE names on the command line.
+func (p *program) openBundle(path, label string) (*input, error) {
+	f, err := bundle.OpenFile(path, p.stdin)
+	if err != nil {
+		return nil, err
+	}
+	return &input{File: f, ui: p.ui, label: label}, nil
+}
+
+// Read reads on and moves the bar.
+func (in *input) Read(b []byte) (int, error) {
+	n, err := in.File.Read(b)
+	in.done += int64(n)
+	if in.label != "" && n > 0 {
+		in.ui.progress(in.label, "", in.done, in.Size())
+	}
+	return n, err
+}
+
+var _ io.ReadCloser = (*input)(nil)

@@ -1,0 +1,150 @@
+package cmd
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sallyport-dev/sallyport/bundle"
+	"github.com/sallyport-dev/sallyport/bundle/inspect"
+)
+
+func (p *program) inspectVerb() *cobra.Command {
+	var sboms, files, full bool
+	c := &cobra.Command{
+		Use:   "inspect BUNDLE [--sbom] [--files]",
+		Short: "Show what is in a bundle, who signed it and what each image costs",
+		Long: `Show what is in a bundle: the release, who says to have signed it, and for each image how it travels and what it
+costs. Only the front of the file is read and no key is needed, so nothing is verified: sallyport verify does that.
+
+BUNDLE is a file, its first part (FILE.001), a directory that holds one bundle, or - for standard input.`,
+		Example: "  sallyport inspect store-platform-2.4.0.tar",
+		Args:    args("BUNDLE"),
+		RunE: func(c *cobra.Command, a []string) error {
+			return p.inspect(c, a[0], inspectFlags{sboms, files, full})
+		},
+	}
+	c.Flags().BoolVar(&sboms, "sbom", false, "list the packages of every image too")
+	c.Flags().BoolVar(&files, "files", false, "list every blob of the file, and every blob of the images, too")
+	c.Flags().BoolVar(&full, "full", false, "do not cut digests")
+	return c
+}
+
+type inspectFlags struct{ sboms, files, full bool }
+
+// inspection is what inspect prints with --json.
+type inspection struct {
+	*inspect.Inspection
+	Packages map[string][]inspect.Package `json:"packages,omitempty"`
+	Files    []inspect.File               `json:"files,omitempty"`
+}
+
+func (p *program) inspect(c *cobra.Command, path string, f inspectFlags) error {
+	in, err := p.openBundle(path, "")
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	r, err := bundle.NewReader(in)
+	if err != nil {
+		return fmt.Errorf("%s: %w", in.Name(), err)
+	}
+	out := inspection{Inspection: inspect.Inspect(r)}
+	if f.files {
+		out.Files = inspect.Files(r)
+	}
+	if f.sboms {
+		contents, err := inspect.Read(c.Context(), r)
+		if err != nil {
+			return fmt.Errorf("%s: %w", in.Name(), err)
+		}
+		out.Packages = map[string][]inspect.Package{}
+		for _, im := range out.Images {
+			if packages, ok := contents.Packages(im.Name); ok {
+				out.Packages[im.Name] = packages
+			}
+		}
+	}
+	if p.flags.json {
+		return p.object(out)
+	}
+	p.printInspection(out, f)
+	return nil
+}
+
+func (p *program) printInspection(in inspection, f inspectFlags) {
+	w := p.ui.lines()
+	line := func(label, format string, args ...any) {
+		fmt.Fprintf(w, "%-9s %s\n", label, fmt.Sprintf(format, args...))
+	}
+	r := in.Release
+	line("release", "%s %s (sequence %d), %s", r.Name, r.Version, r.Sequence, strings.Join(in.Platforms, " "))
+	line("digest", "%s", short(r.Digest, f.full))
+	if r.Expires != nil {
+		line("expires", "%s", r.Expires.Format("2006-01-02"))
+	}
+	for _, b := range in.Bases {
+		line("base", "%s %s (sequence %d): the site must hold it", b.Name, b.Version, b.Sequence)
+	}
+	for _, s := range in.Signatures {
+		line("signed", "%s (not verified)", strings.TrimSpace(s.Signer+" "+s.KeyID))
+	}
+	if len(in.Signatures) == 0 {
+		line("signed", "by nobody")
+	}
+	line("holds", "%s, %s, %s, %s", plural(in.Manifests, "manifest"), plural(in.SBOMs, "SBOM"),
+		plural(in.Attestations, "attestation"), plural(len(in.Checks), "check"))
+	line("size", "%s: %s of metadata, %s for %s of layers", size(in.Bytes.Bundle), size(in.Bytes.Metadata),
+		size(in.Bytes.Payload), size(in.Bytes.Original))
+	fmt.Fprintln(w)
+	printImages(w, in.Inspection, true)
+	if f.files {
+		printBlobs(w, in, f.full)
+	}
+	if f.sboms {
+		printPackages(w, in)
+	}
+}
+
+func printBlobs(w io.Writer, in inspection, full bool) {
+	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(t, "\n  BLOB OF AN IMAGE\tSIZE\tSENT\tHOW")
+	for _, im := range in.Images {
+		for _, b := range im.Blobs {
+			how := string(b.Form)
+			if b.Base != "" {
+				how += " against " + short(b.Base, full)
+			}
+			if b.Note != "" {
+				how += " (" + b.Note + ")"
+			}
+			fmt.Fprintf(t, "  %s\t%s\t%s\t%s\n", short(b.Digest, full), size(b.Size), size(b.Bytes), how)
+		}
+	}
+	fmt.Fprintln(t, "\n  BLOB IN THE FILE\tSIZE\tTYPE\t")
+	for _, file := range in.Files {
+		what := file.MediaType
+		if file.Blob != "" {
+			what += " for " + short(file.Blob, full)
+		}
+		fmt.Fprintf(t, "  %s\t%s\t%s\t\n", short(file.Digest, full), size(file.Size), what)
+	}
+	t.Flush()
+}
+
+func printPackages(w io.Writer, in inspection) {
+	for _, im := range in.Images {
+		packages, ok := in.Packages[im.Name]
+		if !ok {
+			fmt.Fprintf(w, "\n%s: its SBOM is in the base\n", im.Name)
+			continue
+		}
+		fmt.Fprintf(w, "\n%s: %s\n", im.Name, plural(len(packages), "package"))
+		for _, pkg := range packages {
+			fmt.Fprintf(w, "  %s %s (%s)\n", pkg.Name, pkg.Version, pkg.Type)
+		}
+	}
+}

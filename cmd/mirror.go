@@ -1,0 +1,311 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sallyport-dev/sallyport/apply"
+	"github.com/sallyport-dev/sallyport/apply/mirror"
+	"github.com/sallyport-dev/sallyport/apply/mirror/embedded"
+	"github.com/sallyport-dev/sallyport/bundle"
+)
+
+func (p *program) mirrorVerb() *cobra.Command {
+	c := &cobra.Command{
+		Use:     "mirror",
+		Short:   "Serve, check, clean and announce the site's mirror",
+		Long:    "The mirror is the registry from which the site's container runtime pulls.",
+		Example: "  sallyport mirror fsck",
+		Args:    args(),
+		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(p.mirrorServeVerb(), p.mirrorFsckVerb(), p.mirrorGCVerb(), p.mirrorConfigVerb())
+	return c
+}
+
+func (p *program) mirrorServeVerb() *cobra.Command {
+	var remote bool
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve the mirror's folder as a registry, until stopped",
+		Long: `Serve the folder that site.yaml names under spec.mirror.dir as a registry at spec.mirror.listen, until stopped.
+Run it as a service: containers are pulled from it at any time.`,
+		Example: "  sallyport mirror serve",
+		Args:    args(),
+		RunE:    func(c *cobra.Command, _ []string) error { return p.mirrorServe(c.Context(), remote) },
+	}
+	c.Flags().BoolVar(&remote, "remote-writes", false, "let other machines push and delete")
+	return c
+}
+
+func (p *program) mirrorServe(ctx context.Context, remote bool) error {
+	cfg, err := apply.LoadConfig(p.flags.site)
+	if err != nil {
+		return err
+	}
+	m := cfg.Spec.Mirror
+	if !m.Embedded() {
+		return &usageError{fmt.Sprintf("%s has a mirror of its own at %s", cfg.Metadata.Name, m.URL), "set spec.mirror.dir and spec.mirror.listen to let sallyport be the mirror"}
+	}
+	level := slog.LevelInfo
+	if p.flags.quiet {
+		level = slog.LevelWarn
+	}
+	var handler slog.Handler = slog.NewTextHandler(p.err, &slog.HandlerOptions{Level: level})
+	if p.flags.logFormat == "json" {
+		handler = slog.NewJSONHandler(p.err, &slog.HandlerOptions{Level: level})
+	}
+	p.ui.say("serving", "%s at http://%s, until stopped", m.Dir, m.Listen)
+	return embedded.Serve(ctx, embedded.Config{Dir: m.Dir, RemoteWrites: remote, Log: slog.New(handler)}, m.Listen)
+}
+
+func (p *program) mirrorFsckVerb() *cobra.Command {
+	return &cobra.Command{
+		Use:   "fsck",
+		Short: "Read all that the current and the previous release need, and compare digests",
+		Long: `Read every manifest and blob that the current, the previous and a staged release need from the mirror, and compare
+digests. Changes nothing. Exit status 6 means that something is missing or damaged.`,
+		Example: "  sallyport mirror fsck",
+		Args:    args(),
+		RunE:    func(c *cobra.Command, _ []string) error { return p.mirrorFsck(c.Context()) },
+	}
+}
+
+func (p *program) mirrorFsck(ctx context.Context) error {
+	s, err := p.openSite()
+	if err != nil {
+		return err
+	}
+	releases, err := s.Releases()
+	if err != nil {
+		return err
+	}
+	client, done, err := apply.OpenMirror(ctx, s.Config().Spec.Mirror)
+	if err != nil {
+		return err
+	}
+	report, err := mirror.Fsck(ctx, client, releases)
+	if err = errors.Join(err, done()); err != nil {
+		return err
+	}
+	problems := len(report.Problems)
+	var failed error
+	if problems > 0 {
+		failed = &fsckError{problems}
+	}
+	if p.flags.json {
+		out := struct {
+			APIVersion string `json:"apiVersion"`
+			Kind       string `json:"kind"`
+			*mirror.FsckReport
+			Error *errorObject `json:"error,omitempty"`
+		}{bundle.APIVersion, "Fsck", report, nil}
+		if failed != nil {
+			out.Error = newErrorObject(failed)
+			failed = &printedError{failed}
+		}
+		if err := p.object(out); err != nil {
+			return err
+		}
+		return failed
+	}
+	for _, problem := range report.Problems {
+		state, what := "missing", "blob"
+		if problem.Damaged {
+			state = "damaged"
+		}
+		if problem.Manifest {
+			what = "manifest"
+		}
+		p.ui.say(state, "%s %s of %s, which %s needs", what, short(problem.Digest, false), problem.Repository, strings.Join(problem.Images, ", "))
+	}
+	p.print("%s read: %s and %s; %s.\n", size(report.Bytes), plural(report.Manifests, "manifest"), plural(report.Blobs, "blob"),
+		plural(problems, "problem"))
+	return failed
+}
+
+// fsckError tells that the mirror is not whole.
+type fsckError struct{ problems int }
+
+func (e *fsckError) Error() string {
+	return fmt.Sprintf("the mirror lacks or has damaged %s that a release of this site needs", plural(e.problems, "thing"))
+}
+func (*fsckError) Reason() string { return "person" }
+func (*fsckError) Hint() string {
+	return "stop what writes to its disk, check the disk, and apply a full bundle of the release"
+}
+
+func (p *program) mirrorGCVerb() *cobra.Command {
+	var dryRun bool
+	c := &cobra.Command{
+		Use:   "gc",
+		Short: "Remove what neither slot's release needs",
+		Long: `Remove from the mirror what releases of the past brought and neither slot needs. What others pushed stays. On an
+embedded mirror this frees the disk; another registry wants its own garbage collection afterwards.`,
+		Example: "  sallyport mirror gc --dry-run",
+		Args:    args(),
+		RunE:    func(c *cobra.Command, _ []string) error { return p.mirrorGC(c.Context(), dryRun) },
+	}
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be removed, and remove nothing")
+	return c
+}
+
+func (p *program) mirrorGC(ctx context.Context, dryRun bool) error {
+	s, err := p.openSite()
+	if err != nil {
+		return err
+	}
+	report, err := collect(ctx, s, dryRun)
+	if err != nil {
+		return err
+	}
+	if p.flags.json {
+		return p.object(struct {
+			APIVersion string `json:"apiVersion"`
+			Kind       string `json:"kind"`
+			*gcReport
+		}{bundle.APIVersion, "GC", report})
+	}
+	verb := "removed"
+	if dryRun {
+		verb = "would go"
+	}
+	for _, m := range report.Manifests {
+		p.ui.say(verb, "%s of %s", short(m.Digest, false), m.Repository)
+	}
+	p.print("%s: %s, %s freed on disk.\n", verb, plural(len(report.Manifests), "manifest"), size(report.Freed))
+	return nil
+}
+
+// gcReport is what mirror gc removed.
+type gcReport struct {
+	Manifests []mirror.Place `json:"manifests"`
+	Freed     int64          `json:"freed"` // bytes on an embedded mirror's disk
+}
+
+// collect removes, under the site's lock, what no slot needs.
+func collect(ctx context.Context, s *apply.Site, dryRun bool) (*gcReport, error) {
+	report := &gcReport{Manifests: []mirror.Place{}}
+	cfg := s.Config().Spec.Mirror
+	err := s.Collect(ctx, !dryRun, func(ctx context.Context, keep, drop []*bundle.Descriptor) error {
+		client, done, err := apply.OpenMirror(ctx, cfg)
+		if err != nil {
+			return err
+		}
+		gone, err := mirror.GC(ctx, client, mirror.GCConfig{Keep: keep, Drop: drop, DryRun: dryRun})
+		report.Manifests = append(report.Manifests, gone...)
+		if err == nil && cfg.Embedded() && !dryRun {
+			var freed embedded.Freed
+			freed, err = embedded.Sweep(ctx, cfg.Dir, nil)
+			report.Freed = freed.Bytes
+		}
+		return errors.Join(err, done())
+	})
+	return report, err
+}
+
+func (p *program) mirrorConfigVerb() *cobra.Command {
+	var f mirrorConfigFlags
+	c := &cobra.Command{
+		Use:   "config (--containerd DIR | --k3s FILE)",
+		Short: "Make containerd or k3s ask the mirror for original image names",
+		Long: `Write the settings that make the site's container runtime ask the mirror for images by their original names: a
+hosts.toml a registry host below DIR, or k3s' registries.yaml. The hosts are those of the releases in the slots; name
+more, or those of a first release, by --registry. Files that somebody else wrote are kept unless --force is given.`,
+		Example: `  sallyport mirror config --containerd /etc/containerd/certs.d --registry registry.example.com
+  sallyport mirror config --k3s /etc/rancher/k3s/registries.yaml --registry registry.example.com`,
+		Args: args(),
+		RunE: func(*cobra.Command, []string) error { return p.mirrorConfig(f) },
+	}
+	c.Flags().StringVar(&f.containerd, "containerd", "", "containerd's config_path")
+	c.Flags().StringVar(&f.k3s, "k3s", "", "k3s' registries.yaml")
+	c.Flags().StringArrayVar(&f.registries, "registry", nil, "a registry host in image names; may be given several times")
+	c.Flags().BoolVar(&f.force, "force", false, "replace files that somebody else wrote")
+	return c
+}
+
+type mirrorConfigFlags struct {
+	containerd, k3s string
+	registries      []string
+	force           bool
+}
+
+func (p *program) mirrorConfig(f mirrorConfigFlags) error {
+	if f.containerd == "" && f.k3s == "" {
+		return &usageError{"nothing to write", "name containerd's folder (--containerd DIR) or k3s' file (--k3s FILE)"}
+	}
+	s, err := p.openSite()
+	if err != nil {
+		return err
+	}
+	hosts, err := registryHosts(s)
+	if err != nil {
+		return err
+	}
+	hosts = append(hosts, f.registries...)
+	if len(hosts) == 0 {
+		return &usageError{"this site has no release yet, so the registries are not known", "name them: --registry registry.example.com"}
+	}
+	files := map[string][]byte{}
+	if f.containerd != "" {
+		dir, err := filepath.Abs(f.containerd)
+		if err != nil {
+			return err
+		}
+		if files, err = mirror.ContainerdHosts(dir, endpoint(s), hosts); err != nil {
+			return err
+		}
+	}
+	if f.k3s != "" {
+		if files[f.k3s], err = mirror.K3sRegistries(endpoint(s), hosts); err != nil {
+			return err
+		}
+	}
+	changed, err := mirror.WriteFiles(files, f.force)
+	if err != nil {
+		return err
+	}
+	if p.flags.json {
+		return p.object(map[string]any{"apiVersion": bundle.APIVersion, "kind": "MirrorConfig", "files": changed})
+	}
+	for _, file := range changed {
+		p.ui.say("wrote", "%s", file)
+	}
+	p.print("%s of %s changed. %s\n", fmt.Sprint(len(changed)), plural(len(files), "file"), readAgain(f))
+	return nil
+}
+
+// registryHosts are those in the image names of the releases that the site holds.
+func registryHosts(s *apply.Site) ([]string, error) {
+	releases, err := s.Releases()
+	if err != nil {
+		return nil, err
+	}
+	var images []bundle.Image
+	for _, d := range releases {
+		images = append(images, d.Images...)
+	}
+	return mirror.Hosts(images)
+}
+
+// endpoint is the mirror as the container runtime of this machine reaches it.
+func endpoint(s *apply.Site) mirror.Endpoint {
+	m := s.Config().Spec.Mirror
+	if m.Embedded() {
+		return mirror.Endpoint{URL: "http://" + m.Listen}
+	}
+	return mirror.Endpoint{URL: m.URL, CAFile: m.CA, Insecure: m.Insecure}
+}
+
+func readAgain(f mirrorConfigFlags) string {
+	if f.k3s != "" {
+		return "k3s reads its file when it starts: restart it."
+	}
+	return "containerd reads them at the next pull."
+}

@@ -1,0 +1,152 @@
+// Package cmd is sallyport's command line: verbs, flags, help and output. What a verb does lives in the packages
+// below it.
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set when the program is linked.
+var version = "dev"
+
+// commonFlags are the flags of every verb.
+type commonFlags struct {
+	site      string
+	json      bool
+	quiet     bool
+	logFormat string
+	progress  string
+}
+
+// program is one run of the command line.
+type program struct {
+	flags    commonFlags
+	stdin    io.Reader
+	out, err io.Writer
+	ui       *ui
+}
+
+// Main runs the command line args, without the program's name, and returns the exit status.
+func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	p := &program{stdin: stdin, out: stdout, err: stderr}
+	root := p.root()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if p.ui != nil {
+		p.ui.endBar()
+	}
+	if err == nil {
+		return exitDone
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = &interruptedError{err}
+	}
+	printError(stdout, stderr, p.flags.json, err)
+	return exitCode(err)
+}
+
+// interruptedError is what Ctrl-C or a termination signal leads to.
+type interruptedError struct{ err error }
+
+func (e *interruptedError) Error() string  { return "interrupted" }
+func (e *interruptedError) Reason() string { return "interrupted" }
+func (e *interruptedError) Unwrap() error  { return e.err }
+
+func (p *program) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "sallyport",
+		Short: "Carry software releases into places with no network",
+		Long: `Sallyport carries software releases into places with no network: it packs manifests,
+images and SBOMs into one signed file, and at the site applies it as one transaction
+that puts the old release back by itself when the new one does not work.
+
+Exit status: 0 done, 1 unexpected error (safe to retry), 2 wrong usage or spec,
+3 not trusted, 4 not applicable here and now, 5 failed and rolled back,
+6 failed and a person is needed, 7 another sallyport holds the site.`,
+		Version:           version,
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
+		PersistentPreRunE: func(*cobra.Command, []string) error { return p.begin() },
+	}
+	f := root.PersistentFlags()
+	f.StringVar(&p.flags.site, "site", defaultSite(), "the site's configuration")
+	f.BoolVar(&p.flags.json, "json", false, "print one JSON object on standard output, all else on standard error")
+	f.BoolVar(&p.flags.quiet, "quiet", false, "print the result only")
+	f.StringVar(&p.flags.logFormat, "log-format", "text", "text or json")
+	f.StringVar(&p.flags.progress, "progress", "auto", "auto (bars on a terminal), plain or none")
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return &usageError{err.Error(), fmt.Sprintf("see %s --help", c.CommandPath())}
+	})
+	root.AddGroup(&cobra.Group{ID: "factory", Title: "At the factory:"},
+		&cobra.Group{ID: "anywhere", Title: "Anywhere:"}, &cobra.Group{ID: "site", Title: "At a site:"})
+	p.addFactoryVerbs(root)
+	add(root, "anywhere", p.inspectVerb(), p.diffVerb(), p.verifyVerb())
+	add(root, "site", p.siteVerb(), p.doctorVerb(), p.stageVerb(), p.applyVerb(), p.confirmVerb(), p.rollbackVerb(),
+		p.statusVerb(), p.historyVerb(), p.mirrorVerb())
+	return root
+}
+
+func add(root *cobra.Command, group string, verbs ...*cobra.Command) {
+	for _, v := range verbs {
+		v.GroupID = group
+		root.AddCommand(v)
+	}
+}
+
+func defaultSite() string {
+	if s := os.Getenv("SALLYPORT_SITE"); s != "" {
+		return s
+	}
+	return "/etc/sallyport/site.yaml"
+}
+
+// begin checks the common flags and opens the ui.
+func (p *program) begin() error {
+	if err := oneOf("--log-format", p.flags.logFormat, "text", "json"); err != nil {
+		return err
+	}
+	if err := oneOf("--progress", p.flags.progress, "auto", "plain", "none"); err != nil {
+		return err
+	}
+	p.ui = newUI(p.out, p.err, p.flags)
+	return nil
+}
+
+func oneOf(flag, value string, allowed ...string) error {
+	for _, a := range allowed {
+		if value == a {
+			return nil
+		}
+	}
+	return &usageError{fmt.Sprintf("%s %q is none of %s", flag, value, strings.Join(allowed, ", ")), "choose one of them"}
+}
+
+// args wants exactly the named arguments.
+func args(names ...string) cobra.PositionalArgs {
+	return func(c *cobra.Command, got []string) error {
+		if len(got) == len(names) {
+			return nil
+		}
+		want := "no argument"
+		if len(names) > 0 {
+			want = strings.Join(names, " ")
+		}
+		return &usageError{fmt.Sprintf("%s takes %s, not %s", c.CommandPath(), want, plural(len(got), "argument")),
+			fmt.Sprintf("for example:%s", strings.TrimRight(c.Example, "\n"))}
+	}
+}

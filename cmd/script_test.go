@@ -1,0 +1,205 @@
+package cmd
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/sallyport-dev/sallyport/internal/fixture"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"sallyport": func() { os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+	})
+}
+
+// TestSessions runs what people type, in testdata/*.txtar.
+func TestSessions(t *testing.T) {
+	sessions, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(sessions) == 0 {
+		t.Fatalf("no session in testdata: %v", err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:   "testdata",
+		Setup: setupSession,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": cmdExits,
+			"image": cmdImage,
+			"flip":  cmdFlip,
+			"cut":   cmdCut,
+			"json":  cmdJSON,
+		},
+	})
+}
+
+// setupSession gives a session a site of its own: addresses for its mirror and for the server that checks ask, whose
+// answer is the file health.
+func setupSession(env *testscript.Env) error {
+	mirror, err := freeAddress()
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	health := filepath.Join(env.WorkDir, "health")
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		b, err := os.ReadFile(health)
+		if err != nil {
+			http.Error(w, "no answer", http.StatusServiceUnavailable)
+			return
+		}
+		status, err := strconv.Atoi(strings.TrimSpace(string(b)))
+		if err != nil {
+			status = http.StatusInternalServerError
+		}
+		w.WriteHeader(status)
+	})}
+	go func() { _ = server.Serve(l) }()
+	env.Defer(func() { _ = server.Close() })
+	env.Vars = append(env.Vars,
+		"COSIGN_PASSWORD=test", "SALLYPORT_SITE="+filepath.Join(env.WorkDir, "site.yaml"), "HOME="+env.WorkDir,
+		"MIRROR="+mirror, "SERVER="+l.Addr().String(), "ARCH="+runtime.GOARCH)
+	// Sessions cannot know the addresses and the processor: $NAME in their files stands for them.
+	return expandFiles(env)
+}
+
+func expandFiles(env *testscript.Env) error {
+	return filepath.WalkDir(env.WorkDir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(path) != ".yaml" {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(path, []byte(os.Expand(string(b), env.Getenv)), 0o644)
+	})
+}
+
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
+
+// exits STATUS COMMAND...: the command ends with just that status.
+func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits STATUS COMMAND...")
+	}
+	got := 0
+	var exit *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if strconv.Itoa(got) != args[0] {
+		ts.Fatalf("exit status %d, want %s\n%s%s", got, args[0], ts.ReadFile("stdout"), ts.ReadFile("stderr"))
+	}
+}
+
+// image LAYOUT REF SEED...: adds an image to an OCI layout, whose layer has a file of 300 kB for each seed. Files of
+// the same seed are the same but for their last line.
+func cmdImage(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: image LAYOUT REF SEED...")
+	}
+	var files []fixture.File
+	for _, seed := range args[2:] {
+		files = append(files, fixture.File{Path: "data/" + seed, Mode: 0o644, Data: []byte(text(seed, args[1]))})
+	}
+	layer, err := fixture.Layer(files...)
+	ts.Check(err)
+	img, err := fixture.Image(runtime.GOARCH, "/app", layer)
+	ts.Check(err)
+	ts.Check(fixture.WriteLayout(ts.MkAbs(args[0]), args[1], img))
+}
+
+// text is 300 kB that compress badly and are the same for every ref but for the last line.
+func text(seed, ref string) string {
+	var b strings.Builder
+	state := uint64(14695981039346656037)
+	for _, c := range []byte(seed) {
+		state = (state ^ uint64(c)) * 1099511628211
+	}
+	for b.Len() < 300_000 {
+		state ^= state << 13
+		state ^= state >> 7
+		state ^= state << 17
+		fmt.Fprintf(&b, "%x\n", state)
+	}
+	return b.String() + ref + "\n"
+}
+
+// flip FILE PERCENT: flips one bit of the file, that far into it.
+func cmdFlip(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: flip FILE PERCENT")
+	}
+	b, at := fileAndOffset(ts, args)
+	b[at] ^= 0x10
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o644))
+}
+
+// cut FILE PERCENT: keeps that much of the file.
+func cmdCut(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: cut FILE PERCENT")
+	}
+	b, at := fileAndOffset(ts, args)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b[:at], 0o644))
+}
+
+func fileAndOffset(ts *testscript.TestScript, args []string) ([]byte, int) {
+	percent, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	b, err := os.ReadFile(ts.MkAbs(args[0]))
+	ts.Check(err)
+	return b, len(b) * percent / 100
+}
+
+// json FILE PATH [WANT]: the value at PATH (a.b.0.c) is WANT, or is there at all.
+func cmdJSON(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: json FILE PATH [WANT]")
+	}
+	var v any
+	if err := json.Unmarshal([]byte(ts.ReadFile(args[0])), &v); err != nil {
+		ts.Fatalf("%s is not one JSON object: %v\n%s", args[0], err, ts.ReadFile(args[0]))
+	}
+	for _, step := range strings.Split(args[1], ".") {
+		switch at := v.(type) {
+		case map[string]any:
+			v = at[step]
+		case []any:
+			i, err := strconv.Atoi(step)
+			if err != nil || i >= len(at) {
+				ts.Fatalf("%s: no element %s", args[1], step)
+			}
+			v = at[i]
+		default:
+			v = nil
+		}
+	}
+	found := v != nil && (len(args) == 2 || fmt.Sprint(v) == args[2])
+	if found == neg {
+		ts.Fatalf("%s is %v", args[1], v)
+	}
+}

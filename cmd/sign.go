@@ -1,0 +1,84 @@
+//go:build !site
+
+package cmd
+
+import (
+	"context"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sallyport-dev/sallyport/bundle"
+	"github.com/sallyport-dev/sallyport/internal/durable"
+)
+
+func (p *program) signVerb() *cobra.Command {
+	var keys []string
+	c := &cobra.Command{
+		Use:   "sign BUNDLE --key KEY",
+		Short: "Add a signature to a bundle",
+		Long: `Add one more signature to a bundle, for sites that want several signers. The release stays the same: so do
+its digest and the signatures that are there. The file is replaced in one step.`,
+		Example: "  sallyport sign store-platform-2.4.0.tar --key second.key",
+		Args:    args("BUNDLE"),
+		RunE:    func(c *cobra.Command, a []string) error { return p.signBundle(c.Context(), a[0], keys) },
+	}
+	c.Flags().StringArrayVar(&keys, "key", nil, "a private key that sallyport or cosign made; may be given several times")
+	return c
+}
+
+func (p *program) signBundle(ctx context.Context, path string, keys []string) error {
+	if len(keys) == 0 {
+		return &usageError{"no key to sign with", "name one: --key release.key"}
+	}
+	signers, err := p.signers(keys)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() || strings.HasSuffix(path, ".001") {
+		return &usageError{path + " is not a bundle in one file", "name the file itself; join parts first: cat FILE.0* > FILE"}
+	}
+	in, err := p.openBundle(path, "signing")
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	r, err := bundle.NewReader(in)
+	if err != nil {
+		return err
+	}
+	sigs := r.Signatures()
+	for _, s := range signers {
+		b, err := s.SignRelease(ctx, r.ReleaseDigest())
+		if err != nil {
+			return err
+		}
+		sig, err := bundle.NewSignature(r.Desc(), b, bundle.PredicateSignature)
+		if err != nil {
+			return err
+		}
+		sigs = append(sigs, sig)
+	}
+	if err := replace(ctx, path, r, sigs); err != nil {
+		return err
+	}
+	for _, s := range signers {
+		p.ui.say("signed", "%s by %s (%s)", path, s.Name(), s.KeyID())
+	}
+	return nil
+}
+
+// replace writes the bundle with sigs beside itself and puts that in its place.
+func replace(ctx context.Context, path string, r *bundle.Reader, sigs []bundle.Signature) error {
+	pr, pw := io.Pipe()
+	go func() { pw.CloseWithError(r.Resign(ctx, pw, sigs)) }()
+	_, err := durable.WriteFrom(path, pr, 0o644)
+	pr.CloseWithError(err)
+	return err
+}

@@ -1,0 +1,123 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sallyport-dev/sallyport/apply"
+	"github.com/sallyport-dev/sallyport/bundle"
+	"github.com/sallyport-dev/sallyport/internal/durable"
+)
+
+func (p *program) siteVerb() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "site",
+		Short: "Set up this machine as a site",
+		Args:  args(),
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	var force bool
+	init := &cobra.Command{
+		Use:   "init",
+		Short: "Write a commented site.yaml",
+		Long: `Write a commented site.yaml to the place that --site names (default /etc/sallyport/site.yaml). Edit it, put the
+factory's public key where it says, and ask sallyport doctor what is missing.`,
+		Example: "  sallyport site init --site /etc/sallyport/site.yaml",
+		Args:    args(),
+		RunE:    func(*cobra.Command, []string) error { return p.siteInit(force) },
+	}
+	init.Flags().BoolVar(&force, "force", false, "replace a file that is there")
+	c.AddCommand(init)
+	return c
+}
+
+func (p *program) siteInit(force bool) error {
+	file := p.flags.site
+	if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) && !force {
+		return &usageError{file + " is there already", "edit it, or replace it with --force"}
+	}
+	if err := durable.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	if err := durable.WriteFile(file, []byte(apply.ConfigTemplate), 0o644); err != nil {
+		return err
+	}
+	if p.flags.json {
+		return p.object(map[string]string{"apiVersion": bundle.APIVersion, "kind": "SiteInit", "file": file})
+	}
+	p.print("%s written. Edit it, then: sallyport doctor\n", file)
+	return nil
+}
+
+func (p *program) doctorVerb() *cobra.Command {
+	return &cobra.Command{
+		Use:   "doctor",
+		Short: "Say what this site lacks for an update, and how to mend it",
+		Long: `Look at everything that an update needs (state, room, trust, clock, mirror, target, checks, container runtime) and say how to
+mend what is missing. Changes nothing that runs. Exit status 1 means that something has to be mended.`,
+		Example: "  sallyport doctor",
+		Args:    args(),
+		RunE:    func(c *cobra.Command, _ []string) error { return p.doctor(c.Context()) },
+	}
+}
+
+func (p *program) doctor(ctx context.Context) error {
+	s, err := p.openSite()
+	if err != nil {
+		return err
+	}
+	findings := s.Doctor(ctx)
+	var ill int
+	for _, f := range findings {
+		if !f.OK {
+			ill++
+		}
+	}
+	var failed error
+	if ill > 0 {
+		failed = &doctorError{ill}
+	}
+	if p.flags.json {
+		out := struct {
+			APIVersion string          `json:"apiVersion"`
+			Kind       string          `json:"kind"`
+			Site       string          `json:"site"`
+			Findings   []apply.Finding `json:"findings"`
+			Error      *errorObject    `json:"error,omitempty"`
+		}{bundle.APIVersion, "Doctor", s.Config().Metadata.Name, findings, nil}
+		if failed != nil {
+			out.Error = newErrorObject(failed)
+			failed = &printedError{failed}
+		}
+		if err := p.object(out); err != nil {
+			return err
+		}
+		return failed
+	}
+	for _, f := range findings {
+		state := "ok"
+		if !f.OK {
+			state = "FAILED"
+		}
+		p.print("%-9s %s  %s\n", f.Name, p.ui.mark(fmt.Sprintf("%-6s", state)), f.Message)
+		if f.Mend != "" {
+			p.print("%-9s %-6s  -> %s\n", "", "", f.Mend)
+		}
+	}
+	return failed
+}
+
+// doctorError tells that something has to be mended.
+type doctorError struct{ ill int }
+
+func (e *doctorError) Error() string { return plural(e.ill, "thing") + " to mend before an update" }
+func (*doctorError) Reason() string  { return "unexpected" }
+func (*doctorError) Hint() string {
+	return "do what stands behind the arrows, then run sallyport doctor again"
+}

@@ -1,0 +1,151 @@
+package cmd
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sallyport-dev/sallyport/apply"
+)
+
+func (p *program) statusVerb() *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "Say what the site runs and how it is",
+		Long: `Say what the site runs, what it can go back to, and how the last attempt ended. It reads the site's state only, so it
+answers at any time, while another sallyport works too.`,
+		Example: "  sallyport status --json",
+		Args:    args(),
+		RunE:    func(*cobra.Command, []string) error { return p.status() },
+	}
+}
+
+func (p *program) status() error {
+	s, err := p.openSite()
+	if err != nil {
+		return err
+	}
+	st, err := s.Status()
+	if err != nil {
+		return err
+	}
+	if p.flags.json {
+		return p.object(st)
+	}
+	p.printStatus(s, st)
+	return nil
+}
+
+func (p *program) printStatus(s *apply.Site, st *apply.Status) {
+	line := func(label, format string, args ...any) {
+		p.print("%-9s %s\n", label, fmt.Sprintf(format, args...))
+	}
+	cfg := s.Config()
+	if st.NeedsPerson {
+		p.print("needs a person: %s\n", st.Person)
+	}
+	line("site", "%s%s", st.Site, labels(cfg.Metadata.Labels))
+	if st.Current == nil {
+		line("runs", "no release yet")
+	} else {
+		since := ""
+		if st.Since != nil {
+			since = ", since " + clock(*st.Since)
+		}
+		line("runs", "%s (sequence %d) in slot %s%s", st.Current, st.Current.Sequence, st.Current.Slot, since)
+	}
+	if st.Previous != nil {
+		line("before", "%s in slot %s, ready to roll back to", st.Previous, st.Previous.Slot)
+	}
+	if st.Staged != nil && st.Phase == apply.Written {
+		line("staged", "%s: sallyport apply --staged switches to it", st.Staged)
+	}
+	if st.Phase != apply.Idle && st.Phase != apply.Written {
+		line("phase", "%s: sallyport confirm finishes or undoes it, unless another sallyport is at it now", st.Phase)
+	}
+	if m := cfg.Spec.Mirror; m.Embedded() {
+		line("mirror", "%s, served at http://%s", m.Dir, m.Listen)
+	} else {
+		line("mirror", "%s", m.URL)
+	}
+	if a := st.LastAttempted; a != nil {
+		line("last try", "%s", attempt(a))
+	}
+}
+
+// attempt tells how an attempt ended, and why.
+func attempt(a *apply.Attempt) string {
+	text := fmt.Sprintf("%s: %s %s (%s)", a.Version, outcome(a.Result), clock(a.Ended), span(a.Ended.Sub(a.Began)))
+	if a.Reason != "" {
+		text += ": " + a.Reason
+	}
+	return text
+}
+
+// outcome is a result in people's words.
+func outcome(result string) string {
+	switch result {
+	case apply.ResultRolledBack:
+		return "rolled back"
+	case "needsPerson":
+		return "needs a person"
+	}
+	return result
+}
+
+func clock(t time.Time) string { return t.Local().Format("2006-01-02 15:04") }
+
+func labels(m map[string]string) string {
+	if len(m) == 0 {
+		return ""
+	}
+	var all []string
+	for k, v := range m {
+		all = append(all, k+" "+v)
+	}
+	slices.Sort(all)
+	return " (" + strings.Join(all, ", ") + ")"
+}
+
+func (p *program) historyVerb() *cobra.Command {
+	return &cobra.Command{
+		Use:     "history",
+		Short:   "List every attempt to change the site's release, and how it ended",
+		Long:    "List every attempt to change the site's release, oldest first: when, by which verb, how it ended and why.",
+		Example: "  sallyport history",
+		Args:    args(),
+		RunE:    func(*cobra.Command, []string) error { return p.history() },
+	}
+}
+
+func (p *program) history() error {
+	s, err := p.openSite()
+	if err != nil {
+		return err
+	}
+	h, err := s.History()
+	if err != nil {
+		return err
+	}
+	if p.flags.json {
+		return p.object(h)
+	}
+	if len(h.Attempts) == 0 {
+		p.print("%s has no history yet.\n", h.Site)
+	}
+	t := tabwriter.NewWriter(p.ui.lines(), 0, 0, 2, ' ', 0)
+	for _, a := range h.Attempts {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", clock(a.Ended), a.Verb, a.Release, outcome(a.Result), span(a.Ended.Sub(a.Began)), a.Reason)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if h.Damaged > 0 {
+		p.print("%s of the history cannot be read.\n", plural(h.Damaged, "line"))
+	}
+	return nil
+}

@@ -1,0 +1,83 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sallyport-dev/sallyport/bundle"
+	"github.com/sallyport-dev/sallyport/verify"
+)
+
+func (p *program) verifyVerb() *cobra.Command {
+	var key, trust string
+	c := &cobra.Command{
+		Use:   "verify BUNDLE (--trust FILE | --key PUB)",
+		Short: "Check every byte of a bundle and say who signed it",
+		Long: `Check a bundle without any network: that an accepted key signed the release, that the release has not expired, and
+that every byte of the file is what was signed. Exit status 0 means all of that; 3 means not trusted.`,
+		Example: `  sallyport verify store-platform-2.4.0.tar --key release.pub
+  sallyport verify /media/stick --trust /etc/sallyport/release.pub --json`,
+		Args: args("BUNDLE"),
+		RunE: func(c *cobra.Command, a []string) error {
+			if (key == "") == (trust == "") {
+				return &usageError{"verify takes one of --key and --trust", "name the factory's public key: --key release.pub"}
+			}
+			return p.verify(c.Context(), a[0], key+trust)
+		},
+	}
+	c.Flags().StringVar(&key, "key", "", "the public key that must have signed")
+	c.Flags().StringVar(&trust, "trust", "", "a file of public keys, one of which must have signed")
+	return c
+}
+
+func (p *program) verify(ctx context.Context, path, keys string) error {
+	trust, err := verify.LoadTrust(keys)
+	if err != nil {
+		return err
+	}
+	in, err := p.openBundle(path, "verifying")
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	report, err := verifyAll(ctx, in, trust)
+	if err != nil {
+		return fmt.Errorf("%s: %w", in.Name(), err)
+	}
+	if p.flags.json {
+		return p.object(struct {
+			APIVersion string `json:"apiVersion"`
+			Kind       string `json:"kind"`
+			Verified   bool   `json:"verified"`
+			verify.Report
+		}{bundle.APIVersion, "Verification", true, report})
+	}
+	p.ui.say("release", "%s %s (sequence %d), %s", report.Release.Name, report.Release.Version, report.Release.Sequence,
+		short(report.Release.Digest, false))
+	for _, s := range report.Signers {
+		p.ui.say("signed", "%s", s)
+	}
+	for _, c := range report.Checks {
+		p.ui.say(c.Name, "%-4s  %s", c.Verdict, c.Message)
+	}
+	p.print("%s is good: every byte is what was signed.\n", in.Name())
+	return nil
+}
+
+// verifyAll reads a bundle to its end.
+func verifyAll(ctx context.Context, in *input, trust *verify.Trust) (verify.Report, error) {
+	r, err := bundle.NewReader(in)
+	if err != nil {
+		return verify.Report{}, err
+	}
+	b, err := verify.Open(r, verify.Policy{Trust: trust})
+	if err != nil {
+		return verify.Report{}, err
+	}
+	if err := b.Drain(ctx); err != nil {
+		return verify.Report{}, err
+	}
+	return b.Report(), nil
+}
