@@ -3,6 +3,7 @@ package embedded
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"time"
@@ -18,7 +19,7 @@ func Attach(ctx context.Context, cfg Config, listen string) (url string, stop fu
 	r, err := Open(ctx, cfg)
 	if errors.Is(err, ErrServed) {
 		if !answers(ctx, url) {
-			return "", nil, &Error{Dir: cfg.Dir, Err: errors.Join(ErrServed, errors.New("but it does not answer at "+url))}
+			return "", nil, &Error{Dir: cfg.Dir, Err: fmt.Errorf("%w, but it does not answer at %s", ErrServed, url)}
 		}
 		return url, func() error { return nil }, nil
 	}

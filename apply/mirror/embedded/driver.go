@@ -222,7 +222,11 @@ func (d *driver) Delete(_ context.Context, p string) error {
 // RedirectURL returns none: we serve files ourselves.
 func (*driver) RedirectURL(*http.Request, string) (string, error) { return "", nil }
 
-// Walk visits everything below a folder.
+// Walk visits everything below a folder. A folder that is missing is empty: distribution's garbage collection would
+// otherwise stop at a repository that has an index but no layers.
 func (d *driver) Walk(ctx context.Context, p string, f storagedriver.WalkFn, options ...func(*storagedriver.WalkOptions)) error {
+	if _, err := d.Stat(ctx, p); errors.As(err, new(storagedriver.PathNotFoundError)) {
+		return nil
+	}
 	return storagedriver.WalkFallback(ctx, d, p, f, options...)
 }

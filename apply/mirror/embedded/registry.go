@@ -87,9 +87,11 @@ func (r *Registry) start(ctx context.Context) error {
 	return r.purge(ctx, time.Now())
 }
 
-// newStorage opens distribution's storage. Indexes are not checked for completeness: that is its default.
+// newStorage opens distribution's storage. Indexes are not checked for completeness: that is its default. The state of
+// digests is not kept between the requests of an upload: it would cost every blob several small files, to spare the
+// rare upload that is resumed one reading.
 func newStorage(ctx context.Context, d *driver) (distribution.Namespace, error) {
-	return storage.NewRegistry(ctx, d, storage.EnableDelete)
+	return storage.NewRegistry(ctx, d, storage.EnableDelete, storage.DisableDigestResumption)
 }
 
 // Close gives the folder back. Requests must have ended.
@@ -109,7 +111,9 @@ func (r *Registry) purge(ctx context.Context, before time.Time) error {
 
 // Serve answers requests until ctx is done, then lets those under way finish for a while.
 func (r *Registry) Serve(ctx context.Context, ln net.Listener) error {
+	var fresh freshConns
 	server := &http.Server{
+		ConnState:         fresh.note,
 		Handler:           r,
 		ReadHeaderTimeout: 30 * time.Second,
 		IdleTimeout:       2 * time.Minute,
@@ -129,18 +133,38 @@ func (r *Registry) Serve(ctx context.Context, ln net.Listener) error {
 				r.log.Warn("mirror: unfinished uploads not thrown away", "error", err)
 			}
 		case <-ctx.Done():
-			return shutdown(server)
+			return shutdown(server, &fresh)
 		}
 	}
 }
 
-func shutdown(server *http.Server) error {
+func shutdown(server *http.Server, fresh *freshConns) error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
+	fresh.close()
 	if err := server.Shutdown(ctx); err != nil {
 		return server.Close()
 	}
 	return nil
+}
+
+// freshConns are connections on which nothing has been asked yet. Clients open some in advance; http.Server would wait
+// five seconds for them when it shuts down.
+type freshConns struct{ sync.Map }
+
+func (f *freshConns) note(c net.Conn, s http.ConnState) {
+	if s == http.StateNew {
+		f.Store(c, nil)
+	} else {
+		f.Delete(c)
+	}
+}
+
+func (f *freshConns) close() {
+	f.Range(func(c, _ any) bool {
+		_ = c.(net.Conn).Close()
+		return true
+	})
 }
 
 // Serve opens the folder and serves it at listen, HOST:PORT, until ctx is done.

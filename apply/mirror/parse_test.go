@@ -1,0 +1,67 @@
+package mirror
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/sallyport-dev/sallyport/bundle"
+)
+
+func TestParseRange(t *testing.T) {
+	for s, want := range map[string]int64{"0-0": 0, "0-41": 42, "bytes=0-9": 10, "0-8589934590": 8589934591} {
+		if got, ok := parseRange(s); !ok || got != want {
+			t.Errorf("%q gave %d, %v", s, got, ok)
+		}
+	}
+	for _, s := range []string{"", "-", "0-", "1-5", "0--1", "0-+1", "0-x", "0-99999999999999999999", "bytes 0-1/2"} {
+		if got, ok := parseRange(s); ok {
+			t.Errorf("%q gave %d", s, got)
+		}
+	}
+}
+
+func FuzzParseRange(f *testing.F) {
+	for _, s := range []string{"0-0", "0-41", "bytes=0-9", "-", "0-+1", "0-9223372036854775807"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if n, ok := parseRange(s); ok && n < 0 {
+			t.Errorf("%q gave %d", s, n)
+		}
+	})
+}
+
+// FuzzCutIndex: what comes out is JSON that names exactly what is kept, and cutting it again changes nothing.
+func FuzzCutIndex(f *testing.F) {
+	d := digest.FromString("kept")
+	keep := []bundle.ImageManifest{{Digest: d}}
+	for _, s := range []string{
+		`{"schemaVersion":2,"manifests":[{"digest":"` + d.String() + `"},{"digest":"sha256:x"}],"annotations":{"a":"<b>"}}`,
+		`{"manifests":[]}`, `{"manifests":null}`, `[]`, `{`, `{"manifests":[{"digest":"` + d.String() + `"}],"manifests":[]}`, `null`,
+		`{"MANIFESTS":[{"digest":"` + d.String() + `"}]}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, full []byte) {
+		cut, err := cutIndex(full, keep)
+		if err != nil {
+			return
+		}
+		if !json.Valid(cut) || !strings.Contains(string(cut), d.String()) {
+			t.Fatalf("%s became %s", full, cut)
+		}
+		again, err := cutIndex(cut, keep)
+		if err != nil || string(again) != string(cut) {
+			t.Errorf("%s became %s, then %s, %v", full, cut, again, err)
+		}
+	})
+}
+
+func TestShortenMakesOneSafeLine(t *testing.T) {
+	if got := shorten("a\n\tb\x1b[31m\xff" + strings.Repeat("é", 1000)); strings.ContainsAny(got, "\n\x1b") || len([]rune(got)) != maxErrorText+1 {
+		t.Errorf("got %q", got)
+	}
+}
