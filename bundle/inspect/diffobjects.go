@@ -40,6 +40,7 @@ type FieldChange struct {
 const (
 	maxFieldChanges = 100 // of one object
 	maxValueText    = 120 // bytes
+	masked          = "*****"
 )
 
 func compareObjects(from, to []object) (ObjectsDiff, error) {
@@ -138,7 +139,7 @@ func mask(v any) string {
 	if v == nil {
 		return ""
 	}
-	return "*****"
+	return masked
 }
 
 // members gives a mapping its fields, and a list its items: under their names where all have one, else by number.

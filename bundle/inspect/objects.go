@@ -37,6 +37,10 @@ func (o object) fields() (map[string]any, error) {
 	return m, nil
 }
 
+// maxObject bounds one object in bytes: what an API server takes in one request. Decoded, YAML can take a hundred times
+// its own size.
+const maxObject = 3 << 20
+
 // splitObjects takes a multi-document stream apart. Within a document no line can be "---" (YAML 1.2, 9.1.2).
 func splitObjects(stream []byte) ([]object, error) {
 	var out []object
@@ -48,6 +52,9 @@ func splitObjects(stream []byte) ([]object, error) {
 				Name      string `yaml:"name"`
 				Namespace string `yaml:"namespace"`
 			} `yaml:"metadata"`
+		}
+		if len(doc) > maxObject {
+			return nil, fmt.Errorf("one of them has %d bytes, more than %d", len(doc), maxObject)
 		}
 		if err := yaml.Unmarshal(doc, &head); err != nil {
 			return nil, err

@@ -30,7 +30,7 @@ func summary(changes []FieldChange) string {
 	return strings.Join(items, ", ")
 }
 
-func short(s string) bool { return s != "" && len(s) <= maxSummaryValue }
+func short(s string) bool { return s != "" && s != masked && len(s) <= maxSummaryValue }
 
 // lastName is the last field of a path: image of spec.containers[app].image, limits of data[limits], args of args[0].
 func lastName(path string) string {
