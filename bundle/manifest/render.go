@@ -1,0 +1,158 @@
+package manifest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/kustomize/api/konfig"
+	kyaml "sigs.k8s.io/yaml"
+)
+
+const (
+	// maxObjects bounds a release, maxFolderDepth how deep folders are searched (links may lead in circles).
+	maxObjects     = 1 << 16
+	maxFolderDepth = 16
+)
+
+// Source is a place where manifests are.
+type Source struct {
+	// Path is a YAML or JSON file, a folder of them, or a folder with a kustomization.
+	Path string
+	// Place is where the path was written, for messages; it may be empty.
+	Place Place
+}
+
+// Rendered is the objects of a release, in the order of their sources.
+type Rendered struct {
+	Objects []Object
+}
+
+// Render reads the sources. It must not run twice at the same time: kustomize keeps process-wide state.
+func Render(ctx context.Context, sources []Source) (*Rendered, error) {
+	r := &Rendered{}
+	for _, s := range sources {
+		before := len(r.Objects)
+		if err := r.add(ctx, s.Path, 0); err != nil {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil, &Error{Place: s.Place, Problem: "manifests: " + err.Error(), Advice: "paths are relative to the file that names them"}
+			}
+			return nil, err
+		}
+		if len(r.Objects) == before {
+			return nil, &Error{Place: s.Place, Problem: fmt.Sprintf("manifests: no object is in %s", s.Path)}
+		}
+	}
+	return r, r.checkUnique()
+}
+
+// add reads what is at a path: a file, a kustomization or a folder.
+func (r *Rendered) add(ctx context.Context, path string, depth int) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	var objects []Object
+	switch {
+	case !info.IsDir() && slices.Contains(konfig.RecognizedKustomizationFileNames(), filepath.Base(path)):
+		objects, err = kustomize(filepath.Dir(path))
+	case !info.IsDir():
+		objects, err = parseFile(path)
+	case kustomization(path) != "":
+		objects, err = kustomize(path)
+	case exists(filepath.Join(path, "Chart.yaml")):
+		err = &Error{Place: Place{File: path}, Problem: "this is a Helm chart, which is not supported by this version",
+			Advice: "render it with helm template and name the result instead"}
+	default:
+		return r.addFolder(ctx, path, depth)
+	}
+	if err != nil {
+		return err
+	}
+	if r.Objects = append(r.Objects, objects...); len(r.Objects) > maxObjects {
+		return &Error{Place: Place{File: path}, Problem: fmt.Sprintf("there are more than %d objects up to here", maxObjects)}
+	}
+	return nil
+}
+
+// addFolder reads the manifests in a folder and below, sorted.
+func (r *Rendered) addFolder(ctx context.Context, dir string, depth int) error {
+	if depth == maxFolderDepth {
+		return &Error{Place: Place{File: dir}, Problem: fmt.Sprintf("folders are nested deeper than %d levels", maxFolderDepth)}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		if strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		info, err := os.Stat(path) // follows links
+		if err != nil {
+			return err
+		}
+		if !info.IsDir() && !slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(path)) {
+			continue
+		}
+		if err := r.add(ctx, path, depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// kustomization gives the path of a folder's kustomization; empty if it has none.
+func kustomization(dir string) string {
+	for _, name := range konfig.RecognizedKustomizationFileNames() {
+		if path := filepath.Join(dir, name); exists(path) {
+			return path
+		}
+	}
+	return ""
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// checkUnique refuses two objects that a cluster could not tell apart.
+func (r *Rendered) checkUnique() error {
+	seen := make(map[[4]string]Place, len(r.Objects))
+	for k := range r.Objects {
+		o := &r.Objects[k]
+		if first, ok := seen[o.key()]; ok {
+			return &Error{Place: o.Place, Problem: fmt.Sprintf("%s is also in %s", o.ID(), first), Advice: "keep one of the two"}
+		}
+		seen[o.key()] = o.Place
+	}
+	return nil
+}
+
+// Marshal gives the objects as one multi-document YAML stream, keys sorted; the same objects always give the same
+// bytes.
+func (r *Rendered) Marshal() ([]byte, error) {
+	var out bytes.Buffer
+	for k := range r.Objects {
+		b, err := kyaml.Marshal(r.Objects[k].Fields)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", r.Objects[k].ID(), err)
+		}
+		if k > 0 {
+			out.WriteString("---\n")
+		}
+		out.Write(b)
+	}
+	return out.Bytes(), nil
+}

@@ -1,0 +1,213 @@
+package manifest
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// maxTreeFiles bounds the files of one kustomization.
+const maxTreeFiles = 10_000
+
+// tree is the files that a kustomization is made of, read before it is built: to refuse what would be fetched, and
+// to find in them what the build's output came from.
+type tree struct {
+	files []treeFile
+	seen  map[treeKey]bool
+}
+
+// treeFile is one file of a tree.
+type treeFile struct {
+	path    string
+	role    role
+	raw     []byte
+	objects []Object // of files that hold objects
+}
+
+type treeKey struct {
+	path string
+	role role
+}
+
+// role is what a file is to kustomize.
+type role int
+
+const (
+	roleOther         role = iota // resources, patches, data
+	roleKustomization             // a kustomization
+	roleConfig                    // the configuration of a built-in generator, transformer or validator
+)
+
+// remoteForm is what kustomize takes for something to fetch: by HTTP, or by git, which also knows user@host:path and
+// hosts without a scheme.
+var remoteForm = regexp.MustCompile(`(?i)^(git::)?((https?|ssh|file):|[a-z][a-z0-9-]*@|github\.com[/:])`)
+
+// pathKeys are the keys of kustomizations, and of the configurations of built-in generators and transformers, whose
+// values are paths.
+func pathKeys() []string {
+	return []string{"bases", "components", "configurations", "crds", "env", "envs", "files", "generators", "patches",
+		"patchesJson6902", "patchesStrategicMerge", "path", "paths", "resources", "transformers", "validators"}
+}
+
+// configKeys are those of pathKeys that lead to configurations.
+func configKeys() []string { return []string{"generators", "transformers", "validators"} }
+
+// freeKeys lead to names and values of the user's own.
+func freeKeys() []string {
+	return []string{"annotations", "commonAnnotations", "commonLabels", "labels", "literals", "metadata"}
+}
+
+// readTree reads a folder's kustomization and all that it refers to.
+func readTree(dir string) (*tree, error) {
+	t := &tree{seen: make(map[treeKey]bool)}
+	return t, t.addFolder(dir, false)
+}
+
+// addFolder reads a folder's kustomization; config tells that what it lists are configurations.
+func (t *tree) addFolder(dir string, config bool) error {
+	path := kustomization(dir)
+	if path == "" {
+		return nil // kustomize will say so
+	}
+	return t.addFile(path, roleKustomization, config)
+}
+
+// addFile reads a file once, and what it refers to.
+func (t *tree) addFile(path string, r role, config bool) error {
+	path = filepath.Clean(path)
+	if t.seen[treeKey{path, r}] {
+		return nil
+	}
+	t.seen[treeKey{path, r}] = true
+	if len(t.files) == maxTreeFiles {
+		return &Error{Place: Place{File: path}, Problem: fmt.Sprintf("the kustomization has more than %d files", maxTreeFiles)}
+	}
+	raw, err := readFile(path)
+	if err != nil {
+		return err
+	}
+	f := treeFile{path: path, role: r, raw: raw}
+	if r == roleOther {
+		f.objects, _ = parse(path, raw) // patches and data need not be objects
+		t.files = append(t.files, f)
+		return nil
+	}
+	t.files = append(t.files, f)
+	documents, err := splitYAML(path, raw)
+	if err != nil {
+		return err
+	}
+	ref := reference{role: r, config: config}
+	for _, doc := range documents {
+		ref.Place = Place{path, doc.offset}
+		if err := t.followDocument(doc.raw, ref); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reference is where in a tree a path is written.
+type reference struct {
+	Place         // before it is used, the line is the number of lines before the document
+	role   role   // of the file
+	config bool   // what the file lists are configurations
+	key    string // one of pathKeys, or empty
+}
+
+// followDocument looks for paths in YAML. What does not parse is left for kustomize to name.
+func (t *tree) followDocument(raw []byte, ref reference) error {
+	var root yaml.Node
+	if yaml.Unmarshal(raw, &root) != nil || root.Kind != yaml.DocumentNode {
+		return nil
+	}
+	return t.follow(root.Content[0], ref)
+}
+
+func (t *tree) follow(n *yaml.Node, ref reference) error {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return t.followFields(n, ref)
+	case yaml.SequenceNode:
+		for _, item := range n.Content {
+			if err := t.follow(item, ref); err != nil {
+				return err
+			}
+		}
+	case yaml.ScalarNode:
+		if ref.key != "" {
+			ref.Line += n.Line
+			return t.refer(n.Value, ref)
+		}
+	}
+	return nil
+}
+
+func (t *tree) followFields(n *yaml.Node, ref reference) error {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		if ref.role == roleKustomization && strings.HasPrefix(key.Value, "helm") {
+			return &Error{Place: Place{ref.File, ref.Line + key.Line},
+				Problem: fmt.Sprintf("this kustomization uses Helm charts (%s), which are not supported by this version", key.Value),
+				Advice:  "render the chart with helm template and name the result as a resource"}
+		}
+		if slices.Contains(freeKeys(), key.Value) {
+			continue
+		}
+		inner := ref
+		inner.key = ""
+		if slices.Contains(pathKeys(), key.Value) {
+			inner.key = key.Value
+		}
+		if err := t.follow(value, inner); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refer follows one reference to a file or folder. What is not there is left for kustomize to name.
+func (t *tree) refer(value string, ref reference) error {
+	config := ref.config || slices.Contains(configKeys(), ref.key)
+	if strings.Contains(value, "\n") { // written in place
+		if !config {
+			return nil
+		}
+		return t.followDocument([]byte(value), reference{Place: Place{ref.File, ref.Line}, role: roleConfig})
+	}
+	for _, path := range []string{value, afterKey(value)} {
+		if remoteForm.MatchString(path) {
+			return &Error{Place: ref.Place, Problem: fmt.Sprintf("%s would be fetched, which a build does not do", path),
+				Advice: "copy it into the release's folder and name the copy"}
+		}
+	}
+	if ref.role != roleKustomization {
+		return nil // only a kustomization leads to more files that matter here
+	}
+	path := filepath.Join(filepath.Dir(ref.File), afterKey(value))
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil
+	case info.IsDir():
+		return t.addFolder(path, config)
+	case !info.Mode().IsRegular():
+		return nil
+	case config:
+		return t.addFile(path, roleConfig, false)
+	}
+	return t.addFile(path, roleOther, false)
+}
+
+// afterKey takes the key off KEY=PATH, as generators have it.
+func afterKey(ref string) string {
+	if _, path, ok := strings.Cut(ref, "="); ok {
+		return path
+	}
+	return ref
+}
