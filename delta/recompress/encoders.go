@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/sallyport-dev/sallyport/delta/recompress/cdeflate"
 	go126 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/go126flate"
 	kp1203 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1203/flate"
 	kpzstd1203 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1203/zstd"
@@ -23,6 +24,9 @@ const (
 	familyGo126      = 1 // compress/flate of Go 1.7 to 1.26
 	familyKP1203     = 2 // klauspost/compress v1.20.3 flate; with blocks: as klauspost/pgzip uses it
 	familyKPZstd1203 = 3 // klauspost/compress v1.20.3 zstd; the level is its own, 1 to 4
+	familyZlib       = 4 // zlib 1.2 and 1.3, memory level 8
+	familyGNU        = 5 // GNU gzip
+	familyPigz       = 6 // pigz with several threads and blocks of 128 KiB
 )
 
 // newWriter returns a writer that compresses to w as e does.
@@ -48,6 +52,16 @@ func (e encoder) newWriter(w io.Writer) (io.WriteCloser, error) {
 		return writerOrError(kpzstd1203.NewWriter(w, kpzstd1203.WithEncoderConcurrency(1),
 			kpzstd1203.WithLowerEncoderMem(true), kpzstd1203.WithEncoderLevel(kpzstd1203.EncoderLevel(e.level))))
 	}
+	if e.block == 0 {
+		switch e.family {
+		case familyZlib:
+			return writerOrError(cdeflate.NewWriter(w, cdeflate.Zlib, int(e.level)))
+		case familyGNU:
+			return writerOrError(cdeflate.NewWriter(w, cdeflate.GNU, int(e.level)))
+		case familyPigz:
+			return writerOrError(cdeflate.NewPigzWriter(w, int(e.level)))
+		}
+	}
 	return nil, &Error{reason: "newer", message: fmt.Sprintf("recipe names encoder %d, level %d, blocks of %d bytes, which this program does not have", e.family, e.level, e.block)}
 }
 
@@ -71,6 +85,11 @@ func (e encoder) String() string {
 	case e.family == familyKPZstd1203:
 		return fmt.Sprintf("klauspost zstd %s (1.20.3)", kpzstd1203.EncoderLevel(e.level))
 	}
+	for family, name := range map[byte]string{familyZlib: "zlib gzip", familyGNU: "GNU gzip", familyPigz: "pigz"} {
+		if e.family == family {
+			return name + " " + levelName(e.level)
+		}
+	}
 	return fmt.Sprintf("encoder %d", e.family)
 }
 
@@ -86,6 +105,16 @@ func deflateEncoders() []encoder {
 	list := []encoder{
 		{familyGo126, 6, 0}, {familyGo126, 1, 0},
 		{familyKP1203, 5, 1 << 20}, {familyKP1203, 6, 1 << 20}, {familyKP1203, 5, 0},
+	}
+	for _, family := range []byte{familyZlib, familyGNU, familyPigz} {
+		list = append(list, encoder{family, 6, 0}, encoder{family, 9, 0})
+	}
+	for level := int8(1); level <= 9; level++ {
+		for _, family := range []byte{familyZlib, familyGNU, familyPigz} {
+			if e := (encoder{family, level, 0}); !slices.Contains(list, e) {
+				list = append(list, e)
+			}
+		}
 	}
 	for level := int8(go126.HuffmanOnly); level <= 9; level++ {
 		if level == go126.DefaultCompression {

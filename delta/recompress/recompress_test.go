@@ -202,6 +202,34 @@ func TestPlain(t *testing.T) {
 	}
 }
 
+// TestCPrograms meets streams of Debian's gzip, of pigz and of zlib itself.
+func TestCPrograms(t *testing.T) {
+	python := "import sys, zlib, gzip; d = sys.stdin.buffer.read(); z = zlib.compressobj(%d, 8, 31); sys.stdout.buffer.write(z.compress(d) + z.flush())"
+	met := 0
+	for _, size := range []int{0, 1, 2, 5, 1000, 131_072, 131_073, 900_000} {
+		plain := text(size, 10)
+		for level := 1; level <= 9; level++ {
+			for _, args := range [][]string{{"gzip", "-n", fmt.Sprintf("-%d", level)}, {"pigz", "-n", "-p", "4", fmt.Sprintf("-%d", level)}, {"python3", "-c", fmt.Sprintf(python, level)}} {
+				program, err := exec.LookPath(args[0])
+				if err != nil {
+					continue
+				}
+				cmd := exec.CommandContext(t.Context(), program, args[1:]...)
+				cmd.Stdin = bytes.NewReader(plain)
+				blob, err := cmd.Output()
+				if err != nil {
+					t.Fatalf("%v: %v", args, err)
+				}
+				met++
+				t.Run(fmt.Sprintf("%s size %d level %d", args[0], size, level), func(t *testing.T) { roundTrip(t, blob) })
+			}
+		}
+	}
+	if met == 0 {
+		t.Skip("needs gzip, pigz or python3: install one")
+	}
+}
+
 // TestPrograms meets what other programs write: either there is a recipe or the answer is ErrNoRecipe.
 func TestPrograms(t *testing.T) {
 	plain := text(700_000, 8)

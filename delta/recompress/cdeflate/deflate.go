@@ -1,0 +1,235 @@
+package cdeflate
+
+import (
+	"fmt"
+	"io"
+)
+
+// Sizes of zlib's and gzip's window.
+const (
+	minMatch     = 3
+	maxMatch     = 258
+	windowSize   = 1 << 15
+	windowMask   = windowSize - 1
+	minLookahead = maxMatch + minMatch + 1
+	maxDist      = windowSize - minLookahead
+	tooFar       = 4096
+	hashBits     = 15
+	hashMask     = 1<<hashBits - 1
+	hashShift    = (hashBits + minMatch - 1) / minMatch
+)
+
+// Flavor is the program that is followed.
+type Flavor int
+
+// The programs.
+const (
+	Zlib Flavor = iota
+	GNU         // gzip
+)
+
+// symbols is how many literals and matches a block holds at most: one less than the buffer.
+func (f Flavor) symbols() int {
+	if f == GNU {
+		return 1<<15 - 1
+	}
+	return 1<<14 - 1
+}
+
+// effort is a level's parameters.
+type effort struct {
+	good, lazy, nice, chain int
+	fast                    bool
+}
+
+var efforts = [10]effort{
+	1: {4, 4, 8, 4, true},
+	2: {4, 5, 16, 8, true},
+	3: {4, 6, 32, 32, true},
+	4: {4, 4, 16, 16, false},
+	5: {8, 16, 32, 32, false},
+	6: {8, 16, 128, 128, false},
+	7: {8, 32, 128, 256, false},
+	8: {32, 128, 258, 1024, false},
+	9: {32, 258, 258, 4096, false},
+}
+
+type symbol struct {
+	dist   uint16 // 0: a literal
+	length uint8  // the literal, or the match's length less 3
+}
+
+// deflater is the state of one stream.
+type deflater struct {
+	effort
+	flavor Flavor
+	level  int
+	w      io.Writer
+	bits   bitWriter
+	trees  *huffman
+	input  []byte // not yet in the window
+	final  bool   // no input follows
+
+	window     [2*windowSize + maxMatch + minMatch]byte
+	head       [1 << hashBits]uint16
+	prev       [windowSize]uint16
+	hash       uint32
+	start      int // of the string to be inserted
+	lookahead  int
+	blockStart int
+	insert     int // strings before start that are not in the table yet
+
+	length, matchStart    int
+	prevLength, prevMatch int
+	available             bool // the previous byte awaits its verdict
+	symbols               []symbol
+	matches               int // among symbols
+}
+
+func newDeflater(w io.Writer, flavor Flavor, level int) (*deflater, error) {
+	if level < 1 || level > 9 {
+		return nil, fmt.Errorf("cdeflate: level %d", level)
+	}
+	d := &deflater{w: w, flavor: flavor, level: level, effort: efforts[level], trees: newHuffman()}
+	d.reset()
+	return d, nil
+}
+
+// reset begins a stream.
+func (d *deflater) reset() {
+	clear(d.head[:])
+	d.hash, d.start, d.lookahead, d.blockStart, d.insert = 0, 0, 0, 0, 0
+	d.length, d.prevLength, d.available = minMatch-1, minMatch-1, false
+	d.matchStart, d.prevMatch = 0, 0
+	d.symbols, d.matches = d.symbols[:0], 0
+	d.final = false
+	d.trees.begin()
+}
+
+// roll adds c to the hash of the string in hand.
+func (d *deflater) roll(c byte) { d.hash = (d.hash<<hashShift ^ uint32(c)) & hashMask }
+
+// insertString puts the string at s into the table and returns the one before it with its hash.
+func (d *deflater) insertString(s int) int {
+	d.roll(d.window[s+minMatch-1])
+	before := d.head[d.hash]
+	d.prev[s&windowMask] = before
+	d.head[d.hash] = uint16(s)
+	return int(before)
+}
+
+// fill moves input into the window, sliding it when its upper half is used up.
+func (d *deflater) fill() {
+	for {
+		if d.start >= windowSize+maxDist {
+			d.slide()
+		}
+		if len(d.input) == 0 {
+			if d.final && d.flavor == GNU {
+				clear(d.window[d.start+d.lookahead:][:minMatch-1])
+			}
+			return
+		}
+		n := copy(d.window[d.start+d.lookahead:2*windowSize], d.input)
+		d.input = d.input[n:]
+		d.lookahead += n
+		d.insertPending()
+		if d.lookahead >= minLookahead || len(d.input) == 0 {
+			return
+		}
+	}
+}
+
+func (d *deflater) slide() {
+	copy(d.window[:windowSize], d.window[windowSize:2*windowSize])
+	d.matchStart -= windowSize
+	d.start -= windowSize
+	d.blockStart -= windowSize
+	for _, table := range [][]uint16{d.head[:], d.prev[:]} {
+		for i, p := range table {
+			if p >= windowSize {
+				table[i] = p - windowSize
+			} else {
+				table[i] = 0
+			}
+		}
+	}
+}
+
+// insertPending inserts the strings whose bytes had not come before.
+func (d *deflater) insertPending() {
+	if d.lookahead+d.insert < minMatch || d.flavor == GNU && d.start > 0 {
+		return
+	}
+	at := d.start - d.insert
+	d.hash = uint32(d.window[at])
+	d.roll(d.window[at+1])
+	for d.insert > 0 {
+		d.insertString(at)
+		at++
+		d.insert--
+		if d.lookahead+d.insert < minMatch {
+			break
+		}
+	}
+}
+
+// longest returns the length of the best match with the string at start, from candidate on; where it
+// begins is matchStart.
+func (d *deflater) longest(candidate int) int {
+	chain, nice, best := d.chain, d.nice, d.prevLength
+	limit := max(d.start-maxDist, 0)
+	if best >= d.good {
+		chain >>= 2
+	}
+	if d.flavor == Zlib {
+		nice = min(nice, d.lookahead)
+	}
+	scan := d.window[d.start : d.start+maxMatch : d.start+maxMatch]
+	for {
+		match := d.window[candidate : candidate+maxMatch : candidate+maxMatch]
+		if match[best] == scan[best] && match[best-1] == scan[best-1] && match[0] == scan[0] && match[1] == scan[1] {
+			n := 3 // the third byte agrees, because the hashes do
+			for n < maxMatch && match[n] == scan[n] {
+				n++
+			}
+			if n > best {
+				d.matchStart, best = candidate, n
+				if n >= nice || best >= maxMatch {
+					break
+				}
+			}
+		}
+		candidate = int(d.prev[candidate&windowMask])
+		chain--
+		if candidate <= limit || chain == 0 {
+			break
+		}
+	}
+	return min(best, d.lookahead)
+}
+
+// tally adds a symbol and tells whether the block is full.
+func (d *deflater) tally(dist, length int) bool {
+	d.symbols = append(d.symbols, symbol{uint16(dist), uint8(length)})
+	if dist == 0 {
+		d.trees.literal.nodes[length].freq++
+	} else {
+		d.matches++
+		d.trees.literal.nodes[int(fixed.lengthCode[length])+literals+1].freq++
+		d.trees.dist.nodes[fixed.dCode(dist-1)].freq++
+	}
+	if d.flavor == GNU && d.level > 2 && len(d.symbols)&0xfff == 0 && d.shrinksWell() {
+		return true
+	}
+	return len(d.symbols) == d.flavor.symbols()
+}
+
+// shrinksWell is gzip's guess whether to end a block early.
+func (d *deflater) shrinksWell() bool {
+	out := len(d.symbols) * 8
+	for code := range distCodes {
+		out += int(d.trees.dist.nodes[code].freq) * (5 + int(extraDist[code]))
+	}
+	return d.matches < len(d.symbols)/2 && out>>3 < (d.start-d.blockStart)/2
+}

@@ -1,0 +1,206 @@
+package cdeflate
+
+// run compresses until the window needs more input, or, at a flush, until all input is coded.
+func (d *deflater) run(flush bool) error {
+	if d.fast {
+		return d.runFast(flush)
+	}
+	return d.runSlow(flush)
+}
+
+// ready tells whether there is a string to look at.
+func (d *deflater) ready(flush bool) bool {
+	if d.lookahead >= minLookahead {
+		return true
+	}
+	if !flush && len(d.input) < chunk {
+		return false
+	}
+	d.fill()
+	return d.lookahead > 0
+}
+
+// inTable tells whether the string at start can go into the table.
+func (d *deflater) inTable() bool { return d.lookahead >= minMatch || d.flavor == GNU }
+
+// runFast is for levels 1 to 3: a match is taken as soon as there is one.
+func (d *deflater) runFast(flush bool) error {
+	for d.ready(flush) {
+		candidate := 0
+		if d.inTable() {
+			candidate = d.insertString(d.start)
+		}
+		if candidate != 0 && d.start-candidate <= maxDist {
+			d.length = d.longest(candidate)
+		}
+		var full bool
+		if d.length >= minMatch {
+			full = d.tally(d.start-d.matchStart, d.length-minMatch)
+			d.skipMatch()
+		} else {
+			full = d.tally(0, int(d.window[d.start]))
+			d.lookahead--
+			d.start++
+		}
+		if full {
+			if err := d.block(false); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// skipMatch goes past a match; short ones go into the table.
+func (d *deflater) skipMatch() {
+	d.lookahead -= d.length
+	if d.length <= d.lazy && d.inTable() {
+		for d.length--; d.length > 0; d.length-- {
+			d.start++
+			d.insertString(d.start)
+		}
+		d.start++
+		return
+	}
+	d.start += d.length
+	d.length = 0
+	d.hash = uint32(d.window[d.start])
+	d.roll(d.window[d.start+1])
+}
+
+// runSlow is for levels 4 to 9: a match waits for whether the next byte has a better one.
+func (d *deflater) runSlow(flush bool) error {
+	for d.ready(flush) {
+		candidate := 0
+		if d.inTable() {
+			candidate = d.insertString(d.start)
+		}
+		d.prevLength, d.prevMatch, d.length = d.length, d.matchStart, minMatch-1
+		if candidate != 0 && d.prevLength < d.lazy && d.start-candidate <= maxDist {
+			d.length = d.longest(candidate)
+			if d.length == minMatch && d.start-d.matchStart > tooFar {
+				d.length = minMatch - 1
+			}
+		}
+		full := false
+		switch {
+		case d.prevLength >= minMatch && d.length <= d.prevLength:
+			full = d.takePrevious()
+		case d.available:
+			full = d.tally(0, int(d.window[d.start-1]))
+			if full {
+				if err := d.block(false); err != nil {
+					return err
+				}
+				full = false
+			}
+			d.start++
+			d.lookahead--
+		default:
+			d.available = true
+			d.start++
+			d.lookahead--
+		}
+		if full {
+			if err := d.block(false); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// takePrevious takes the match at the byte before.
+func (d *deflater) takePrevious() bool {
+	last := d.start + d.lookahead - minMatch
+	full := d.tally(d.start-1-d.prevMatch, d.prevLength-minMatch)
+	d.lookahead -= d.prevLength - 1
+	for n := d.prevLength - 2; n > 0; n-- {
+		d.start++
+		if d.start <= last || d.flavor == GNU {
+			d.insertString(d.start)
+		}
+	}
+	d.available, d.length = false, minMatch-1
+	d.start++
+	return full
+}
+
+// drain codes all input. At the end of the stream the last block says so.
+func (d *deflater) drain(final bool) error {
+	d.final = final
+	if err := d.run(true); err != nil {
+		return err
+	}
+	if d.available {
+		d.tally(0, int(d.window[d.start-1]))
+		d.available = false
+	}
+	d.insert = min(d.start, minMatch-1)
+	if final || len(d.symbols) > 0 {
+		return d.block(final)
+	}
+	return nil
+}
+
+// block writes the symbols so far as a block: stored, with the fixed trees or with its own.
+func (d *deflater) block(final bool) error {
+	bitLengths := d.trees.finish()
+	last := uint32(0)
+	if final {
+		last = 1
+	}
+	own, static := (d.trees.optLen+3+7)>>3, (d.trees.staticLen+3+7)>>3
+	least := min(own, static)
+	size := d.start - d.blockStart
+	switch {
+	case uint32(size)+4 <= least && d.blockStart >= 0:
+		d.stored(d.window[d.blockStart:d.start], last)
+	case static == least:
+		d.bits.put(1<<1|last, 3)
+		d.write(fixed.literal[:], fixed.dist[:])
+	default:
+		d.bits.put(2<<1|last, 3)
+		d.trees.writeTrees(&d.bits, bitLengths)
+		d.write(d.trees.literal.nodes, d.trees.dist.nodes)
+	}
+	d.symbols, d.matches = d.symbols[:0], 0
+	d.trees.begin()
+	d.blockStart = d.start
+	if final {
+		d.bits.align()
+	}
+	return d.bits.flush(d.w)
+}
+
+func (d *deflater) stored(b []byte, last uint32) {
+	d.bits.put(last, 3)
+	d.bits.align()
+	d.bits.put(uint32(len(b)), 16)
+	d.bits.put(^uint32(len(b))&0xffff, 16)
+	d.bits.out = append(d.bits.out, b...)
+}
+
+func (d *deflater) write(literal, dist []node) {
+	for _, s := range d.symbols {
+		if s.dist == 0 {
+			n := &literal[s.length]
+			d.bits.put(uint32(n.code), uint(n.length))
+			continue
+		}
+		code := int(fixed.lengthCode[s.length])
+		n := &literal[code+literals+1]
+		d.bits.put(uint32(n.code), uint(n.length))
+		if extra := extraLength[code]; extra > 0 {
+			d.bits.put(uint32(s.length)-uint32(fixed.baseLength[code]), uint(extra))
+		}
+		code = fixed.dCode(int(s.dist) - 1)
+		n = &dist[code]
+		d.bits.put(uint32(n.code), uint(n.length))
+		if extra := extraDist[code]; extra > 0 {
+			d.bits.put(uint32(s.dist)-1-uint32(fixed.baseDist[code]), uint(extra))
+		}
+	}
+	n := &literal[endBlock]
+	d.bits.put(uint32(n.code), uint(n.length))
+}

@@ -1,0 +1,120 @@
+package cdeflate
+
+import "io"
+
+// chunk is how much input is gathered before it is coded, so that the window is always filled as a
+// program fills it that reads files.
+const chunk = 2 * windowSize
+
+// Writer compresses one stream.
+type Writer struct {
+	d   *deflater
+	buf []byte
+}
+
+// NewWriter returns a writer that compresses to w at a level from 1 to 9.
+func NewWriter(w io.Writer, flavor Flavor, level int) (*Writer, error) {
+	d, err := newDeflater(w, flavor, level)
+	return &Writer{d: d}, err
+}
+
+// Write compresses p.
+func (w *Writer) Write(p []byte) (int, error) {
+	w.buf = append(w.buf, p...)
+	w.d.input = w.buf
+	err := w.d.run(false)
+	w.buf = append(w.buf[:0], w.d.input...)
+	return len(p), err
+}
+
+// Close ends the stream. It does not close the writer below.
+func (w *Writer) Close() error {
+	w.d.input = w.buf
+	return w.d.drain(true)
+}
+
+// pigzBlock is what pigz gives each of its threads.
+const pigzBlock = 128 << 10
+
+// PigzWriter compresses as pigz does with more than one thread: blocks by themselves, each with the
+// window before it as its dictionary, joined at byte boundaries.
+type PigzWriter struct {
+	d    *deflater
+	dict []byte
+	buf  []byte
+}
+
+// NewPigzWriter returns a writer that compresses to w at a level from 1 to 9.
+func NewPigzWriter(w io.Writer, level int) (*PigzWriter, error) {
+	d, err := newDeflater(w, Zlib, level)
+	return &PigzWriter{d: d}, err
+}
+
+// Write compresses p. A block waits until it is known not to be the last one.
+func (w *PigzWriter) Write(p []byte) (int, error) {
+	written := len(p)
+	for len(p) > 0 {
+		if len(w.buf) == pigzBlock {
+			if err := w.block(false); err != nil {
+				return 0, err
+			}
+		}
+		n := min(len(p), pigzBlock-len(w.buf))
+		w.buf = append(w.buf, p[:n]...)
+		p = p[n:]
+	}
+	return written, nil
+}
+
+// Close ends the stream. It does not close the writer below.
+func (w *PigzWriter) Close() error { return w.block(true) }
+
+func (w *PigzWriter) block(last bool) error {
+	w.d.reset()
+	w.d.dictionary(w.dict)
+	w.d.input = w.buf
+	if err := w.d.drain(last); err != nil {
+		return err
+	}
+	if !last {
+		w.join()
+	}
+	w.dict = append(w.dict[:0], w.buf[max(0, len(w.buf)-windowSize):]...)
+	w.buf = w.buf[:0]
+	return w.d.bits.flush(w.d.w)
+}
+
+// join gets to a byte boundary: by empty fixed blocks of ten bits each if these lead there, else by
+// an empty stored one.
+func (w *PigzWriter) join() {
+	b := &w.d.bits
+	if b.valid&1 != 0 {
+		w.d.stored(nil, 0)
+		return
+	}
+	for b.valid != 0 {
+		b.put(2, 10)
+	}
+}
+
+// dictionary puts what came before the stream into the window.
+func (d *deflater) dictionary(dict []byte) {
+	if len(dict) == 0 {
+		return
+	}
+	d.input = dict
+	d.fill()
+	for d.lookahead >= minMatch {
+		for range d.lookahead - (minMatch - 1) {
+			d.insertString(d.start)
+			d.start++
+		}
+		d.lookahead = minMatch - 1
+		d.fill()
+	}
+	d.start += d.lookahead
+	d.blockStart = d.start
+	d.insert = d.lookahead
+	d.lookahead = 0
+	d.length, d.prevLength, d.available = minMatch-1, minMatch-1, false
+}
