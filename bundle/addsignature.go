@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"context"
+	"errors"
 	"io"
 )
 
@@ -26,7 +27,7 @@ func (r *Reader) Resign(ctx context.Context, w io.Writer, sigs []Signature) erro
 	}
 	for {
 		e, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return t.end()
 		}
 		if err != nil {

@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"errors"
 	"io"
 
 	"github.com/opencontainers/go-digest"
@@ -45,7 +46,7 @@ func (e *Entry) Read(p []byte) (int, error) {
 
 // stale is the error of an entry that is read too late.
 func (e *Entry) stale() error {
-	if err := e.reader.err; err != nil && err != io.EOF {
+	if err := e.reader.err; err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	return formatf("blob %s is read after its turn", shortDigest(e.Desc.Digest))

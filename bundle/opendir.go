@@ -71,7 +71,7 @@ func looksLikeBundle(path string) (bool, error) {
 	}
 	b := make([]byte, 4096)
 	n, err := io.ReadFull(f, b)
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = nil
 	}
 	if err := errors.Join(err, f.Close()); err != nil {

@@ -32,7 +32,10 @@ func NewPartWriter(path string, size int64) (*PartWriter, error) {
 	}
 	w := &PartWriter{path: path, limit: size, whole: digest.SHA256.Digester()}
 	w.list = PartList{APIVersion: APIVersion, Kind: kindParts, File: filepath.Base(path), PartSize: size}
-	return w, w.start()
+	if err := w.start(); err != nil {
+		return nil, err
+	}
+	return w, nil
 }
 
 // start opens the temporary file of the next part.

@@ -78,7 +78,7 @@ func TestEntryEndsWithItsTurn(t *testing.T) {
 	if _, err := r.Next(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := first.Read(make([]byte, 1)); err == nil || err == io.EOF {
+	if _, err := first.Read(make([]byte, 1)); err == nil || errors.Is(err, io.EOF) {
 		t.Errorf("an old entry gives %v", err)
 	}
 }

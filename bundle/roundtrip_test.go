@@ -28,7 +28,7 @@ func readAll(r io.Reader) (*bundle.Reader, [][]byte, error) {
 	var blobs [][]byte
 	for {
 		e, err := b.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return b, blobs, nil
 		}
 		if err != nil {
@@ -103,7 +103,7 @@ func TestBundleIsImageLayout(t *testing.T) {
 	tr := tar.NewReader(bytes.NewReader(file))
 	for {
 		h, err := tr.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -214,13 +214,19 @@ func opens(s string) func() (io.ReadCloser, error) {
 
 func TestSealRefusesMissingAndExtraParts(t *testing.T) {
 	c := bundletest.Minimal().Contents(t)
-	payload := c.Payload
+	layer := c.Payload[0]
 	c.Payload = nil
 	_, err := bundle.Seal(c)
 	wantReason(t, err, "format", "described and not given")
-	c.Payload = append(payload, bundletest.Part([]byte("stowaway")))
+	c.Payload = []bundle.Part{layer, bundletest.Part([]byte("stowaway"))}
 	_, err = bundle.Seal(c)
 	wantReason(t, err, "format", "given and not described")
+	layer.Desc.Size++
+	c.Payload = []bundle.Part{layer}
+	_, err = bundle.Seal(c)
+	wantReason(t, err, "format", "given with 30 bytes")
+	_, err = bundle.Seal(bundle.Contents{})
+	wantReason(t, err, "format", "needs a descriptor")
 }
 
 func TestWriteStopsWhenCancelled(t *testing.T) {

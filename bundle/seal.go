@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -33,6 +34,9 @@ type Sealed struct {
 
 // Seal fixes the bytes of a release. It reads no part: Write compares each with its digest.
 func Seal(c Contents) (*Sealed, error) {
+	if c.Descriptor == nil {
+		return nil, formatf("a release needs a descriptor")
+	}
 	config, err := c.Descriptor.Marshal()
 	if err != nil {
 		return nil, err
@@ -47,7 +51,10 @@ func Seal(c Contents) (*Sealed, error) {
 		return nil, err
 	}
 	s := &Sealed{descriptor: d, config: config, manifest: manifest}
-	return s, s.arrange(append(c.Metadata[:len(c.Metadata):len(c.Metadata)], c.Payload...))
+	if err := s.arrange(slices.Concat(c.Metadata, c.Payload)); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // arrange puts the parts in the order of the release manifest.
@@ -64,6 +71,9 @@ func (s *Sealed) arrange(parts []Part) error {
 		p, ok := byDigest[l.Digest]
 		if !ok {
 			return formatf("blob %s (%s, %d bytes) is described and not given", l.Digest, l.MediaType, l.Size)
+		}
+		if p.Open == nil {
+			return formatf("blob %s is given without its bytes", l.Digest)
 		}
 		if p.Desc.Size != l.Size {
 			return formatf("blob %s is given with %d bytes and described with %d", l.Digest, p.Desc.Size, l.Size)
