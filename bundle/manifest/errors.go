@@ -28,7 +28,7 @@ type Error struct {
 func (e *Error) Error() string {
 	s := e.Problem
 	if e.File != "" {
-		s = e.Place.String() + ": " + s
+		s = e.String() + ": " + s
 	}
 	if e.Err != nil {
 		s += ": " + e.Err.Error()

@@ -114,6 +114,9 @@ func TestKustomizeFetchesNothing(t *testing.T) {
 		{"ssh", "-- kustomization.yaml --\nresources: ['git@example.com:org/repo']\n", "kustomization.yaml:1: git@example.com:org/repo would be fetched"},
 		{"github", "-- kustomization.yaml --\ncomponents: [GitHub.com/org/repo]\n", "GitHub.com/org/repo would be fetched"},
 		{"other case", "-- kustomization.yaml --\nresources: ['HTTPS://example.com/org/repo']\n", "would be fetched"},
+		{"other case of a key", "-- kustomization.yaml --\nRESOURCES: [URL/x.yaml]\n", "would be fetched"},
+		{"by an alias", "-- kustomization.yaml --\nmetadata: {name: &u URL/x.yaml}\nresources: [*u]\n", "would be fetched"},
+		{"by a merge", "-- kustomization.yaml --\nmetadata: &m {resources: [URL/x.yaml]}\n<<: *m\n", "would be fetched"},
 		{"patch", "-- kustomization.yaml --\npatches: [{path: URL/x.yaml}]\n", "would be fetched"},
 		{"old patch", "-- kustomization.yaml --\npatchesStrategicMerge: [URL/x.yaml]\n", "would be fetched"},
 		{"generator", "-- kustomization.yaml --\nconfigMapGenerator: [{name: a, files: [key=URL/x]}]\n", "URL/x would be fetched"},
@@ -143,6 +146,9 @@ func TestKustomizeErrors(t *testing.T) {
 		{"circle", "-- kustomization.yaml --\nresources: [x]\n-- x/kustomization.yaml --\nresources: [..]\n", "does not build"},
 		{"helm", "-- kustomization.yaml --\nresources: []\nhelmCharts: [{name: x}]\n", "DIR/kustomization.yaml:2: this kustomization uses Helm charts (helmCharts), which are not supported by this version"},
 		{"plugin", "-- kustomization.yaml --\ngenerators: [g.yaml]\n-- g.yaml --\napiVersion: example.com/v1\nkind: X\nmetadata:\n  name: x\n  annotations:\n    config.kubernetes.io/function: |\n      exec: {path: /bin/true}\n", "does not build: "},
+		{"no YAML", "-- kustomization.yaml --\nresources: [\n", "DIR/kustomization.yaml:1: this is not valid YAML"},
+		{"holds itself", "-- kustomization.yaml --\nresources: &r [*r]\n", "too large by its aliases"},
+		{"below a file", "-- kustomization.yaml --\n\nresources: [a.yaml/b.yaml]\n-- a.yaml --\n", "DIR/kustomization.yaml:2: a.yaml/b.yaml cannot be read"},
 		{"two files", "-- kustomization.yaml --\nresources: []\n-- kustomization.yml --\nresources: []\n", "does not build: "},
 	}
 	for _, tt := range tests {

@@ -20,7 +20,7 @@ type Object struct {
 	tree *tree
 }
 
-// APIVersion, Kind, Name and Namespace are the object's own; Namespace may be empty.
+// APIVersion is the object's group and version, apps/v1.
 func (o *Object) APIVersion() string { return text(o.Fields["apiVersion"]) }
 
 // Kind is the object's kind.
@@ -67,20 +67,20 @@ func notText(v any) bool {
 
 // check refuses what no cluster would take.
 func (o *Object) check() error {
-	problem, advice := "", ""
+	bad := func(problem, advice string) error {
+		return &Error{Place: o.Place, Problem: problem, Advice: advice}
+	}
 	switch {
 	case o.APIVersion() == "" || o.Kind() == "":
-		problem, advice = "this is no Kubernetes object: it has no apiVersion or no kind", "keep other files out of the folder of manifests"
+		return bad("this is no Kubernetes object: it has no apiVersion or no kind", "keep other files out of the folder of manifests")
 	case notText(o.metadata()["name"]) || notText(o.metadata()["namespace"]):
-		problem, advice = o.Kind()+" has a name or namespace that YAML takes for a number or a boolean", "write it in quotes"
+		return bad(o.Kind()+" has a name or namespace that YAML takes for a number or a boolean", "write it in quotes")
 	case o.Name() == "" && o.metadata()["generateName"] != nil:
-		problem, advice = o.Kind()+" has generateName: a new object would be made at every apply", "give it a name"
+		return bad(o.Kind()+" has generateName: a new object would be made at every apply", "give it a name")
 	case o.Name() == "":
-		problem, advice = o.Kind()+" has no name", "set metadata.name"
-	default:
-		return nil
+		return bad(o.Kind()+" has no name", "set metadata.name")
 	}
-	return &Error{Place: o.Place, Problem: problem, Advice: advice}
+	return nil
 }
 
 // fieldPlace tells where a field is written.

@@ -1,7 +1,9 @@
 package manifest
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -11,14 +13,18 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxTreeFiles bounds the files of one kustomization.
-const maxTreeFiles = 10_000
+const (
+	// maxTreeFiles bounds the files of one kustomization, maxTreeNodes what their aliases can blow them up to.
+	maxTreeFiles = 10_000
+	maxTreeNodes = 1_000_000
+)
 
 // tree is the files that a kustomization is made of, read before it is built: to refuse what would be fetched, and
 // to find in them what the build's output came from.
 type tree struct {
 	files []treeFile
 	seen  map[treeKey]bool
+	nodes int // followed so far
 }
 
 // treeFile is one file of a tree.
@@ -118,19 +124,29 @@ type reference struct {
 	role   role   // of the file
 	config bool   // what the file lists are configurations
 	key    string // one of pathKeys, or empty
+	depth  int    // of the node in its document
 }
 
-// followDocument looks for paths in YAML. What does not parse is left for kustomize to name.
+// followDocument looks for paths in YAML.
 func (t *tree) followDocument(raw []byte, ref reference) error {
 	var root yaml.Node
-	if yaml.Unmarshal(raw, &root) != nil || root.Kind != yaml.DocumentNode {
+	if err := yaml.Unmarshal(raw, &root); err != nil {
+		return document{offset: ref.Line}.syntaxError(ref.File, err)
+	}
+	if root.Kind != yaml.DocumentNode {
 		return nil
 	}
 	return t.follow(root.Content[0], ref)
 }
 
 func (t *tree) follow(n *yaml.Node, ref reference) error {
+	ref.depth++
+	if t.nodes++; t.nodes > maxTreeNodes || ref.depth > maxDepth {
+		return &Error{Place: Place{File: ref.File}, Problem: "the kustomization is too large by its aliases"}
+	}
 	switch n.Kind {
+	case yaml.AliasNode:
+		return t.follow(n.Alias, ref)
 	case yaml.MappingNode:
 		return t.followFields(n, ref)
 	case yaml.SequenceNode:
@@ -148,10 +164,11 @@ func (t *tree) follow(n *yaml.Node, ref reference) error {
 	return nil
 }
 
+// followFields follows what stands under the keys that lead to paths. Kustomize takes keys in any case.
 func (t *tree) followFields(n *yaml.Node, ref reference) error {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
-		if ref.role == roleKustomization && strings.HasPrefix(key.Value, "helm") {
+		if ref.role == roleKustomization && strings.HasPrefix(strings.ToLower(key.Value), "helm") {
 			return &Error{Place: Place{ref.File, ref.Line + key.Line},
 				Problem: fmt.Sprintf("this kustomization uses Helm charts (%s), which are not supported by this version", key.Value),
 				Advice:  "render the chart with helm template and name the result as a resource"}
@@ -160,15 +177,22 @@ func (t *tree) followFields(n *yaml.Node, ref reference) error {
 			continue
 		}
 		inner := ref
-		inner.key = ""
-		if slices.Contains(pathKeys(), key.Value) {
-			inner.key = key.Value
-		}
+		inner.key = findFold(pathKeys(), key.Value)
 		if err := t.follow(value, inner); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// findFold gives the one of keys that equals a key in any case, or "".
+func findFold(keys []string, key string) string {
+	for _, k := range keys {
+		if strings.EqualFold(k, key) {
+			return k
+		}
+	}
+	return ""
 }
 
 // refer follows one reference to a file or folder. What is not there is left for kustomize to name.
@@ -191,13 +215,15 @@ func (t *tree) refer(value string, ref reference) error {
 	}
 	path := filepath.Join(filepath.Dir(ref.File), afterKey(value))
 	info, err := os.Stat(path)
-	switch {
-	case err != nil:
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
+	}
+	if err != nil {
+		return &Error{Place: ref.Place, Problem: value + " cannot be read", Err: err}
+	}
+	switch {
 	case info.IsDir():
 		return t.addFolder(path, config)
-	case !info.Mode().IsRegular():
-		return nil
 	case config:
 		return t.addFile(path, roleConfig, false)
 	}
