@@ -1,10 +1,32 @@
 package kube
 
 import (
+	"cmp"
 	"context"
-	"errors"
+	"fmt"
 	"log/slog"
+	"net/http"
 	"time"
+
+	"github.com/fluxcd/pkg/ssa"
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+const (
+	defaultPatience = 15 * time.Second
+	defaultSettle   = 2 * time.Minute
+	defaultWorkers  = 4
+	// answerTime is how long the server may take for one answer, beside the repetitions.
+	answerTime = 30 * time.Second
+	// The server shares out its own capacity; these only keep a runaway loop in check.
+	requestsPerSecond = 200
+	requestsBurst     = 400
 )
 
 // Config says which cluster, and how hard to ask it.
@@ -21,42 +43,95 @@ type Config struct {
 	Log     *slog.Logger // warnings of the server; nil: none
 }
 
-// Cluster is a Kubernetes API as a target. It is safe for use by one goroutine at a time.
-type Cluster struct{}
+// Cluster is a Kubernetes API as a target. One method may run at a time.
+type Cluster struct {
+	config Config
+	server string
+	client client.Client
+	rest   rest.Interface          // for what has no kind
+	mapper *meta.DefaultRESTMapper // what the server is known to have
+	ssa    *ssa.ResourceManager
+}
 
 // NewCluster reads the kubeconfig. It does not talk to the server.
-func NewCluster(c Config) (*Cluster, error) { return nil, errors.ErrUnsupported }
+func NewCluster(c Config) (*Cluster, error) {
+	c.Patience = cmp.Or(c.Patience, defaultPatience)
+	c.Settle = cmp.Or(c.Settle, defaultSettle)
+	c.Workers = cmp.Or(c.Workers, defaultWorkers)
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	rc, err := restConfig(c)
+	if err != nil {
+		return nil, &TargetError{Target: "the kubeconfig " + c.Kubeconfig, Doing: "be used", Err: err,
+			Advice: "correct target.kubernetes.kubeconfig in site.yaml; it is a file as kubectl reads it"}
+	}
+	k := &Cluster{config: c, server: rc.Host}
+	if err := k.connect(rc); err != nil {
+		return nil, k.failed("be used", err)
+	}
+	return k, nil
+}
 
-// String is the server's URL.
-func (c *Cluster) String() string { return "" }
+func restConfig(c Config) (*rest.Config, error) {
+	rules := &clientcmd.ClientConfigLoadingRules{ExplicitPath: c.Kubeconfig}
+	overrides := &clientcmd.ConfigOverrides{CurrentContext: c.Context}
+	rc, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides).ClientConfig()
+	if err != nil {
+		return nil, err
+	}
+	rc.UserAgent = "sallyport"
+	rc.QPS, rc.Burst = requestsPerSecond, requestsBurst
+	rc.Timeout = c.Patience + answerTime
+	rc.WarningHandlerWithContext = warnings{c.Log}
+	rc.Wrap(func(next http.RoundTripper) http.RoundTripper { return &retrier{next: next, patience: c.Patience} })
+	return rc, nil
+}
 
-// Ping asks the server for its version.
+func (c *Cluster) connect(rc *rest.Config) error {
+	hc, err := rest.HTTPClientFor(rc)
+	if err != nil {
+		return err
+	}
+	disco, err := discovery.NewDiscoveryClientForConfigAndClient(rc, hc)
+	if err != nil {
+		return err
+	}
+	c.rest, c.mapper = disco.RESTClient(), meta.NewDefaultRESTMapper(nil)
+	c.client, err = client.New(rc, client.Options{
+		HTTPClient: hc,
+		Mapper:     c.mapper,
+		Scheme:     runtime.NewScheme(), // every object is unstructured
+		Log:        logr.FromSlogHandler(c.config.Log.Handler()),
+	})
+	if err != nil {
+		return err
+	}
+	c.ssa = ssa.NewResourceManager(c.client, nil, ssa.Owner{Field: FieldManager, Group: "sallyport.dev"})
+	c.ssa.SetConcurrency(c.config.Workers)
+	return nil
+}
+
+// String names the server by its URL.
+func (c *Cluster) String() string { return "the cluster at " + c.server }
+
+// Ping asks the server for its version, such as v1.36.3+k3s1.
 func (c *Cluster) Ping(ctx context.Context) (version string, err error) {
-	return "", errors.ErrUnsupported
+	var info struct {
+		GitVersion string `json:"gitVersion"`
+	}
+	if err := c.getJSON(ctx, "/version", &info); err != nil {
+		return "", c.failed("tell its version", err)
+	}
+	return info.GitVersion, nil
 }
 
-// Inventory lists the objects under the names by which the server will know them. It changes nothing.
-func (c *Cluster) Inventory(ctx context.Context, want Objects) (Inventory, error) {
-	return Inventory{}, errors.ErrUnsupported
-}
+// warnings logs what the server says beside its answers: deprecated versions, fields that it ignores.
+type warnings struct{ log *slog.Logger }
 
-// DryRun says what Apply of want and then Prune of what left since prev would do.
-func (c *Cluster) DryRun(ctx context.Context, want Objects, prev Inventory) ([]Change, error) {
-	return nil, errors.ErrUnsupported
-}
-
-// Apply makes the objects be as wanted. prev is what this site has on the target already. The inventory is that of
-// want, also when applying stops half-way: it then lists everything that may have been created.
-func (c *Cluster) Apply(ctx context.Context, want Objects, prev Inventory) (Inventory, []Change, error) {
-	return Inventory{}, nil, errors.ErrUnsupported
-}
-
-// Prune deletes what prev lists and keep does not.
-func (c *Cluster) Prune(ctx context.Context, prev, keep Inventory) ([]Change, error) {
-	return nil, errors.ErrUnsupported
-}
-
-// Health looks once at every object.
-func (c *Cluster) Health(ctx context.Context, want Objects) ([]ObjectStatus, error) {
-	return nil, errors.ErrUnsupported
+// HandleWarningHeaderWithContext implements rest.WarningHandlerWithContext.
+func (w warnings) HandleWarningHeaderWithContext(ctx context.Context, code int, _ string, text string) {
+	if code == 299 && text != "" {
+		w.log.WarnContext(ctx, fmt.Sprintf("the cluster warns: %s", text))
+	}
 }

@@ -1,8 +1,18 @@
 package kube
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
 
 	"github.com/sallyport-dev/sallyport/internal/durable"
 )
@@ -10,7 +20,12 @@ import (
 // FolderFile is the one file that a Folder writes.
 const FolderFile = "sallyport.yaml"
 
-// Folder is a folder of manifests that a cluster watches, as a target. It has the methods of Cluster.
+// A cluster that finds no object in the file deletes those that were in it before; a cluster that finds no file may
+// leave them.
+const folderHeader = "# Written by sallyport, which replaces it as a whole. Do not edit.\n"
+
+// Folder is a folder of manifests that a cluster watches, as a target: k3s and RKE2 deploy what appears in theirs, and
+// delete what leaves the file. It has the methods of Cluster, but what the cluster makes of the file cannot be seen.
 type Folder struct {
 	dir  string
 	disk durable.Disk
@@ -19,35 +34,204 @@ type Folder struct {
 // NewFolder uses dir, which must exist when objects are applied: the cluster's own software makes it.
 func NewFolder(dir string, disk durable.Disk) *Folder { return &Folder{dir, disk} }
 
-// String is the path of the folder.
-func (f *Folder) String() string { return f.dir }
+// String names the folder.
+func (f *Folder) String() string { return "the manifests folder " + f.dir }
 
-// Ping checks that the folder can be written.
+func (f *Folder) path() string { return filepath.Join(f.dir, FolderFile) }
+
+// Ping tells whether the folder is there. It has no version.
 func (f *Folder) Ping(ctx context.Context) (version string, err error) {
-	return "", errors.ErrUnsupported
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	st, err := os.Stat(f.dir)
+	if err == nil && !st.IsDir() {
+		err = errors.New("it is not a folder")
+	}
+	if err != nil {
+		return "", f.failed("be used", err)
+	}
+	return "", nil
 }
 
 // Inventory lists the objects. It changes nothing.
 func (f *Folder) Inventory(ctx context.Context, want Objects) (Inventory, error) {
-	return Inventory{}, errors.ErrUnsupported
+	objs, err := f.parse(ctx, want)
+	return inventoryOf(objs), err
 }
 
-// DryRun compares the objects with those in the file.
+func (f *Folder) parse(ctx context.Context, want Objects) ([]*unstructured.Unstructured, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	objs, err := want.parse()
+	if err != nil {
+		return nil, err
+	}
+	return objs, checkRepeated(objs)
+}
+
+func inventoryOf(objs []*unstructured.Unstructured) Inventory {
+	ids := make([]ID, 0, len(objs))
+	for _, u := range objs {
+		ids = append(ids, idOf(u))
+	}
+	return NewInventory(ids...)
+}
+
+// DryRun compares the objects with those in the file, and lists those that left since prev.
 func (f *Folder) DryRun(ctx context.Context, want Objects, prev Inventory) ([]Change, error) {
-	return nil, errors.ErrUnsupported
+	objs, err := f.parse(ctx, want)
+	if err != nil {
+		return nil, err
+	}
+	have, err := f.read()
+	if err != nil {
+		return nil, err
+	}
+	changes := compareSets(have, objs)
+	for _, id := range prev.Union(inventoryOf(have)).Minus(inventoryOf(objs)).IDs() {
+		changes = append(changes, Change{ID: id, Action: Pruned})
+	}
+	return changes, nil
 }
 
-// Apply replaces the file.
+func compareSets(have, want []*unstructured.Unstructured) []Change {
+	before := map[ID]*unstructured.Unstructured{}
+	for _, u := range have {
+		before[idOf(u).key()] = u
+	}
+	var changes []Change
+	for _, u := range want {
+		c := Change{ID: idOf(u), Action: Created}
+		if old := before[c.ID.key()]; old != nil {
+			c.Action, c.Fields = Configured, differences(old, u)
+			if len(c.Fields) == 0 {
+				c.Action = Unchanged
+			}
+		}
+		changes = append(changes, c)
+	}
+	return changes
+}
+
+// Apply replaces the file as a whole, so what left the release leaves the file. Nothing is written if it would stay
+// the same.
 func (f *Folder) Apply(ctx context.Context, want Objects, prev Inventory) (Inventory, []Change, error) {
-	return Inventory{}, nil, errors.ErrUnsupported
+	objs, err := f.parse(ctx, want)
+	if err != nil {
+		return Inventory{}, nil, err
+	}
+	have, err := f.read()
+	if err != nil {
+		return Inventory{}, nil, err
+	}
+	slices.SortStableFunc(objs, func(a, b *unstructured.Unstructured) int { return order(a, b) })
+	if err := f.write(objs); err != nil {
+		return Inventory{}, nil, err
+	}
+	return inventoryOf(objs), compareSets(have, objs), nil
 }
 
-// Prune takes what prev lists and keep does not out of the file.
+// Prune takes what prev lists and keep does not out of the file. What Apply has left out already is reported too: the
+// cluster deletes it now.
 func (f *Folder) Prune(ctx context.Context, prev, keep Inventory) ([]Change, error) {
-	return nil, errors.ErrUnsupported
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	have, err := f.read()
+	if err != nil {
+		return nil, err
+	}
+	leaving := prev.Minus(keep)
+	gone := leaving.set()
+	stay := slices.DeleteFunc(slices.Clone(have), func(u *unstructured.Unstructured) bool { return gone[idOf(u).key()] })
+	if keep.Len() == 0 {
+		stay = nil // also when somebody has made the file unreadable
+	}
+	if len(stay) != len(have) || keep.Len() == 0 {
+		if err := f.write(stay); err != nil {
+			return nil, err
+		}
+	}
+	var changes []Change
+	for _, id := range leaving.IDs() {
+		changes = append(changes, Change{ID: id, Action: Pruned, Note: "the cluster deletes it in its own time"})
+	}
+	return changes, nil
 }
 
-// Health knows of no object.
+// Health knows of no object: a folder does not tell what became of its manifests.
 func (f *Folder) Health(ctx context.Context, want Objects) ([]ObjectStatus, error) {
-	return nil, errors.ErrUnsupported
+	objs, err := f.parse(ctx, want)
+	if err != nil {
+		return nil, err
+	}
+	var out []ObjectStatus
+	for _, u := range objs {
+		out = append(out, ObjectStatus{ID: idOf(u), Status: Unknown, Message: "a manifests folder does not tell its health; " +
+			"use http, tcp or exec checks, or target.kubernetes"})
+	}
+	return out, nil
+}
+
+// read returns the objects of the file; none if there is no file.
+func (f *Folder) read() ([]*unstructured.Unstructured, error) {
+	st, err := os.Stat(f.path())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err == nil && st.Size() > 2*maxYAML {
+		err = fmt.Errorf("%s is larger than %d bytes", FolderFile, 2*maxYAML)
+	}
+	var b []byte
+	if err == nil {
+		b, err = os.ReadFile(f.path())
+	}
+	if err != nil {
+		return nil, f.failed("be read", err)
+	}
+	objs, err := parseYAML(b)
+	if err != nil {
+		// Somebody has edited it; it is replaced as a whole anyway.
+		return nil, nil //nolint:nilerr
+	}
+	return objs, nil
+}
+
+func (f *Folder) write(objs []*unstructured.Unstructured) error {
+	var b bytes.Buffer
+	b.WriteString(folderHeader)
+	if len(objs) == 0 {
+		b.WriteString("# No release is installed: there are no objects.\n")
+	}
+	for _, u := range objs {
+		y, err := yaml.Marshal(u.Object)
+		if err != nil {
+			return fmt.Errorf("%s: %w", idOf(u), err)
+		}
+		b.WriteString("---\n")
+		b.Write(y)
+	}
+	old, err := os.ReadFile(f.path())
+	if err == nil && bytes.Equal(old, b.Bytes()) {
+		return nil
+	}
+	if err := f.disk.WriteFile(f.path(), b.Bytes(), 0o600); err != nil {
+		return f.failed("be written", err)
+	}
+	return nil
+}
+
+func (f *Folder) failed(doing string, err error) error {
+	e := &TargetError{Target: f.String(), Doing: doing, Err: err, Advice: "check target.manifestsDir.path in site.yaml and the disk behind it"}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		e.Advice = "start the cluster's software, which makes the folder, or correct target.manifestsDir.path in site.yaml"
+	case errors.Is(err, fs.ErrPermission):
+		e.Advice = "run sallyport as a user who may write there, usually root"
+	case errors.Is(err, syscall.ENOSPC):
+		e.Advice = "free some space on that disk, then try again"
+	}
+	return e
 }

@@ -1,11 +1,131 @@
 package kube
 
-import "slices"
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
+	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// Health looks once at every object of the release and says, by the rules of kstatus, how it is. Three rules are
+// stricter: a Job is current when it is complete, not when it runs; a Pod that failed has failed; and a Job that was
+// deleted after its time to live counts as complete.
+func (c *Cluster) Health(ctx context.Context, want Objects) ([]ObjectStatus, error) {
+	p, err := c.newPlan(ctx, want, Inventory{})
+	if err != nil {
+		return nil, err
+	}
+	items := p.items()
+	out := make([]ObjectStatus, len(items))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(c.config.Workers)
+	for i, it := range items {
+		g.Go(func() (err error) {
+			out[i], err = c.health(ctx, it.want)
+			return err
+		})
+	}
+	return out, g.Wait()
+}
+
+// Wait looks until every object is current. It returns what it saw last: nil, an *UnhealthyError, or the target's
+// error; it ends with the context.
+func (c *Cluster) Wait(ctx context.Context, want Objects, interval time.Duration) error {
+	for {
+		statuses, err := c.Health(ctx, want)
+		if err == nil {
+			err = CheckHealth(statuses)
+		}
+		if err == nil || sleep(ctx, interval) != nil {
+			return err
+		}
+	}
+}
+
+func (c *Cluster) health(ctx context.Context, want *unstructured.Unstructured) (ObjectStatus, error) {
+	id := idOf(want)
+	live, err := c.get(ctx, id)
+	switch {
+	case meta.IsNoMatchError(err):
+		return ObjectStatus{ID: id, Status: NotFound, Message: "the cluster does not know its kind"}, nil
+	case err != nil:
+		return ObjectStatus{}, c.failed("look at "+id.String(), err)
+	case live == nil && deletesItself(want):
+		return ObjectStatus{ID: id, Status: Current, Message: "it is done and was deleted after its time to live"}, nil
+	case live == nil:
+		return ObjectStatus{ID: id, Status: NotFound, Message: "it is not there"}, nil
+	}
+	s := compute(live)
+	if s.Status == InProgress || s.Status == Failed {
+		if detail := c.podTrouble(ctx, live); detail != "" {
+			s.Message += "; " + detail
+		}
+	}
+	return s, nil
+}
+
+func deletesItself(u *unstructured.Unstructured) bool {
+	_, ttl, _ := unstructured.NestedFieldNoCopy(u.Object, "spec", "ttlSecondsAfterFinished")
+	return isJob(u) && ttl
+}
+
+func isJob(u *unstructured.Unstructured) bool {
+	return u.GetKind() == "Job" && u.GroupVersionKind().Group == "batch"
+}
+
+// compute judges an object by what it says of itself.
+func compute(u *unstructured.Unstructured) ObjectStatus {
+	id := idOf(u)
+	res, err := status.Compute(u)
+	if err != nil {
+		return ObjectStatus{ID: id, Status: InProgress, Message: "its status cannot be read: " + err.Error()}
+	}
+	s := ObjectStatus{ID: id, Status: words[res.Status], Message: tidy(res.Message)}
+	switch {
+	case s.Status == "":
+		s.Status = InProgress
+	case s.Status != Current:
+	case isJob(u) && !complete(u):
+		s.Status = InProgress
+	case u.GetKind() == "Pod" && u.GetAPIVersion() == "v1" && phase(u) == "Failed":
+		s.Status = Failed
+	}
+	return s
+}
+
+var words = map[status.Status]Status{
+	status.CurrentStatus:     Current,
+	status.InProgressStatus:  InProgress,
+	status.FailedStatus:      Failed,
+	status.TerminatingStatus: Terminating,
+	status.NotFoundStatus:    NotFound,
+}
+
+// complete tells whether a Job has done its work, or was told not to do it.
+func complete(job *unstructured.Unstructured) bool {
+	if suspended, _, _ := unstructured.NestedBool(job.Object, "spec", "suspend"); suspended {
+		return true
+	}
+	conditions, _, _ := unstructured.NestedSlice(job.Object, "status", "conditions")
+	return slices.ContainsFunc(conditions, func(v any) bool {
+		m, ok := v.(map[string]any)
+		return ok && m["type"] == "Complete" && m["status"] == "True"
+	})
+}
+
+func phase(pod *unstructured.Unstructured) string {
+	s, _, _ := unstructured.NestedString(pod.Object, "status", "phase")
+	return s
+}
 
 // CheckHealth returns nil if every object is current, else an *UnhealthyError.
 func CheckHealth(statuses []ObjectStatus) error {
-	bad := slices.Clone(statuses)
-	bad = slices.DeleteFunc(bad, func(s ObjectStatus) bool { return s.Status == Current })
+	bad := slices.DeleteFunc(slices.Clone(statuses), func(s ObjectStatus) bool { return s.Status == Current })
 	if len(bad) == 0 {
 		return nil
 	}
@@ -16,3 +136,5 @@ func CheckHealth(statuses []ObjectStatus) error {
 func urgency(s ObjectStatus) int {
 	return slices.Index([]Status{Unknown, Failed, NotFound, Terminating, InProgress}, s.Status)
 }
+
+func describe(format string, args ...any) string { return tidy(fmt.Sprintf(format, args...)) }

@@ -35,19 +35,22 @@ type Cluster struct {
 // Start runs etcd and an API server until the test is over. Namespace default exists when it returns.
 func Start(t testing.TB) *Cluster {
 	t.Helper()
-	c, err := start(t)
+	c, err := start(t, t.TempDir())
 	if err != nil {
 		t.Fatalf("test cluster: %v", err)
 	}
 	return c
 }
 
-func start(t testing.TB) (*Cluster, error) {
+// lifetime is how long servers live: a test, or all tests of a package.
+type lifetime interface{ Cleanup(func()) }
+
+func start(t lifetime, dir string) (*Cluster, error) {
 	ports, err := freePorts(3)
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{dir: t.TempDir(), Server: "https://127.0.0.1:" + strconv.Itoa(ports[2])}
+	c := &Cluster{dir: dir, Server: "https://127.0.0.1:" + strconv.Itoa(ports[2])}
 	if err := c.startEtcd(t, ports[0], ports[1]); err != nil {
 		return nil, err
 	}
@@ -78,7 +81,7 @@ func start(t testing.TB) (*Cluster, error) {
 
 func (c *Cluster) path(name string) string { return filepath.Join(c.dir, name) }
 
-func (c *Cluster) startEtcd(t testing.TB, client, peer int) error {
+func (c *Cluster) startEtcd(t lifetime, client, peer int) error {
 	path, err := etcd()
 	if err != nil {
 		return err
@@ -124,7 +127,7 @@ func (c *Cluster) writeFiles() error {
 }
 
 // StartAPI starts the API server again, on the same port and data, after StopAPI.
-func (c *Cluster) StartAPI(t testing.TB) error {
+func (c *Cluster) StartAPI(t lifetime) error {
 	path, err := Bin("kube-apiserver")
 	if err != nil {
 		return err

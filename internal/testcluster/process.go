@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
-	"testing"
 )
 
 // process is a server that lives as long as the test.
@@ -19,7 +18,7 @@ type process struct {
 	once  sync.Once
 }
 
-func startProcess(t testing.TB, log, path string, args ...string) (*process, error) {
+func startProcess(t lifetime, log, path string, args ...string) (*process, error) {
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,255 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
+	"github.com/fluxcd/pkg/ssa"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+const (
+	pollInterval = 200 * time.Millisecond
+	// The server learns of a new kind, namespace or account a moment after it has accepted it.
+	lagTime = 15 * time.Second
+)
+
+// Inventory lists the objects under the names by which the server will know them. It changes nothing. A caller that
+// keeps it before Apply knows, whatever happens then, what Prune has to look for.
+func (c *Cluster) Inventory(ctx context.Context, want Objects) (Inventory, error) {
+	p, err := c.newPlan(ctx, want, Inventory{})
+	if err != nil {
+		return Inventory{}, err
+	}
+	return p.inventory(), nil
+}
+
+// DryRun says what Apply of want and then Prune of what left since prev would do, in that order. Objects that the
+// server refuses are changes with the action Conflict, not errors.
+func (c *Cluster) DryRun(ctx context.Context, want Objects, prev Inventory) ([]Change, error) {
+	p, err := c.newPlan(ctx, want, prev)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.ask(ctx, p); err != nil {
+		return nil, err
+	}
+	pruned, err := c.prune(ctx, prev.Minus(p.inventory()), true)
+	return append(p.changes(), pruned...), err
+}
+
+// Apply makes the objects be as wanted; applying them again changes nothing. prev is what this site has on the target
+// already. The inventory is that of want; if Apply stops half-way, part of it may not be there. An object that the
+// server refuses is a *RefusedError.
+func (c *Cluster) Apply(ctx context.Context, want Objects, prev Inventory) (Inventory, []Change, error) {
+	p, err := c.newPlan(ctx, want, prev)
+	if err != nil {
+		return Inventory{}, nil, err
+	}
+	if err := c.ask(ctx, p); err != nil {
+		return p.inventory(), nil, err
+	}
+	if refused := refusedAmong(p.items()); len(refused) > 0 {
+		return p.inventory(), nil, &RefusedError{Target: c.String(), Refused: refused}
+	}
+	// From here on an object waits for nothing that is still to come: stages are in order.
+	p.pending = pending{}
+	for s := range p.stages {
+		if err := c.applyStage(ctx, p, p.stages[s]); err != nil {
+			return p.inventory(), nil, err
+		}
+		if stage(s) == stageDefinitions {
+			if err := c.established(ctx, p.stages[s]); err != nil {
+				return p.inventory(), nil, err
+			}
+		}
+	}
+	return p.inventory(), p.changes(), nil
+}
+
+func (c *Cluster) applyStage(ctx context.Context, p *plan, items []*item) error {
+	for _, it := range items {
+		if err := c.askAgain(ctx, p, it); err != nil {
+			return err
+		}
+	}
+	if refused := refusedAmong(items); len(refused) > 0 {
+		return &RefusedError{Target: c.String(), Refused: refused}
+	}
+	for _, it := range items {
+		if err := c.applyOne(ctx, it); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// askAgain asks about a deferred item, now that what it waited for has been applied.
+func (c *Cluster) askAgain(ctx context.Context, p *plan, it *item) error {
+	if !it.deferred {
+		return nil
+	}
+	if it.live != nil && it.live.GetDeletionTimestamp() != nil {
+		if err := c.waitGone(ctx, it.live); err != nil {
+			return err
+		}
+	}
+	end := time.Now().Add(lagTime)
+	for {
+		if err := c.learnKinds(ctx, []*unstructured.Unstructured{it.want}); err != nil {
+			return err
+		}
+		if err := c.askOne(ctx, p, it); err != nil {
+			return err
+		}
+		if it.change.Action != Conflict || !isLag(it.err) || time.Now().After(end) {
+			return nil
+		}
+		if err := sleep(ctx, pollInterval); err != nil {
+			return err
+		}
+	}
+}
+
+// isLag tells of errors that a server gives which has accepted a kind, a namespace or an account a moment ago.
+func isLag(err error) bool {
+	return meta.IsNoMatchError(err) || apierrors.IsNotFound(err) || apierrors.IsForbidden(err) ||
+		err != nil && strings.Contains(err.Error(), "not declared in schema")
+}
+
+func (c *Cluster) applyOne(ctx context.Context, it *item) error {
+	switch it.change.Action {
+	case Unchanged:
+		return nil
+	case Recreated:
+		if err := c.delete(ctx, it.live); err != nil {
+			return err
+		}
+		if err := c.waitGone(ctx, it.live); err != nil {
+			return err
+		}
+	}
+	_, err := c.ssa.Apply(ctx, it.want.DeepCopy(), ssa.DefaultApplyOptions())
+	if err == nil {
+		return nil
+	}
+	if note, fields, ok := refusal(err); ok {
+		refused := Change{ID: it.change.ID, Action: Conflict, Note: note, Fields: fields}
+		return &RefusedError{Target: c.String(), Refused: []Change{refused}}
+	}
+	return c.failed("apply "+it.change.ID.String(), err)
+}
+
+// delete deletes the very object that was looked at.
+func (c *Cluster) delete(ctx context.Context, u *unstructured.Unstructured) error {
+	uid := u.GetUID()
+	err := c.client.Delete(ctx, u.DeepCopy(), client.PropagationPolicy(metav1.DeletePropagationBackground),
+		client.Preconditions{UID: &uid})
+	if err == nil || apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
+		return nil // gone, or replaced by another since
+	}
+	return c.failed("delete "+idOf(u).String(), err)
+}
+
+// waitGone waits until the very object that was looked at is gone.
+func (c *Cluster) waitGone(ctx context.Context, u *unstructured.Unstructured) error {
+	id := idOf(u)
+	return c.poll(ctx, func(ctx context.Context) (string, error) {
+		live, err := c.get(ctx, id)
+		switch {
+		case meta.IsNoMatchError(err):
+			return "", nil
+		case err != nil:
+			return "", c.failed("look at "+id.String(), err)
+		case live == nil || live.GetUID() != u.GetUID():
+			return "", nil
+		}
+		return fmt.Sprintf("%s is still being deleted (finalizers: %s)", id, strings.Join(finalizers(live), ", ")), nil
+	})
+}
+
+func finalizers(u *unstructured.Unstructured) []string {
+	list := u.GetFinalizers()
+	// A namespace has its own in the spec.
+	inSpec, _, _ := unstructured.NestedStringSlice(u.Object, "spec", "finalizers")
+	if list = append(list, inSpec...); len(list) == 0 {
+		return []string{"none"}
+	}
+	return list
+}
+
+// established waits until the server knows the new kinds and namespaces.
+func (c *Cluster) established(ctx context.Context, items []*item) error {
+	for _, it := range items {
+		if it.change.Action == Unchanged {
+			continue
+		}
+		id := it.change.ID
+		err := c.poll(ctx, func(ctx context.Context) (string, error) {
+			u, err := c.get(ctx, id)
+			if err != nil {
+				return "", c.failed("look at "+id.String(), err)
+			}
+			if u == nil {
+				return id.String() + " is not there", nil
+			}
+			res, err := status.Compute(u)
+			if err != nil {
+				return "", fmt.Errorf("%s: %w", id, err)
+			}
+			if res.Status == status.CurrentStatus {
+				return "", nil
+			}
+			return fmt.Sprintf("%s is not ready: %s", id, res.Message), nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// poll asks until nothing is missing. It gives up after the time to settle.
+func (c *Cluster) poll(ctx context.Context, ask func(context.Context) (missing string, err error)) error {
+	end := time.Now().Add(c.config.Settle)
+	for {
+		missing, err := ask(ctx)
+		if err != nil || missing == "" {
+			return err
+		}
+		if time.Now().After(end) {
+			return &TargetError{Target: c.String(), Doing: "go on", Advice: "find out what holds it up: kubectl describe, then try again",
+				Err: &notSettled{fmt.Errorf("%s after %s", missing, c.config.Settle)}}
+		}
+		if err := sleep(ctx, pollInterval); err != nil {
+			return err
+		}
+	}
+}
+
+// notSettled marks the end of patience, as against a failure.
+type notSettled struct{ error }
+
+func isNotSettled(err error) bool {
+	var n *notSettled
+	return errors.As(err, &n)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
+	}
+}

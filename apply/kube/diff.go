@@ -1,0 +1,171 @@
+package kube
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/fluxcd/pkg/ssa/utils"
+)
+
+const (
+	maxFields    = 40 // lines for one object
+	maxValueText = 60 // bytes of a value in a line
+)
+
+// differences lists the fields in which two states of an object differ, one line each, in the order of their paths.
+// What the server adds by itself is left out, and so are the marks that this package sets.
+func differences(before, after *unstructured.Unstructured) []string {
+	d := differ{secret: utils.IsSecret(after)}
+	d.compare("", visible(before), visible(after))
+	if over := len(d.lines) - maxFields; over > 0 {
+		d.lines = append(d.lines[:maxFields], fmt.Sprintf("and %d more", over))
+	}
+	return d.lines
+}
+
+// visible is what a person wrote of an object.
+func visible(u *unstructured.Unstructured) map[string]any {
+	m := maps.Clone(u.Object)
+	delete(m, "status")
+	m["metadata"] = map[string]any{
+		"labels":      without(u.GetLabels(), OwnerLabel),
+		"annotations": without(u.GetAnnotations(), AdoptedAnnotation),
+	}
+	return m
+}
+
+func without(m map[string]string, key string) map[string]any {
+	out := map[string]any{}
+	for k, v := range m {
+		if k != key {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+type differ struct {
+	secret bool
+	lines  []string
+}
+
+func (d *differ) compare(path string, before, after any) {
+	if reflect.DeepEqual(before, after) {
+		return
+	}
+	b, bok := asMap(before)
+	a, aok := asMap(after)
+	if !bok || !aok {
+		d.add(path, before, after)
+		return
+	}
+	for _, k := range slices.Sorted(maps.Keys(merged(b, a))) {
+		d.compare(join(path, k), b[k], a[k])
+	}
+}
+
+func (d *differ) add(path string, before, after any) {
+	b, a := text(before), text(after)
+	if d.hidden(path) {
+		b, a = mask(before), mask(after)
+		if b == a {
+			a = "***** (changed)"
+		}
+	}
+	switch {
+	case before == nil:
+		d.lines = append(d.lines, fmt.Sprintf("+ %s: %s", path, a))
+	case after == nil:
+		d.lines = append(d.lines, fmt.Sprintf("- %s: %s", path, b))
+	default:
+		d.lines = append(d.lines, fmt.Sprintf("%s: %s -> %s", path, b, a))
+	}
+}
+
+// hidden tells whether the values at a path are nobody's business.
+func (d *differ) hidden(path string) bool {
+	return d.secret && (strings.HasPrefix(path, "data") || strings.HasPrefix(path, "stringData") ||
+		strings.Contains(path, "last-applied-configuration"))
+}
+
+func mask(v any) string {
+	if v == nil {
+		return "nothing"
+	}
+	return "*****"
+}
+
+func merged(a, b map[string]any) map[string]any {
+	m := maps.Clone(a)
+	maps.Copy(m, b)
+	return m
+}
+
+// asMap gives an object its fields, and a list its items under the names by which Kubernetes tells them apart.
+func asMap(v any) (map[string]any, bool) {
+	switch v := v.(type) {
+	case map[string]any:
+		return v, v != nil
+	case []any:
+		for _, key := range []string{"name", "containerPort", "port", "mountPath", "key", "type"} {
+			if m, ok := itemsBy(key, v); ok {
+				return m, true
+			}
+		}
+		m := map[string]any{}
+		for i, item := range v {
+			m[fmt.Sprintf("[%d]", i)] = item
+		}
+		return m, true
+	}
+	return nil, false
+}
+
+func itemsBy(key string, list []any) (map[string]any, bool) {
+	m := map[string]any{}
+	for _, item := range list {
+		fields, ok := item.(map[string]any)
+		if !ok || fields[key] == nil {
+			return nil, false
+		}
+		m[fmt.Sprintf("[%v]", fields[key])] = item
+	}
+	return m, len(m) > 0 && len(m) == len(list)
+}
+
+func join(path, key string) string {
+	switch {
+	case path == "" || strings.HasPrefix(key, "["):
+		return path + key
+	case strings.ContainsAny(key, "./"):
+		return path + "[" + key + "]"
+	}
+	return path + "." + key
+}
+
+// text is a value in one short line.
+func text(v any) string {
+	if s, ok := v.(string); ok && s != "" && !strings.ContainsAny(s, " \t\n\"") {
+		return cut(s)
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return "?"
+	}
+	return cut(string(b))
+}
+
+func cut(s string) string {
+	if len(s) <= maxValueText {
+		return s
+	}
+	// Digests and images differ at their ends.
+	const tail = maxValueText / 3
+	return strings.ToValidUTF8(s[:maxValueText-tail], "") + "…" + strings.ToValidUTF8(s[len(s)-tail:], "")
+}

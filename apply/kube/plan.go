@@ -1,0 +1,336 @@
+package kube
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/fluxcd/pkg/ssa"
+	"github.com/fluxcd/pkg/ssa/utils"
+	"golang.org/x/sync/errgroup"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// item is one object of the release on its way to the cluster.
+type item struct {
+	want   *unstructured.Unstructured // labelled
+	live   *unstructured.Unstructured // nil: not there
+	change Change
+	// deferred: the server could not be asked about it yet, because of an object of an earlier stage.
+	deferred bool
+	err      error // behind the action Conflict, if the server gave one
+}
+
+// plan is what is to be done for a release, in the order of doing it.
+type plan struct {
+	release string
+	prev    map[ID]bool
+	stages  [stages][]*item
+	defs    map[schema.GroupKind]definition
+	pending pending
+}
+
+// pending is what earlier stages still have to bring.
+type pending struct {
+	namespaces map[string]bool
+	kinds      map[schema.GroupKind]bool
+	basics     bool
+}
+
+// newPlan reads the objects and settles their namespaces and labels.
+func (c *Cluster) newPlan(ctx context.Context, want Objects, prev Inventory) (*plan, error) {
+	objs, err := want.parse()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.learnKinds(ctx, objs); err != nil {
+		return nil, err
+	}
+	p := &plan{release: want.Release, prev: prev.set(), defs: definitions(objs),
+		pending: pending{namespaces: map[string]bool{}, kinds: map[schema.GroupKind]bool{}}}
+	for _, u := range objs {
+		c.settleNamespace(u, p.defs)
+		own(u, want.Release)
+	}
+	if err := checkRepeated(objs); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(objs, func(a, b *unstructured.Unstructured) int {
+		return cmp.Or(order(a, b), compareIDs(idOf(a), idOf(b)))
+	})
+	for _, u := range objs {
+		s := stageOf(u)
+		p.stages[s] = append(p.stages[s], &item{want: u, change: Change{ID: idOf(u)}})
+	}
+	return p, nil
+}
+
+// order compares by the kind's place in the order of applying.
+func order(a, b *unstructured.Unstructured) int {
+	ka, kb := a.GroupVersionKind().GroupKind(), b.GroupVersionKind().GroupKind()
+	switch {
+	case ssa.IsLessThan(ka, kb):
+		return -1
+	case ssa.IsLessThan(kb, ka):
+		return 1
+	}
+	return 0
+}
+
+// learnKinds makes the mapper know the kinds of the objects, as far as the server does.
+func (c *Cluster) learnKinds(ctx context.Context, objs []*unstructured.Unstructured) error {
+	asked := map[schema.GroupVersion]bool{}
+	for _, u := range objs {
+		gvk := u.GroupVersionKind()
+		if asked[gvk.GroupVersion()] || c.knows(gvk) {
+			continue
+		}
+		asked[gvk.GroupVersion()] = true
+		if err := c.learn(ctx, gvk.GroupVersion()); err != nil {
+			return c.failed("tell what it knows of "+gvk.GroupVersion().String(), err)
+		}
+	}
+	return nil
+}
+
+// settleNamespace gives a namespaced object without a namespace the default one, and takes a pointless one away.
+func (c *Cluster) settleNamespace(u *unstructured.Unstructured, defs map[schema.GroupKind]definition) {
+	gvk := u.GroupVersionKind()
+	d, ours := defs[gvk.GroupKind()]
+	namespaced := d.namespaced
+	if !ours {
+		m, err := c.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
+		if err != nil {
+			return // nobody knows the kind: it is refused by and by, with its name
+		}
+		namespaced = m.Scope.Name() == meta.RESTScopeNameNamespace
+	}
+	switch {
+	case !namespaced:
+		u.SetNamespace("")
+	case u.GetNamespace() == "":
+		u.SetNamespace("default")
+	}
+}
+
+func own(u *unstructured.Unstructured, release string) {
+	labels := u.GetLabels()
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	labels[OwnerLabel] = release
+	u.SetLabels(labels)
+}
+
+func annotate(u *unstructured.Unstructured, key, value string) {
+	a := u.GetAnnotations()
+	if a == nil {
+		a = map[string]string{}
+	}
+	a[key] = value
+	u.SetAnnotations(a)
+}
+
+func (p *plan) items() []*item { return slices.Concat(p.stages[:]...) }
+
+func (p *plan) inventory() Inventory {
+	var ids []ID
+	for _, it := range p.items() {
+		ids = append(ids, it.change.ID)
+	}
+	return NewInventory(ids...)
+}
+
+func (p *plan) changes() []Change {
+	var out []Change
+	for _, it := range p.items() {
+		out = append(out, it.change)
+	}
+	return out
+}
+
+func refusedAmong(items []*item) []Change {
+	var out []Change
+	for _, it := range items {
+		if it.change.Action == Conflict {
+			out = append(out, it.change)
+		}
+	}
+	return out
+}
+
+// ask dry-runs every object that can be, stage by stage, and notes what that leaves for later.
+func (c *Cluster) ask(ctx context.Context, p *plan) error {
+	for s := range p.stages {
+		if err := c.askAll(ctx, p, p.stages[s]); err != nil {
+			return err
+		}
+		for _, it := range p.stages[s] {
+			p.note(it, stage(s))
+		}
+	}
+	return nil
+}
+
+// note records what later stages have to wait for because of the item.
+func (p *plan) note(it *item, s stage) {
+	if it.change.Action == Unchanged || it.change.Action == Conflict {
+		return
+	}
+	gone := it.live == nil || it.live.GetDeletionTimestamp() != nil
+	switch {
+	case utils.IsNamespace(it.want) && gone: // the empty namespace, of objects without one, is never pending
+		p.pending.namespaces[it.want.GetName()] = true
+	case utils.IsCRD(it.want):
+		gk, _ := definitionOf(it.want)
+		p.pending.kinds[gk] = true
+	case s == stageBasics:
+		p.pending.basics = true
+	}
+}
+
+func (c *Cluster) askAll(ctx context.Context, p *plan, items []*item) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(c.config.Workers)
+	for _, it := range items {
+		g.Go(func() error { return c.askOne(ctx, p, it) })
+	}
+	return g.Wait()
+}
+
+// askOne fills in the item's change. The error is the server's, not the object's.
+func (c *Cluster) askOne(ctx context.Context, p *plan, it *item) error {
+	id := it.change.ID
+	it.deferred, it.err = false, nil
+	var err error
+	if it.live, err = c.get(ctx, id); err != nil {
+		if p.wait(it, err) {
+			return nil
+		}
+		return c.refused(it, "look at ", err)
+	}
+	if it.live != nil && it.live.GetDeletionTimestamp() != nil {
+		it.deferred = true
+		it.change = Change{ID: id, Action: Created, Note: "it is being deleted, and is created again once it is gone"}
+		return nil
+	}
+	if p.pending.namespaces[it.want.GetNamespace()] {
+		it.live = nil // what is in a namespace that is being deleted goes with it
+		p.postpone(it, "its namespace comes with this release")
+		return nil
+	}
+	if other := p.otherOwner(it); other != "" {
+		it.change = Change{ID: id, Action: Conflict, Note: "it belongs to the release " + other}
+		return nil
+	}
+	return c.dryRun(ctx, p, it)
+}
+
+// get returns nil for an object that is not there.
+func (c *Cluster) get(ctx context.Context, id ID) (*unstructured.Unstructured, error) {
+	u := id.object()
+	err := c.client.Get(ctx, client.ObjectKeyFromObject(u), u)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return u, nil
+}
+
+// otherOwner names the release, not an earlier one of this site's, to which the live object belongs.
+func (p *plan) otherOwner(it *item) string {
+	if it.live == nil || p.prev[it.change.ID.key()] {
+		return ""
+	}
+	if owner := it.live.GetLabels()[OwnerLabel]; owner != p.release {
+		return owner
+	}
+	return ""
+}
+
+// takenOver tells whether the object was there before sallyport came.
+func (p *plan) takenOver(it *item) bool {
+	if it.live == nil {
+		return false
+	}
+	if _, ours := it.live.GetLabels()[OwnerLabel]; ours || p.prev[it.change.ID.key()] {
+		return it.live.GetAnnotations()[AdoptedAnnotation] == "true"
+	}
+	return true
+}
+
+func (c *Cluster) dryRun(ctx context.Context, p *plan, it *item) error {
+	id := it.change.ID
+	it.change = Change{ID: id}
+	if p.takenOver(it) {
+		annotate(it.want, AdoptedAnnotation, "true")
+		it.change.Note = "it was there before and is taken over"
+	}
+	entry, before, after, err := c.ssa.Diff(ctx, it.want.DeepCopy(), ssa.DefaultDiffOptions())
+	switch {
+	case err != nil && p.wait(it, err):
+		return nil
+	case err != nil:
+		return c.refused(it, "dry-run ", err)
+	case entry.Action == ssa.CreatedAction:
+		it.change.Action = Created
+	case entry.Action == ssa.ConfiguredAction:
+		it.change.Action = Configured
+		it.change.Fields = differences(before, after)
+	case entry.Action == ssa.UnchangedAction:
+		it.change = Change{ID: id, Action: Unchanged}
+	default:
+		return fmt.Errorf("%s: a dry run gave the unknown action %q", id, entry.Action)
+	}
+	return nil
+}
+
+// refused makes the item a conflict, unless the error is none of the object's.
+func (c *Cluster) refused(it *item, doing string, err error) error {
+	id := it.change.ID
+	note, fields, ok := refusal(err)
+	if !ok {
+		return c.failed(doing+id.String(), err)
+	}
+	it.change = Change{ID: id, Action: Conflict, Note: note, Fields: fields}
+	it.err = err
+	if it.live != nil && isImmutable(err) && (enabled(it.want, ForceAnnotation) || enabled(it.live, ForceAnnotation)) {
+		it.change.Action = Recreated
+	}
+	return nil
+}
+
+func enabled(u *unstructured.Unstructured, annotation string) bool {
+	return u.GetAnnotations()[annotation] == "enabled"
+}
+
+// wait tells whether the error may be gone once the earlier stages are applied, and if so defers the item.
+func (p *plan) wait(it *item, err error) bool {
+	if _, _, ok := refusal(err); !ok {
+		return false
+	}
+	switch {
+	case p.pending.kinds[it.want.GroupVersionKind().GroupKind()]:
+		p.postpone(it, "its CustomResourceDefinition comes with this release")
+	case p.pending.basics && stageOf(it.want) == stageRest && (apierrors.IsForbidden(err) || apierrors.IsNotFound(err)):
+		p.postpone(it, "what it needs comes with this release")
+	default:
+		return false
+	}
+	return true
+}
+
+func (p *plan) postpone(it *item, why string) {
+	it.deferred = true
+	it.change = Change{ID: it.change.ID, Action: Created, Note: "not checked yet: " + why}
+	if it.live != nil {
+		it.change.Action = Configured
+	}
+}
