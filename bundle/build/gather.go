@@ -1,0 +1,189 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sallyport-dev/sallyport/bundle/image"
+	"github.com/sallyport-dev/sallyport/bundle/manifest"
+	"github.com/sallyport-dev/sallyport/internal/imagename"
+)
+
+// resolving is how many images are looked up at a time.
+const resolving = 8
+
+// gathered is what a release is made of.
+type gathered struct {
+	rendered *manifest.Rendered
+	uses     []manifest.ImageUse
+	images   []*released // by name
+}
+
+// released is an image of the release.
+type released struct {
+	// name is how the manifests know it after pinning.
+	name imagename.Name
+	*image.Image
+	remote bool // its bytes come from a registry
+}
+
+// wanted is an image that the release needs, and where that is said first.
+type wanted struct {
+	ImageSpec
+	used bool // a manifest names it
+}
+
+// gather renders the manifests, finds their images and resolves them.
+func (b *builder) gather(ctx context.Context) error {
+	g := &gathered{}
+	b.release = g
+	var err error
+	if g.rendered, err = manifest.Render(ctx, b.spec.Manifests); err != nil {
+		return err
+	}
+	if g.uses, err = g.rendered.Images(b.spec.ImageFields); err != nil {
+		return err
+	}
+	needs := merge(b.spec.Images, g.uses)
+	if err := b.resolve(ctx, needs); err != nil {
+		return err
+	}
+	if err := b.checkKeys(ctx, needs); err != nil {
+		return err
+	}
+	if err := b.pin(needs); err != nil {
+		return err
+	}
+	b.objects, err = g.rendered.Marshal()
+	return err
+}
+
+// merge makes one list, by name, of the images that the spec and the manifests name.
+func merge(specs []ImageSpec, uses []manifest.ImageUse) []*wanted {
+	needs := make(map[string]*wanted)
+	for _, s := range specs {
+		needs[s.Name.String()] = &wanted{ImageSpec: s}
+	}
+	for _, u := range uses {
+		name := u.Name.String()
+		if needs[name] == nil {
+			needs[name] = &wanted{ImageSpec: ImageSpec{Name: u.Name, Place: u.Place}}
+		}
+		needs[name].used = true
+	}
+	return slices.SortedFunc(maps.Values(needs), func(a, b *wanted) int {
+		return strings.Compare(a.Name.String(), b.Name.String())
+	})
+}
+
+// resolve finds every image; of several that fail it names the first.
+func (b *builder) resolve(ctx context.Context, needs []*wanted) error {
+	images := make([]*released, len(needs))
+	failed := make([]error, len(needs))
+	var group errgroup.Group
+	group.SetLimit(resolving)
+	for i, w := range needs {
+		group.Go(func() error {
+			if ctx.Err() != nil {
+				failed[i] = ctx.Err()
+				return nil
+			}
+			img, err := b.images.Resolve(ctx, w.Name.String(), w.Source)
+			if err != nil {
+				failed[i] = unresolved(ctx, w, err)
+				return nil
+			}
+			images[i] = &released{name: w.Name, Image: img, remote: !localSource(w.Source)}
+			return nil
+		})
+	}
+	_ = group.Wait() // the errors are in failed, in the images' order
+	for _, img := range images {
+		if img != nil {
+			b.release.images = append(b.release.images, img)
+		}
+	}
+	for _, err := range failed {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unresolved says where the image stands that could not be had.
+func unresolved(ctx context.Context, w *wanted, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	hint := "check the name, and that its registry answers; or name a source for it under spec.images"
+	return at("image", w.Place, hintOf(err, hint), err)
+}
+
+// localSource tells whether an image's bytes are on this machine already.
+func localSource(source string) bool {
+	for _, prefix := range []string{"oci:", "oci-archive:", "docker-archive:"} {
+		if strings.HasPrefix(source, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// pin replaces moving tags in the rendered objects by digests: what was checked at the factory is what a site runs,
+// even if a runtime there can reach the registry.
+func (b *builder) pin(needs []*wanted) error {
+	digests := make(map[string]digest.Digest)
+	for i, w := range needs {
+		if !w.used || !w.Name.Moving() {
+			continue
+		}
+		img := b.release.images[i]
+		digests[w.Name.String()] = img.Root.Desc.Digest
+		img.name = w.Name.WithDigest(img.Root.Desc.Digest)
+		b.say("pinned", "%s -> %s", w.Name, short(img.Root.Desc.Digest))
+	}
+	if len(digests) == 0 {
+		return nil
+	}
+	if _, err := b.release.rendered.Pin(b.release.uses, digests); err != nil {
+		return err
+	}
+	b.release.sortImages()
+	return nil
+}
+
+// sortImages sorts by the final names and drops what has become the same image twice.
+func (g *gathered) sortImages() {
+	slices.SortStableFunc(g.images, func(a, b *released) int { return strings.Compare(a.name.String(), b.name.String()) })
+	kept := g.images[:0]
+	for _, img := range g.images {
+		if len(kept) > 0 && kept[len(kept)-1].name == img.name {
+			_ = img.Close() // read only; another handle has the same image
+			continue
+		}
+		kept = append(kept, img)
+	}
+	g.images = kept
+}
+
+func (g *gathered) close() error {
+	var errs []error
+	for _, img := range g.images {
+		errs = append(errs, img.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// short cuts a digest for people.
+func short(d digest.Digest) string {
+	hex := d.Encoded()
+	return fmt.Sprintf("%s:%s…", d.Algorithm(), hex[:min(12, len(hex))])
+}

@@ -1,0 +1,209 @@
+package build
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/sallyport-dev/sallyport/bundle"
+	"github.com/sallyport-dev/sallyport/delta"
+	"github.com/sallyport-dev/sallyport/internal/imagename"
+)
+
+// maxExpanded bounds the plain bytes of one layer: far above any that runs, far below what fills a disk unnoticed.
+const maxExpanded = 64 << 30
+
+// old is a layer that the site holds, expanded.
+type old struct {
+	digest digest.Digest
+	file   *os.File
+	size   int64 // compressed
+	plain  int64
+	list   listing
+}
+
+// oldBlobs expands layers of the bases on demand, each once, and drops them after their last use.
+type oldBlobs struct {
+	find *finder
+	dir  string
+	mu   sync.Mutex
+	open map[digest.Digest]*oldEntry
+	// left counts the images that may still need an old.
+	left map[digest.Digest]int
+}
+
+type oldEntry struct {
+	mu  sync.Mutex
+	old *old
+	err error
+}
+
+// planOlds names for every layer that travels what the bases have that may be like it, and fetches what that needs.
+func (b *builder) planOlds(ctx context.Context) error {
+	b.olds = &oldBlobs{find: newFinder(b, filepath.Join(b.work, "carried")), dir: filepath.Join(b.work, "plain"),
+		open: make(map[digest.Digest]*oldEntry), left: make(map[digest.Digest]int)}
+	if b.Plain || len(b.bases.list) == 0 {
+		return nil
+	}
+	unknown := make(map[digest.Digest]bool)
+	for _, img := range b.release.images {
+		counted := make(map[digest.Digest]bool)
+		for _, x := range b.blobs {
+			if x.img != img || !x.layer || x.out.Form == bundle.FormReuse {
+				continue
+			}
+			for _, d := range b.similar(x) {
+				if !b.olds.find.find(d) {
+					unknown[d] = true
+					continue
+				}
+				x.olds = append(x.olds, d)
+				if !counted[d] {
+					counted[d] = true
+					b.olds.left[d]++
+				}
+			}
+		}
+	}
+	if len(unknown) > 0 {
+		b.say("note", "%d layers of the bases cannot be had here; give an earlier bundle as a further --base for smaller deltas", len(unknown))
+	}
+	return b.olds.find.extract(ctx)
+}
+
+// similar lists the layers of the bases that a layer is most likely made from: those of the same image for the same
+// platform; else those of images whose repositories end alike; else all of that platform.
+func (b *builder) similar(x *blob) []digest.Digest {
+	platforms := make(map[string]bool)
+	for _, m := range x.img.Manifests {
+		for _, l := range m.Layers {
+			if l.Digest == x.desc.Digest {
+				platforms[m.Platform.Architecture] = true
+			}
+		}
+	}
+	for _, alike := range []func(a, b imagename.Name) bool{
+		func(a, b imagename.Name) bool { return a.Host == b.Host && a.Repository == b.Repository },
+		func(a, b imagename.Name) bool { return filepath.Base(a.Repository) == filepath.Base(b.Repository) },
+		func(a, b imagename.Name) bool { return true },
+	} {
+		if list := b.layersOf(x, platforms, alike); len(list) > 0 {
+			return list
+		}
+	}
+	return nil
+}
+
+func (b *builder) layersOf(x *blob, architectures map[string]bool, alike func(a, b imagename.Name) bool) []digest.Digest {
+	var list []digest.Digest
+	seen := make(map[digest.Digest]bool)
+	for _, k := range b.bases.list {
+		for _, img := range k.desc.Images {
+			n, err := imagename.Parse(img.Name)
+			if err != nil || !alike(x.img.name, n) {
+				continue
+			}
+			for _, m := range img.Manifests {
+				if p, err := bundle.ParsePlatform(m.Platform); err != nil || !architectures[p.Architecture] {
+					continue
+				}
+				for _, l := range m.Layers {
+					if !seen[l] && len(list) < maxCandidates {
+						seen[l] = true
+						list = append(list, l)
+					}
+				}
+			}
+		}
+	}
+	return list
+}
+
+// maxCandidates bounds how many layers of a base are looked at for one new layer.
+const maxCandidates = 64
+
+// get gives an old, expanding it if nobody has before.
+func (s *oldBlobs) get(ctx context.Context, d digest.Digest) (*old, error) {
+	s.mu.Lock()
+	e := s.open[d]
+	if e == nil {
+		e = &oldEntry{}
+		s.open[d] = e
+	}
+	s.mu.Unlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.old == nil && e.err == nil {
+		e.old, e.err = s.expand(ctx, d)
+	}
+	return e.old, e.err
+}
+
+// plain is get for those who apply a patch.
+func (s *oldBlobs) plain(ctx context.Context, d digest.Digest) (delta.Old, error) {
+	o, err := s.get(ctx, d)
+	if err != nil {
+		return delta.Old{}, err
+	}
+	return o.delta(), nil
+}
+
+func (o *old) delta() delta.Old { return delta.Old{ReaderAt: o.file, Size: o.plain} }
+
+func (s *oldBlobs) expand(ctx context.Context, d digest.Digest) (*old, error) {
+	r, err := s.find.open(ctx, d, s.plain)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return nil, err
+	}
+	file, err := os.Create(filepath.Join(s.dir, d.Encoded()))
+	if err != nil {
+		return nil, err
+	}
+	o := &old{digest: d, file: file, size: s.find.ways[d].desc.Size}
+	out := bufio.NewWriterSize(file, 256<<10)
+	o.plain, err = delta.Expand(ctx, out, r, maxExpanded)
+	if err == nil {
+		err = out.Flush()
+	}
+	if err == nil {
+		o.list, err = listTar(ctx, file)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("expanding layer %s of a base: %w", d, err), file.Close(), os.Remove(file.Name()))
+	}
+	return o, nil
+}
+
+// release tells that an image is done with an old. What nobody needs any more is removed.
+func (s *oldBlobs) release(d digest.Digest) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.left[d]--
+	e := s.open[d]
+	if s.left[d] > 0 || e == nil || e.old == nil {
+		return nil
+	}
+	delete(s.open, d)
+	return errors.Join(e.old.file.Close(), os.Remove(e.old.file.Name()))
+}
+
+// close closes what is still open; the files go with the folder.
+func (s *oldBlobs) close() error {
+	var errs []error
+	for _, e := range s.open {
+		if e.old != nil {
+			errs = append(errs, e.old.file.Close())
+		}
+	}
+	return errors.Join(errs...)
+}

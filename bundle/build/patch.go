@@ -1,0 +1,110 @@
+package build
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/sallyport-dev/sallyport/bundle"
+	"github.com/sallyport-dev/sallyport/delta"
+)
+
+// patch is a file that makes a layer out of olds.
+type patch struct {
+	path   string
+	digest digest.Digest
+	size   int64
+	olds   []*old
+}
+
+// diff makes the patch. Where some of the olds turn out to be of no use, it makes it again without them, so that no
+// site has to expand them.
+func (b *builder) diff(ctx context.Context, x *blob, file *os.File, olds []*old, workers int) (*patch, error) {
+	for {
+		p, used, err := b.diffOnce(ctx, x, file, olds, workers)
+		if err != nil || len(used) == len(olds) {
+			return p, err
+		}
+		if err := os.Remove(p.path); err != nil {
+			return nil, err
+		}
+		kept := make([]*old, len(used))
+		for i, u := range used {
+			kept[i] = olds[u]
+		}
+		olds = kept
+	}
+}
+
+func (b *builder) diffOnce(ctx context.Context, x *blob, file *os.File, olds []*old, workers int) (p *patch, used []int, err error) {
+	out, err := os.CreateTemp(b.patches(), "patch-")
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() {
+		if err = errors.Join(err, out.Close()); err != nil {
+			err = errors.Join(err, os.Remove(out.Name()))
+		}
+	}()
+	sum := digest.SHA256.Digester()
+	w := bufio.NewWriterSize(io.MultiWriter(out, sum.Hash()), 256<<10)
+	res, err := delta.Diff(ctx, w, file, x.desc.Size, deltaOlds(olds), delta.Options{Workers: workers, TempDir: b.work})
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := w.Flush(); err != nil {
+		return nil, nil, err
+	}
+	return &patch{path: out.Name(), digest: sum.Digest(), size: res.Size, olds: olds}, res.Used, nil
+}
+
+func deltaOlds(olds []*old) []delta.Old {
+	list := make([]delta.Old, len(olds))
+	for i, o := range olds {
+		list[i] = o.delta()
+	}
+	return list
+}
+
+// usePatch proves that the patch gives the layer, exactly as a site applies it, and lets the layer travel by it.
+func (b *builder) usePatch(ctx context.Context, x *blob, p *patch) error {
+	if err := b.prove(ctx, x, p); err != nil {
+		return fmt.Errorf("the patch was made and does not give the layer back: %w", err)
+	}
+	path := filepath.Join(b.patches(), p.digest.Encoded())
+	if err := os.Rename(p.path, path); err != nil {
+		return err
+	}
+	x.out.Form, x.out.Note = bundle.FormRecompressed, ""
+	for _, o := range p.olds {
+		x.out.Form = bundle.FormDelta
+		x.out.Bases = append(x.out.Bases, bundle.BaseBlob{Digest: o.digest, Size: o.size, PlainSize: o.plain})
+	}
+	x.out.Payload = &bundle.Payload{Digest: p.digest, Size: p.size}
+	b.add(ocispec.Descriptor{Digest: p.digest, Size: p.size}, func() (io.ReadCloser, error) { return os.Open(path) })
+	return nil
+}
+
+func (b *builder) prove(ctx context.Context, x *blob, p *patch) error {
+	file, err := os.Open(p.path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	sum := x.desc.Digest.Verifier()
+	limits := delta.Limits{Size: x.desc.Size, TempDir: b.work}
+	if err := delta.Apply(ctx, sum, file, deltaOlds(p.olds), limits); err != nil {
+		return err
+	}
+	if !sum.Verified() {
+		return errors.New("it gives other bytes")
+	}
+	return nil
+}

@@ -1,0 +1,112 @@
+package build
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/sallyport-dev/sallyport/bundle"
+	"github.com/sallyport-dev/sallyport/bundle/image"
+	"github.com/sallyport-dev/sallyport/bundle/sbom"
+)
+
+// writeSBOMs makes the documents of each image manifest. Those of an image that a base has are the base's.
+func (b *builder) writeSBOMs(ctx context.Context) error {
+	seen := make(map[digest.Digest]bool)
+	images, packages, fresh := 0, 0, 0
+	for _, img := range b.release.images {
+		for _, m := range img.Manifests {
+			if seen[m.Desc.Digest] {
+				continue
+			}
+			seen[m.Desc.Digest] = true
+			list := b.heldSBOMs(m.Desc.Digest)
+			if list == nil {
+				var err error
+				if list, err = b.newSBOMs(ctx, img, m); err != nil {
+					return fmt.Errorf("SBOM of %s (%s): %w", img.name, image.FormatPlatform(m.Platform), err)
+				}
+				fresh++
+			}
+			if len(list) > 0 {
+				images++
+				packages += list[0].Packages
+			}
+			b.sboms = append(b.sboms, list...)
+		}
+	}
+	if images > 0 {
+		b.say("sbom", "%s, %s (%d new)", count(images, "image"), count(packages, "package"), fresh)
+	}
+	return nil
+}
+
+// heldSBOMs gives a base's documents of an image. They are the same that would be made again, unless another version of
+// the program made them.
+func (b *builder) heldSBOMs(manifest digest.Digest) []bundle.SBOM {
+	if b.Plain {
+		return nil
+	}
+	for _, k := range b.bases.list {
+		var list []bundle.SBOM
+		for _, s := range k.desc.SBOMs {
+			if s.Image == manifest {
+				s.Form = bundle.FormReuse
+				list = append(list, s)
+			}
+		}
+		if list != nil {
+			return list
+		}
+	}
+	return nil
+}
+
+func (b *builder) newSBOMs(ctx context.Context, img *released, m image.PlatformManifest) ([]bundle.SBOM, error) {
+	source := sbom.Image{Repository: img.name.Host + "/" + img.name.Repository, Manifest: m.Raw, Config: m.Config.Raw,
+		Open: func(ctx context.Context, l ocispec.Descriptor) (io.ReadCloser, error) {
+			return b.openLayer(ctx, img, l)
+		}}
+	docs, err := sbom.Generate(ctx, source, b.work)
+	if errors.Is(err, sbom.ErrNotContainer) {
+		b.say("note", "%s has no SBOM: %v", img.name, err)
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var list []bundle.SBOM
+	for _, d := range docs {
+		desc := ocispec.Descriptor{Digest: digest.FromBytes(d.Compressed), Size: int64(len(d.Compressed))}
+		b.addBytes(desc.Digest, d.Compressed)
+		list = append(list, bundle.SBOM{Image: m.Desc.Digest, Format: d.Format, Digest: desc.Digest, Size: desc.Size,
+			Form: bundle.FormFull, Packages: d.Packages})
+	}
+	return list, nil
+}
+
+// openLayer opens a layer's original bytes, from its file if it has been fetched or is worth fetching.
+func (b *builder) openLayer(ctx context.Context, img *released, l ocispec.Descriptor) (io.ReadCloser, error) {
+	open := func(ctx context.Context) (io.ReadCloser, error) { return img.OpenBlob(ctx, l) }
+	if !img.remote && !b.staged.has(l.Digest) {
+		return open(ctx)
+	}
+	return b.staged.open(ctx, l, open)
+}
+
+// add gives a blob of the bundle its bytes.
+func (b *builder) add(desc ocispec.Descriptor, open func() (io.ReadCloser, error)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.parts[desc.Digest] = bundle.Part{Desc: desc, Open: open}
+}
+
+func (b *builder) addBytes(d digest.Digest, raw []byte) {
+	b.add(ocispec.Descriptor{Digest: d, Size: int64(len(raw))},
+		func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(raw)), nil })
+}

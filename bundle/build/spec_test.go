@@ -1,0 +1,192 @@
+package build
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/bundle/image"
+	"github.com/sallyport-dev/sallyport/internal/strictyaml"
+)
+
+const wholeSpec = `apiVersion: sallyport.dev/v1
+kind: Release
+metadata:
+  name: store-platform
+spec:
+  version: 2.4.0
+  sequence: 17
+  platforms: [linux/amd64, linux/aarch64]
+  images:
+    - name: registry.example.com/pick-engine:2.4.0
+      source: oci:./images/pick-engine
+      key: pick-engine.pub
+    - name: nginx
+  imageFields:
+    - {apiVersion: example.com/v1, kind: Engine, path: spec.image}
+  manifests:
+    - path: ./manifests
+  checks:
+    - name: ready
+      kubernetes: {wait: all}
+    - name: order
+      http: {url: "http://127.0.0.1:8080/health", status: 200, body: "^ok"}
+      interval: 2s
+      timeout: 60s
+      failureLimit: 3
+      required: false
+    - {name: port, tcp: {address: "127.0.0.1:22"}}
+    - {name: script, exec: {command: [/bin/true]}}
+    - {name: mirror, image: {}}
+  requires:
+    releases: ">=2.2.0"
+    labels: {store-format: large}
+  catchUp: immediate
+  expires: 2027-06-30T00:00:00Z
+`
+
+func writeSpec(t *testing.T, text string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, d := range []string{"manifests", "chart"} {
+		if err := os.Mkdir(filepath.Join(dir, d), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, content := range map[string]string{"release.yaml": text, "pick-engine.pub": "key", "chart/Chart.yaml": "name: x"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return filepath.Join(dir, "release.yaml")
+}
+
+func TestLoadWhole(t *testing.T) {
+	file := writeSpec(t, wholeSpec)
+	s, err := Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Name != "store-platform" || s.Version != "2.4.0" || s.Sequence != 17 || s.CatchUp != "immediate" {
+		t.Errorf("got %+v", s)
+	}
+	if len(s.Platforms) != 2 || image.FormatPlatform(s.Platforms[1]) != "linux/arm64" {
+		t.Errorf("platforms %v", s.Platforms)
+	}
+	if len(s.Images) != 2 || s.Images[0].Line != 10 || s.Images[1].Name.String() != "docker.io/library/nginx:latest" {
+		t.Errorf("images %+v", s.Images)
+	}
+	if s.Images[0].Key != filepath.Join(filepath.Dir(file), "pick-engine.pub") || s.Images[0].Source != "oci:./images/pick-engine" {
+		t.Errorf("image %+v", s.Images[0])
+	}
+	if len(s.Manifests) != 1 || s.Manifests[0].Path != filepath.Join(filepath.Dir(file), "manifests") || s.Manifests[0].Place.Line != 17 {
+		t.Errorf("manifests %+v", s.Manifests)
+	}
+	if len(s.Checks) != 5 || time.Duration(s.Checks[1].Timeout) != time.Minute || *s.Checks[1].FailureLimit != 3 || *s.Checks[1].Required {
+		t.Errorf("checks %+v", s.Checks)
+	}
+	if s.Requires.Releases != ">=2.2.0" || s.Requires.Labels["store-format"] != "large" || s.Expires.Year() != 2027 {
+		t.Errorf("requires %+v, expires %v", s.Requires, s.Expires)
+	}
+	if len(s.ImageFields) != 1 || s.ImageFields[0].Kind != "Engine" {
+		t.Errorf("image fields %+v", s.ImageFields)
+	}
+}
+
+func TestLoadDefaults(t *testing.T) {
+	s, err := Load(writeSpec(t, "apiVersion: sallyport.dev/v1\nkind: Release\nmetadata: {name: x}\nspec: {version: 1.0.0}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Platforms) != 1 || image.FormatPlatform(s.Platforms[0]) != defaultPlatform || s.Sequence != 0 || s.Expires != nil {
+		t.Errorf("got %+v", s)
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	// Each case replaces a part of the whole spec; the error must name the line and say the text.
+	for name, c := range map[string]struct {
+		old, new string
+		line     int
+		says     string
+	}{
+		"unknown field":          {"  version:", "  verison:", 6, "verison is not a field"},
+		"version is no semver":   {"2.4.0\n  seq", "\"2.4\"\n  seq", 6, "not a semantic version"},
+		"version with v":         {"2.4.0\n  seq", "v2.4.0\n  seq", 6, "not a semantic version"},
+		"api version":            {"sallyport.dev/v1", "sallyport.dev/v9", 1, "sallyport.dev/v9"},
+		"kind":                   {"kind: Release", "kind: Site", 2, "Release"},
+		"name has capitals":      {"name: store-platform", "name: Store", 4, "not a release name"},
+		"name has dots":          {"name: store-platform", "name: store.platform", 4, "not a release name"},
+		"name is long":           {"name: store-platform", "name: " + strings.Repeat("a", 64), 4, "not a release name"},
+		"sequence zero":          {"sequence: 17", "sequence: 0", 7, "not between 1"},
+		"sequence huge":          {"sequence: 17", "sequence: 9007199254740992", 7, "not between 1"},
+		"platform":               {"linux/aarch64", "lin ux", 8, "not a platform"},
+		"platform twice":         {"linux/aarch64", "linux/x86_64", 8, "second time"},
+		"image name":             {"registry.example.com/pick-engine:2.4.0", "registry.example.com/Pick Engine", 10, "not an image reference"},
+		"image twice":            {"- name: nginx", "- name: registry.example.com/pick-engine:2.4.0", 13, "second time"},
+		"key is missing":         {"key: pick-engine.pub", "key: nobody.pub", 12, "nobody.pub does not exist"},
+		"image field":            {"path: spec.image", "path: \"\"", 15, "spec.imageFields[0]"},
+		"manifests are missing":  {"path: ./manifests", "path: ./nowhere", 17, "./nowhere does not exist"},
+		"no path":                {"- path: ./manifests", "- {}", 17, "is missing"},
+		"chart":                  {"path: ./manifests", "path: ./chart", 17, "Helm chart, which is not supported by this version"},
+		"values":                 {"- path: ./manifests", "- {path: ./manifests, values: {a: 1}}", 17, "not supported by this version"},
+		"check of no kind":       {"- {name: mirror, image: {}}", "- {name: mirror}", 29, "is not valid"},
+		"check of two kinds":     {"- {name: mirror, image: {}}", "- {name: mirror, image: {}, tcp: {address: \"a:1\"}}", 29, "is not valid"},
+		"check name twice":       {"- {name: mirror,", "- {name: port,", 29, "an earlier check"},
+		"prometheus":             {"image: {}", "prometheus: {address: x, query: y}", 29, "not supported by this version"},
+		"job":                    {"image: {}", "job: {manifest: x}", 29, "not supported by this version"},
+		"success condition":      {"      interval: 2s", "      successCondition: x", 23, "not supported by this version"},
+		"inconclusive limit":     {"      interval: 2s", "      inconclusiveLimit: 1", 23, "not supported by this version"},
+		"sites":                  {"  catchUp: immediate", "  sites: [{match: {a: b}}]", 33, "not supported by this version"},
+		"os":                     {"  catchUp: immediate", "  os: {image: x}", 33, "not supported by this version"},
+		"catch up later":         {"catchUp: immediate", "catchUp: window", 33, "window is not supported by this version"},
+		"catch up unknown":       {"catchUp: immediate", "catchUp: never", 33, "not known"},
+		"required versions":      {">=2.2.0", "newer", 31, "not a version range"},
+		"expires":                {"2027-06-30T00:00:00Z", "soon", 34, "spec.expires"},
+		"expires within seconds": {"2027-06-30T00:00:00Z", "2027-06-30T00:00:00.5Z", 34, "whole second"},
+		"not YAML":               {"  version:", "\tversion:", 6, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := strings.Replace(wholeSpec, c.old, c.new, 1)
+			if text == wholeSpec {
+				t.Fatal("the case changes nothing")
+			}
+			_, err := Load(writeSpec(t, text))
+			var e *strictyaml.Error
+			if !errors.As(err, &e) {
+				t.Fatalf("got %v, want a spec error", err)
+			}
+			if e.Line != c.line || !strings.Contains(e.Error(), c.says) || e.Reason() != "spec" {
+				t.Errorf("got %q at line %d (%s), want %q at %d", e, e.Line, e.Reason(), c.says, c.line)
+			}
+		})
+	}
+}
+
+func TestLoadMissing(t *testing.T) {
+	if _, err := Load(filepath.Join(t.TempDir(), "release.yaml")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestSourceDate(t *testing.T) {
+	for text, want := range map[string]int64{"": -1, "0": 0, "1767225600": 1767225600} {
+		t.Setenv("SOURCE_DATE_EPOCH", text)
+		got, err := SourceDate()
+		switch {
+		case err != nil:
+			t.Errorf("%q: %v", text, err)
+		case want < 0 && got != nil, want >= 0 && (got == nil || got.Unix() != want):
+			t.Errorf("%q gives %v", text, got)
+		}
+	}
+	for _, text := range []string{"now", "-5", "999999999999999"} {
+		t.Setenv("SOURCE_DATE_EPOCH", text)
+		if got, err := SourceDate(); err == nil || reasonOf(err, "") != "usage" {
+			t.Errorf("%q gives %v, %v", text, got, err)
+		}
+	}
+}
