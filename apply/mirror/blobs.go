@@ -2,15 +2,15 @@ package mirror
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"hash"
 	"io"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
-
-	"crypto/sha256"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -219,7 +219,7 @@ func parseRange(s string) (int64, bool) {
 		return 0, false
 	}
 	n, err := strconv.ParseInt(last, 10, 64)
-	if err != nil || n < 0 || strings.HasPrefix(last, "+") {
+	if err != nil || n < 0 || n == math.MaxInt64 || strings.HasPrefix(last, "+") {
 		return 0, false
 	}
 	if n == 0 {

@@ -73,7 +73,7 @@ func hintFor(err error) string {
 	case errors.Is(err, ErrDeleteRefused):
 		return "to reclaim space, allow deletes at %s (REGISTRY_STORAGE_DELETE_ENABLED=true) and run sallyport mirror gc again"
 	case errors.Is(err, ErrDamaged):
-		return "the disk of %s may be failing: run sallyport mirror fsck, then apply the release's full bundle again"
+		return "the disk of %s may be failing: run sallyport mirror fsck; a stock registry keeps damaged blobs until their folder below blobs/sha256 is removed"
 	case errors.Is(err, ErrRetry):
 		return "check that the registry at %s is up, then run the same command again"
 	case isFull(err):

@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -133,11 +134,16 @@ func TestReadsSurviveBrokenConnections(t *testing.T) {
 func TestServerErrorsAreTriedAgain(t *testing.T) {
 	onEach(t, func(t *testing.T, _, target string) {
 		real := network(t)
-		var requests atomic.Int64
+		codes := map[string][]int{
+			http.MethodHead: {500, 503}, http.MethodPost: {502}, http.MethodPut: {504, 429}, http.MethodGet: {500},
+		}
+		var mu sync.Mutex
 		c := newClient(t, mirror.Config{URL: target, Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-			if n := requests.Add(1); n%2 != 0 {
-				code := []int{500, 502, 503, 504, 429}[n%5]
-				return answer(r, code, "later"), nil
+			mu.Lock()
+			defer mu.Unlock()
+			if left := codes[r.Method]; len(left) > 0 {
+				codes[r.Method] = left[1:]
+				return answer(r, left[0], "later"), nil
 			}
 			return real.RoundTrip(r)
 		})})

@@ -41,18 +41,11 @@ func (c *Client) StreamBlob(ctx context.Context, repo string, desc ocispec.Descr
 	})
 }
 
-// RepairBlob pushes a blob that the repository has, but damaged (Fsck finds those), and reads it back. The embedded
-// mirror replaces damaged bytes. Registries that keep what they have make an error that is ErrDamaged.
+// RepairBlob replaces a blob that the repository has, but damaged (Fsck finds those), and reads it back. It deletes
+// the blob first, so that the registry takes other bytes for it. One that keeps what it had makes an error that is
+// ErrDamaged.
 func (c *Client) RepairBlob(ctx context.Context, repo string, desc ocispec.Descriptor, open Open) error {
-	if err := c.pushBlob(ctx, repo, desc, open); err != nil && !errors.Is(err, ErrDamaged) {
-		return err
-	}
-	err := c.readBlob(ctx, repo, desc.Digest)
-	if !errors.Is(err, ErrDamaged) {
-		return err
-	}
-	// A registry may store what it is given only after it has forgotten what it had.
-	if err := c.deleteBlob(ctx, repo, desc.Digest); err != nil {
+	if err := c.deleteBlob(ctx, repo, desc.Digest); err != nil && !errors.Is(err, ErrDeleteRefused) {
 		return err
 	}
 	if err := c.pushBlob(ctx, repo, desc, open); err != nil {

@@ -18,7 +18,10 @@ func (r *Registry) blob(q *request) error {
 	case http.MethodGet, http.MethodHead:
 		return r.getBlob(q, dgst)
 	case http.MethodDelete:
-		return r.publish(q, func() error {
+		return r.publishBlob(q, dgst, func() error {
+			if err := r.dropUnlessGood(dgst); err != nil {
+				return err
+			}
 			if err := q.repo.Blobs(q.Context()).Delete(q.Context(), dgst); err != nil {
 				return err
 			}

@@ -6,8 +6,8 @@
 //   - Size. distribution's own handlers and file system driver link Redis and OpenTelemetry exporters, 11 MB.
 //   - Power cuts. A blob gets its name only after its bytes are on the disk, and so does every link; parts of uploads,
 //     which do not outlive the process, cost no flush. Names are durable after mirror.Sync.
-//   - Repair. distribution keeps the bytes it has for a digest, even damaged ones. Here a push of a blob or manifest
-//     replaces bytes that do not have their digest.
+//   - Repair. distribution keeps the bytes it has for a digest, even damaged ones. Here a manifest that is damaged, or a
+//     blob of the wrong size, is replaced when it is pushed, and damaged bytes go when a blob is deleted.
 //   - Sparse indexes are accepted, foreign layers are, and a full disk is answered with 507 Insufficient Storage.
 //
 // There are no users: anybody may pull, and only this machine may push or delete, unless Config.RemoteWrites is set.

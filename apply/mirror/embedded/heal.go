@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -9,11 +10,34 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// heal removes a blob's bytes if they do not have its digest, so that the push which is about to complete brings good
-// ones; distribution would keep what it has. The cost, reading the blob, falls only on pushes of what is there.
-func (r *Registry) heal(dgst digest.Digest) error {
-	file := r.driver.blobFile(dgst)
-	f, err := os.Open(file)
+// distribution keeps the bytes that it has for a digest, whatever is pushed. So bytes that are found damaged are
+// removed just before a push brings good ones, or when a repository forgets the blob.
+
+// dropUnlessSize removes a blob's bytes if there are more or fewer than size: a push of the blob is about to end.
+func (r *Registry) dropUnlessSize(dgst digest.Digest, size int64) error {
+	fi, err := os.Stat(r.driver.blobFile(dgst))
+	if errors.Is(err, os.ErrNotExist) || err == nil && fi.Size() == size {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return r.drop(dgst, nil)
+}
+
+// dropUnlessEqual removes a manifest's bytes if they are others than raw.
+func (r *Registry) dropUnlessEqual(dgst digest.Digest, raw []byte) error {
+	have, err := readManifest(r.driver.blobFile(dgst))
+	if errors.Is(err, os.ErrNotExist) || err == nil && bytes.Equal(have, raw) {
+		return nil
+	}
+	return r.drop(dgst, err)
+}
+
+// dropUnlessGood reads a blob and removes its bytes if they do not have its digest. Deleting a blob of which damage is
+// known, and pushing it again, thereby repairs it.
+func (r *Registry) dropUnlessGood(dgst digest.Digest) error {
+	f, err := os.Open(r.driver.blobFile(dgst))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
@@ -22,15 +46,19 @@ func (r *Registry) heal(dgst digest.Digest) error {
 	}
 	v := dgst.Verifier()
 	_, err = io.Copy(v, f)
-	if close := f.Close(); close != nil {
-		return close
+	if closed := f.Close(); closed != nil {
+		return closed
 	}
 	if err == nil && v.Verified() {
 		return nil
 	}
-	// A read error is damage too: a disk whose sectors went bad gets new ones.
-	r.log.Warn("mirror: replacing a damaged blob", "digest", dgst, "error", err)
-	return os.Remove(file)
+	return r.drop(dgst, err)
+}
+
+// drop removes damaged bytes. A read error is damage too: a disk whose sectors went bad gets new ones.
+func (r *Registry) drop(dgst digest.Digest, why error) error {
+	r.log.Warn("mirror: removing a damaged blob", "digest", dgst, "error", why)
+	return os.Remove(r.driver.blobFile(dgst))
 }
 
 func digestByte(dgst digest.Digest) int {

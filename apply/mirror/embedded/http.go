@@ -3,7 +3,6 @@ package embedded
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -190,15 +189,12 @@ func (r *Registry) publish(q *request, f func() error) error {
 	return errors.Join(f(), lock.Close())
 }
 
-// publishBlob is publish for one digest, of which damaged bytes are removed before.
+// publishBlob is publish for one digest, one request at a time.
 func (r *Registry) publishBlob(q *request, dgst digest.Digest, f func() error) error {
 	return r.publish(q, func() error {
 		mu := &r.digests[digestByte(dgst)%len(r.digests)]
 		mu.Lock()
 		defer mu.Unlock()
-		if err := r.heal(dgst); err != nil {
-			return fmt.Errorf("check what is there: %w", err)
-		}
 		return f()
 	})
 }

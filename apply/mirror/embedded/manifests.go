@@ -129,6 +129,9 @@ func (r *Registry) putManifest(q *request, tag string, dgst digest.Digest) error
 		return err
 	}
 	err = r.publishBlob(q, desc.Digest, func() error {
+		if err := r.dropUnlessEqual(desc.Digest, raw); err != nil {
+			return err
+		}
 		if _, err := manifests.Put(ctx, m); err != nil || tag == "" {
 			return err
 		}

@@ -135,6 +135,9 @@ func (r *Registry) receiveAndCommit(q *request, w distribution.BlobWriter, as st
 		return err
 	}
 	err = r.publishBlob(q, dgst, func() error {
+		if err := r.dropUnlessSize(dgst, w.Size()); err != nil {
+			return err
+		}
 		_, err := w.Commit(q.Context(), ocispec.Descriptor{Digest: dgst})
 		return err
 	})
