@@ -18,7 +18,7 @@ import (
 // load reads the bundle to its very last byte and leaves the mirror with everything in it.
 func (r *run) load(ctx context.Context) (Phase, func(*journal), error) {
 	if r.bundle == nil {
-		return r.giveUp("")
+		return r.giveUp()
 	}
 	if err := r.remember(); err != nil {
 		return "", nil, err
@@ -44,12 +44,12 @@ func (r *run) load(ctx context.Context) (Phase, func(*journal), error) {
 }
 
 // giveUp ends a transaction whose bundle is not at hand any more; nothing that runs was touched.
-func (r *run) giveUp(reason string) (Phase, func(*journal), error) {
-	a := r.ended(resultInterrupted, reason)
+func (r *run) giveUp() (Phase, func(*journal), error) {
+	a := r.ended(resultInterrupted, "")
 	if err := appendHistory(r.deps.Disk, r.historyPath(), a); err != nil {
 		return "", nil, err
 	}
-	return Idle, func(j *journal) { j.Staged, j.Attempt, j.LastAttempted = nil, nil, &a }, nil
+	return Idle, r.given(a), nil
 }
 
 // fill puts the release into the slot that does not run. A slot is filled in one step, so one that holds the release
@@ -58,7 +58,7 @@ func (r *run) fill(_ context.Context) (Phase, func(*journal), error) {
 	staged := *r.journal.Staged
 	if _, err := r.loadSlot(staged); err != nil {
 		if r.bundle == nil {
-			return r.giveUp("")
+			return r.giveUp()
 		}
 		rel, err := r.slotContent()
 		if err != nil {

@@ -83,9 +83,23 @@ func (r *run) abandon(result, reason string) error {
 	if err := appendHistory(r.deps.Disk, r.historyPath(), a); err != nil {
 		return err
 	}
-	return r.change(func(j *journal) {
+	return r.change(r.given(a))
+}
+
+// given edits the journal for a transaction that was given up. Filling the slot may have got far enough to take the
+// previous release out of it.
+func (r *run) given(a Attempt) func(*journal) {
+	gone := false
+	if p := r.journal.Previous; p != nil {
+		_, err := r.loadSlot(*p)
+		gone = err != nil
+	}
+	return func(j *journal) {
 		j.Phase, j.Staged, j.Attempt, j.LastAttempted = Idle, nil, nil, &a
-	})
+		if gone {
+			j.Previous = nil
+		}
+	}
 }
 
 // ended completes the attempt under way.

@@ -84,9 +84,9 @@ func (r *run) try(ctx context.Context) (Phase, func(*journal), error) {
 	}
 	switch {
 	case running != r.journal.Trial.Slot:
-		return r.fail(nil, "slot %s runs and not slot %s: the release did not start", running, r.journal.Trial.Slot)
+		return r.fail(bad, nil, "slot %s runs and not slot %s: the release did not start", running, r.journal.Trial.Slot)
 	case r.journal.Attempts >= maxTries:
-		return r.fail(nil, "its trial was cut short %d times", maxTries)
+		return r.fail(bad, nil, "its trial was cut short %d times", maxTries)
 	}
 	if err := r.change(func(j *journal) { j.Attempts++ }); err != nil {
 		return "", nil, err
@@ -95,23 +95,36 @@ func (r *run) try(ctx context.Context) (Phase, func(*journal), error) {
 		if ctx.Err() != nil || isStateError(err) {
 			return "", nil, err
 		}
-		return r.fail(nil, "%s", err)
+		return r.fail(isRefusal(err), nil, "%s", err)
 	}
 	results, failed, err := r.check(ctx, *r.journal.Trial)
 	if err != nil {
 		return "", nil, err
 	}
 	if failed != "" {
-		return r.fail(results, "%s", failed)
+		return r.fail(bad, results, "%s", failed)
 	}
 	return Good, remember(results, ""), nil
 }
 
+// verdict on a release: bad is one that is not to be tried here again, unlucky one for which others are to blame.
+type verdict bool
+
+const bad verdict = true
+
+// isRefusal tells a release that the target does not take from a target or mirror that is out of order.
+func isRefusal(err error) verdict {
+	var refused *kube.RefusedError
+	return verdict(errors.As(err, &refused))
+}
+
 // fail gives the trial up.
-func (r *run) fail(results []check.Result, format string, args ...any) (Phase, func(*journal), error) {
+func (r *run) fail(v verdict, results []check.Result, format string, args ...any) (Phase, func(*journal), error) {
 	reason := oneLine(fmt.Sprintf(format, args...))
 	return RollingBack, func(j *journal) {
-		j.markBad(j.Trial.Digest)
+		if v == bad {
+			j.markBad(j.Trial.Digest)
+		}
 		remember(results, reason)(j)
 	}, nil
 }

@@ -53,6 +53,8 @@ var ErrCrashed = errors.New("the machine has crashed")
 type Faults struct {
 	At   int
 	Mode Mode
+	// Before, if set, is called with the number of each operation before it is performed.
+	Before func(at int)
 
 	mu      sync.Mutex
 	count   int
@@ -107,6 +109,9 @@ func (f *Faults) intercept(op durable.Op, do func() error) error {
 	}
 	at := f.count
 	f.count++
+	if f.Before != nil {
+		f.Before(at)
+	}
 	if at != f.At {
 		return f.perform(op, do)
 	}

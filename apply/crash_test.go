@@ -1,0 +1,169 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/sallyport-dev/sallyport/internal/durable/durabletest"
+)
+
+// scenario is a verb that is broken off at every single operation, of the disk, the mirror and the target.
+type scenario struct {
+	name    string
+	prepare func(s *testSite)
+	verb    func(s *testSite) error
+	// before and after are what the site runs when the verb has not happened and when it has; nil stands for nothing.
+	before, after *sealed
+	// failing makes the checks of versions fail.
+	failing string
+}
+
+func (r *releases) scenarios() []scenario {
+	ctx := context.Background()
+	none := func(*testSite) {}
+	first := func(s *testSite) { s.must(r.one) }
+	second := func(s *testSite) { s.must(r.one); s.must(r.two) }
+	staged := func(s *testSite) {
+		s.must(r.one)
+		if _, err := s.Stage(ctx, r.two.input(), Options{}); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	apply := func(b sealed) func(*testSite) error {
+		return func(s *testSite) error { _, err := s.apply(b); return err }
+	}
+	return []scenario{
+		{"first install", none, apply(r.one), nil, &r.one, ""},
+		{"first install that fails", none, apply(r.one), nil, nil, "1.0.0"},
+		{"update", first, apply(r.two), &r.one, &r.two, ""},
+		{"update that fails", first, apply(r.two), &r.one, &r.one, "2.0.0"},
+		{"third release", second, apply(r.three), &r.two, &r.three, ""},
+		{"stage", first, func(s *testSite) error { _, err := s.Stage(ctx, r.two.input(), Options{}); return err }, &r.one, &r.one, ""},
+		{"apply staged", staged, func(s *testSite) error { _, err := s.ApplyStaged(ctx); return err }, &r.one, &r.two, ""},
+		{"rollback", second, func(s *testSite) error { _, err := s.Rollback(ctx); return err }, &r.two, &r.one, ""},
+		{"rollback that fails", second, func(s *testSite) error { _, err := s.Rollback(ctx); return err }, &r.two, &r.two, "1.0.0"},
+	}
+}
+
+// TestCrashMatrix breaks each scenario off at each operation in each way, and holds the site to this:
+//
+//   - what is on disk can be read, the rollback index has not fallen and the release to fall back to is whole;
+//   - until the verb has switched, what runs is untouched;
+//   - the next verb leaves the old release or the new one, entirely, and a site on which everything works again.
+func TestCrashMatrix(t *testing.T) {
+	r := newReleases(t)
+	for _, sc := range r.scenarios() {
+		t.Run(sc.name, func(t *testing.T) {
+			t.Parallel()
+			m := &matrix{t: t, r: r, sc: sc}
+			m.base = newTestSite(t, r.factory, newWorld())
+			sc.prepare(m.base)
+			for _, mode := range durabletest.Modes {
+				at := 0
+				for m.one(mode, at) {
+					at++
+				}
+				if at < 20 {
+					t.Errorf("%s: only %d operations were broken off", mode, at)
+				}
+				t.Logf("%s: %d operations", mode, at)
+			}
+		})
+	}
+}
+
+type matrix struct {
+	t    *testing.T
+	r    *releases
+	sc   scenario
+	base *testSite
+}
+
+// one breaks the scenario off at one operation. It returns false when there are not so many.
+func (m *matrix) one(mode durabletest.Mode, at int) bool {
+	m.t.Helper()
+	faults := &durabletest.Faults{At: at, Mode: mode}
+	w := m.base.world.clone()
+	w.faults = faults
+	w.failing = func(v string) bool { return v == m.sc.failing }
+	s := siteAt(m.t, copyDir(m.t, m.base.cfg.Spec.State), m.r.factory, w)
+	index := s.status().RollbackIndex
+
+	err := m.sc.verb(s)
+	if !faults.Fell() {
+		return false
+	}
+	fail := func(format string, args ...any) {
+		m.t.Errorf("%s: %s (the verb said: %v)", faults, fmt.Sprintf(format, args...), err)
+	}
+	w.faults = neverFails()
+	s = siteAt(m.t, s.cfg.Spec.State, m.r.factory, w)
+	if text := m.afterFault(s, index); text != "" {
+		fail("right after: %s", text)
+	}
+	if _, err := s.Confirm(context.Background()); err != nil && reasonOf(err) != "rolled-back" {
+		fail("confirm: %v", err)
+	}
+	old, new := s.problem(m.sc.before), s.problem(m.sc.after)
+	if old != "" && new != "" {
+		fail("after confirm: neither the old release (%s) nor the new one (%s)", old, new)
+	}
+	if got := s.status().RollbackIndex; got < index {
+		fail("the rollback index fell from %d to %d", index, got)
+	}
+	if text := m.worksAgain(s); text != "" {
+		fail("%s", text)
+	}
+	return true
+}
+
+// afterFault looks at a site on which nothing has run since the fault.
+func (m *matrix) afterFault(s *testSite, index uint64) string {
+	j, err := loadJournal(s.journalPath())
+	if err != nil {
+		return err.Error()
+	}
+	if j.RollbackIndex < index {
+		return fmt.Sprintf("the rollback index fell from %d to %d", index, j.RollbackIndex)
+	}
+	for id := range s.world.objects {
+		if !slices.Contains(j.Live.IDs(), id) {
+			return fmt.Sprintf("the journal does not know of %s, which is on the target", id)
+		}
+	}
+	if j.Current != nil {
+		held, err := s.Slots().Load(j.Current.Slot)
+		if err != nil {
+			return err.Error()
+		}
+		if held.Digest() != j.Current.Digest {
+			return "the current release's slot holds another one"
+		}
+	}
+	switch j.Phase {
+	case Verified, Loaded, Written, Armed:
+		if m.sc.before == nil {
+			return ""
+		}
+		return s.world.differs(m.sc.before)
+	}
+	return ""
+}
+
+// worksAgain applies a release that passes, which must work whatever happened before.
+func (m *matrix) worksAgain(s *testSite) string {
+	s.world.failing = func(string) bool { return false }
+	res, err := s.Apply(context.Background(), m.r.three.input(), Options{})
+	if err != nil {
+		return fmt.Sprintf("the next apply: %v", err)
+	}
+	if res.Result != ResultCommitted && res.Result != ResultNothing {
+		return "the next apply: " + res.Result
+	}
+	if text := s.problem(&m.r.three); text != "" {
+		return "after the next apply: " + text
+	}
+	return ""
+}
