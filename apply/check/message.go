@@ -9,7 +9,7 @@ import (
 )
 
 // errTimeout is the cause of a context that ended because the check's time was over.
-var errTimeout = errors.New("the check's time is over")
+var errTimeout = errors.New("no answer in time")
 
 // maxMessage bounds what a program or a server may add to a message, in bytes.
 const maxMessage = 300

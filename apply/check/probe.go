@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/sallyport-dev/sallyport/bundle"
@@ -81,6 +82,9 @@ func validateHTTP(h bundle.HTTPCheck) error {
 	u, err := url.Parse(h.URL)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 		return fmt.Errorf("http.url: %q is not an http or https URL", h.URL)
+	}
+	if strings.ContainsFunc(h.Method, func(r rune) bool { return r < 'A' || r > 'Z' }) {
+		return fmt.Errorf("http.method: %q is not an HTTP method", h.Method)
 	}
 	if h.Status != 0 && (h.Status < 100 || h.Status > 599) {
 		return fmt.Errorf("http.status: %d is not an HTTP status", h.Status)
@@ -161,7 +165,7 @@ func dialReason(err error) error {
 		return op.Err
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return errors.New("no answer in time")
+		return errTimeout
 	}
 	return err
 }

@@ -197,6 +197,9 @@ func (s *Store) loadFile(n Name, f file) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if int64(len(b)) != f.Size {
+		return nil, &DamagedError{Slot: n, File: f.Name, Err: fmt.Errorf("it has %d bytes, not %d", len(b), f.Size)}
+	}
 	if d := digest.FromBytes(b); d != f.Digest {
 		return nil, &DamagedError{Slot: n, File: f.Name, Err: fmt.Errorf("its digest is %s, not %s", d, f.Digest)}
 	}

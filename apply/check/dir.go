@@ -1,0 +1,122 @@
+package check
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/sallyport-dev/sallyport/bundle"
+	"github.com/sallyport-dev/sallyport/internal/strictyaml"
+)
+
+// LoadDir reads the site's own checks from a folder, in the order of the file names:
+//
+//   - NAME.yaml holds checks as release.yaml does, a list under the key checks
+//   - an executable file is an exec check with the file's name and the usual defaults
+//
+// Hidden files, and those that editors and package managers leave (NAME~, NAME.bak, NAME.dpkg-old, README), are passed
+// over. Any other file is an error: a script without its executable bit would never be asked and nobody would know.
+// So is a file that anybody may write, because checks run as the user who applies releases.
+func LoadDir(dir string) ([]bundle.Check, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, dirError(dir, err, "make the folder, or correct spec.checksDir in site.yaml")
+	}
+	var all []bundle.Check
+	for _, e := range entries {
+		if passedOver(e.Name()) {
+			continue
+		}
+		checks, err := loadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, checks...)
+	}
+	seen := map[string]bool{}
+	for _, c := range all {
+		if seen[c.Name] {
+			return nil, dirError(dir, fmt.Errorf("two checks have the name %s", c.Name), "rename one of them")
+		}
+		seen[c.Name] = true
+	}
+	return all, nil
+}
+
+func passedOver(name string) bool {
+	return strings.HasPrefix(name, ".") || strings.HasPrefix(name, "README") || strings.HasSuffix(name, "~") ||
+		slices.Contains([]string{".bak", ".md", ".dpkg-old", ".dpkg-dist", ".dpkg-new", ".rpmnew", ".rpmsave"}, filepath.Ext(name))
+}
+
+func loadFile(path string) ([]bundle.Check, error) {
+	st, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, dirError(path, err, "remove it, or repair what it points to")
+	case !st.Mode().IsRegular():
+		return nil, dirError(path, errors.New("it is not a regular file"), "move it elsewhere")
+	case st.Mode().Perm()&0o002 != 0:
+		return nil, dirError(path, errors.New("anybody may write it"), "chmod o-w "+path)
+	case slices.Contains([]string{".yaml", ".yml"}, filepath.Ext(path)):
+		return loadYAML(path, st)
+	case st.Mode().Perm()&0o111 == 0:
+		return nil, dirError(path, errors.New("it is neither executable nor a .yaml file"), "chmod +x "+path+", or move it elsewhere")
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	return []bundle.Check{{Name: filepath.Base(path), Exec: &bundle.ExecCheck{Command: []string{abs}}}}, nil
+}
+
+func loadYAML(path string, st fs.FileInfo) ([]bundle.Check, error) {
+	if st.Size() > strictyaml.MaxSize {
+		return nil, dirError(path, fmt.Errorf("it is larger than %d bytes", strictyaml.MaxSize), "keep only checks in it")
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, dirError(path, err, "make it readable")
+	}
+	var doc struct {
+		Checks []bundle.Check `yaml:"checks"`
+	}
+	pos, err := strictyaml.Decode(path, b, &doc)
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range doc.Checks {
+		if err := Validate(c); err != nil {
+			return nil, pos.Error(fmt.Sprintf("checks[%d]", i), "does not validate: "+err.Error(), "")
+		}
+	}
+	return doc.Checks, nil
+}
+
+// fileError is a file or folder of checks that cannot be used.
+type fileError struct {
+	path   string
+	err    error
+	advice string
+}
+
+func dirError(path string, err error, advice string) error { return &fileError{path, err, advice} }
+
+func (e *fileError) Error() string {
+	var pe *fs.PathError
+	if errors.As(e.err, &pe) {
+		return fmt.Sprintf("the site's checks: %s: %v", e.path, pe.Err)
+	}
+	return fmt.Sprintf("the site's checks: %s: %v", e.path, e.err)
+}
+
+func (e *fileError) Unwrap() error { return e.err }
+
+// Reason is the stable word for scripts.
+func (e *fileError) Reason() string { return "spec" }
+
+// Hint says what to do next.
+func (e *fileError) Hint() string { return e.advice }
