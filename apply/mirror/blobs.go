@@ -43,7 +43,7 @@ func (c *Client) headBlob(ctx context.Context, repo string, dgst digest.Digest) 
 	if err != nil {
 		return 0, err
 	}
-	defer drain(resp.Body)
+	defer resp.done()
 	if got := resp.Header.Get("Docker-Content-Digest"); got != "" && got != dgst.String() {
 		return 0, fmt.Errorf("%w: asked for %s it speaks of %s", errGarbage, dgst, shorten(got))
 	}
@@ -101,7 +101,7 @@ func (b *blobReader) open() error {
 }
 
 // accept checks that an answer continues the blob at off.
-func (b *blobReader) accept(resp *http.Response) error {
+func (b *blobReader) accept(resp *reply) error {
 	if resp.ContentLength < 0 {
 		return fmt.Errorf("%w: no size for blob %s", errGarbage, b.dgst)
 	}
@@ -126,7 +126,7 @@ func (b *blobReader) Read(p []byte) (int, error) {
 		return 0, b.err
 	}
 	n, err := b.read(p)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = b.c.fail(b.ctx, err, "read blob %s from %s", b.dgst, b.repo)
 	}
 	b.err = err
@@ -190,7 +190,7 @@ func (c *Client) mount(ctx context.Context, from, to string, dgst digest.Digest)
 	if err != nil {
 		return false, err
 	}
-	defer drain(resp.Body)
+	defer resp.done()
 	if resp.StatusCode == http.StatusCreated {
 		return true, nil
 	}

@@ -47,6 +47,20 @@ func Fsck(ctx context.Context, c *Client, releases []*bundle.Descriptor) (*FsckR
 	return f.report(), nil
 }
 
+// DropDamaged deletes the damaged blobs of a report, so that the next load does not take them for present and brings
+// them anew. Damaged manifests need nothing: they are compared whenever they are pushed.
+func DropDamaged(ctx context.Context, c *Client, report *FsckReport) error {
+	for _, p := range report.Problems {
+		if !p.Damaged || p.Manifest {
+			continue
+		}
+		if err := c.deleteBlob(ctx, p.Repository, p.Digest); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // content is one thing to look at: what, where.
 type content struct {
 	repo     string

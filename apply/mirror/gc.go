@@ -166,14 +166,14 @@ func (g *collector) delete(ctx context.Context, p Place) error {
 // image's tag that names only manifests of dropped releases.
 func (g *collector) cutIndex(ctx context.Context, t tagged, drop belongings) error {
 	raw, mediaType, err := g.c.Manifest(ctx, t.repo, t.tag)
-	if errors.Is(err, ErrNotFound) || err == nil && !bundle.IsIndex(mediaType) {
+	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrDamaged) || err == nil && !bundle.IsIndex(mediaType) {
 		return nil
 	}
-	if err != nil && !errors.Is(err, ErrDamaged) {
+	if err != nil {
 		return err
 	}
 	p := Place{t.repo, digest.FromBytes(raw)}
-	if _, known := drop.manifests[p]; known || err != nil {
+	if _, known := drop.manifests[p]; known {
 		return nil // it is dropped by its digest
 	}
 	var index ocispec.Index

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 
 	"github.com/opencontainers/go-digest"
@@ -278,9 +279,9 @@ func (c *Client) checkRoot(ctx context.Context, name Name, img bundle.Image) err
 
 // Ping asks whether the mirror is there and lets us in.
 func (c *Client) Ping(ctx context.Context) error {
-	resp, err := c.send(ctx, call{method: "GET", url: c.base.String() + "/v2/", want: []int{200}})
+	resp, err := c.send(ctx, call{method: http.MethodGet, url: c.base.String() + "/v2/", want: []int{http.StatusOK}})
 	if err == nil {
-		drain(resp.Body)
+		resp.done()
 	}
-	return c.fail(ctx, err, "ask for its base")
+	return c.fail(ctx, err, "ask whether it is there")
 }

@@ -47,7 +47,7 @@ func (c *Client) getManifest(ctx context.Context, repo, ref string) ([]byte, str
 	if err != nil {
 		return nil, "", err
 	}
-	defer drain(resp.Body)
+	defer resp.done()
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, MaxManifest+1))
 	if err != nil {
 		return nil, "", err
@@ -83,7 +83,7 @@ func (c *Client) headManifest(ctx context.Context, repo, ref string) (ocispec.De
 	if err != nil {
 		return ocispec.Descriptor{}, err
 	}
-	defer drain(resp.Body)
+	defer resp.done()
 	desc := ocispec.Descriptor{
 		MediaType: resp.Header.Get("Content-Type"), Size: resp.ContentLength,
 		Digest: digest.Digest(resp.Header.Get("Docker-Content-Digest")),
@@ -157,7 +157,7 @@ func (c *Client) putManifest(ctx context.Context, repo, ref, mediaType string, r
 	if err != nil {
 		return err
 	}
-	drain(resp.Body)
+	resp.done()
 	return nil
 }
 
@@ -189,7 +189,7 @@ func (c *Client) remove(ctx context.Context, repo, kind string, dgst digest.Dige
 	if err != nil {
 		return err
 	}
-	drain(resp.Body)
+	resp.done()
 	return nil
 }
 
@@ -218,7 +218,7 @@ func (c *Client) tagPage(ctx context.Context, repo, from string) (tags []string,
 	if err != nil {
 		return nil, "", err
 	}
-	defer drain(resp.Body)
+	defer resp.done()
 	var doc struct {
 		Tags []string `json:"tags"`
 	}

@@ -46,7 +46,7 @@ func (c *Client) referrersAPI(ctx context.Context, repo string, subject digest.D
 	if err != nil {
 		return nil, err
 	}
-	defer drain(resp.Body)
+	defer resp.done()
 	if !strings.HasPrefix(resp.Header.Get("Content-Type"), ocispec.MediaTypeImageIndex) {
 		return nil, ErrNotFound // some registries answer any path
 	}

@@ -34,13 +34,19 @@ type call struct {
 	want   []int // the good status codes
 }
 
+// reply is an answer that was wanted.
+type reply struct{ *http.Response }
+
+// done gives the connection back.
+func (r *reply) done() { drain(r.Response) }
+
 func (c *Client) repoURL(repo, rest string) string {
 	return c.base.String() + "/v2/" + c.prefix + repo + "/" + rest
 }
 
 // send sends a call, trying again after faults that may pass. The caller closes the answer's body, whose Read fails
 // when the registry stalls.
-func (c *Client) send(ctx context.Context, r call) (*http.Response, error) {
+func (c *Client) send(ctx context.Context, r call) (*reply, error) {
 	for try := 1; ; try++ {
 		resp, err := c.sendOnce(ctx, r)
 		if err == nil {
@@ -52,7 +58,7 @@ func (c *Client) send(ctx context.Context, r call) (*http.Response, error) {
 	}
 }
 
-func (c *Client) sendOnce(ctx context.Context, r call) (*http.Response, error) {
+func (c *Client) sendOnce(ctx context.Context, r call) (*reply, error) {
 	ctx, watch := newWatch(ctx, c.stall)
 	req, err := http.NewRequestWithContext(ctx, r.method, r.url, bytes.NewReader(r.body))
 	if err != nil {
@@ -66,7 +72,7 @@ func (c *Client) sendOnce(ctx context.Context, r call) (*http.Response, error) {
 }
 
 // roundTrip sends a prepared request once. The answer keeps the watch running until its body is closed.
-func (c *Client) roundTrip(req *http.Request, repo string, watch *watch, want []int) (*http.Response, error) {
+func (c *Client) roundTrip(req *http.Request, repo string, watch *watch, want []int) (*reply, error) {
 	hc, err := c.client(req.Context(), repo)
 	if err != nil {
 		watch.stop()
@@ -81,9 +87,9 @@ func (c *Client) roundTrip(req *http.Request, repo string, watch *watch, want []
 	watch.touch()
 	resp.Body = &watchedBody{resp.Body, watch}
 	if slices.Contains(want, resp.StatusCode) {
-		return resp, nil
+		return &reply{resp}, nil
 	}
-	defer drain(resp.Body)
+	defer drain(resp)
 	if resp.StatusCode == http.StatusUnauthorized {
 		c.forget(repo)
 	}

@@ -25,7 +25,7 @@ const AnyHost = "*"
 // marker begins every file that WriteFiles may replace.
 const marker = "# Written by sallyport mirror config"
 
-// ErrForeignFile: there is a file that sallyport has not written.
+// ErrForeignFile means that there is a file which sallyport has not written.
 var ErrForeignFile = errors.New("sallyport has not written it")
 
 // Endpoint is the mirror as a container runtime reaches it.

@@ -26,7 +26,7 @@ func stock(t *testing.T, dir, settings string) *mirror.Client {
 	addr := l.Addr().String()
 	l.Close()
 	config := filepath.Join(t.TempDir(), "config.yml")
-	text := fmt.Sprintf("version: 0.1\nlog: {level: panic}\nhttp: {addr: %q}\nstorage:\n  filesystem: {rootdirectory: %q}\n%s", addr, dir, settings)
+	text := fmt.Sprintf("version: 0.1\nlog: {level: error}\nhttp: {addr: %q}\nstorage:\n  filesystem: {rootdirectory: %q}\n%s", addr, dir, settings)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -50,7 +50,7 @@ func (c *Client) greet(ctx context.Context) (*transport.Challenge, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer drain(resp.Body)
+	defer drain(resp)
 	switch resp.StatusCode {
 	case http.StatusOK:
 		return &transport.Challenge{Scheme: "basic"}, nil
@@ -118,7 +118,7 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 }
 
 // drain reads a little of what is left, so that the connection can be used again, and closes.
-func drain(body io.ReadCloser) {
-	_, _ = io.CopyN(io.Discard, body, 64<<10)
-	_ = body.Close()
+func drain(resp *http.Response) {
+	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
+	_ = resp.Body.Close()
 }

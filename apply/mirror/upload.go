@@ -82,7 +82,7 @@ func (u *upload) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer drain(resp.Body)
+	defer resp.done()
 	u.session, err = u.c.location(resp)
 	u.off = 0
 	return err
@@ -119,7 +119,7 @@ func (u *upload) patch(ctx context.Context, body io.Reader) error {
 	if err != nil {
 		return err
 	}
-	defer drain(resp.Body)
+	defer resp.done()
 	next, err := u.c.location(resp)
 	if err != nil {
 		return err
@@ -138,7 +138,7 @@ func (u *upload) put(ctx context.Context, body io.Reader, size int64) error {
 	if err != nil {
 		return err
 	}
-	defer drain(resp.Body)
+	defer resp.done()
 	if got := resp.Header.Get("Docker-Content-Digest"); got != "" && got != u.desc.Digest.String() {
 		return fmt.Errorf("%w: it stored %s as %s", errGarbage, u.desc.Digest, shorten(got))
 	}
@@ -147,7 +147,7 @@ func (u *upload) put(ctx context.Context, body io.Reader, size int64) error {
 }
 
 // transfer sends bytes of the source. When it returns, the source is not read any more.
-func (u *upload) transfer(ctx context.Context, method string, to *url.URL, header http.Header, body io.Reader, size int64, want int) (*http.Response, error) {
+func (u *upload) transfer(ctx context.Context, method string, to *url.URL, header http.Header, body io.Reader, size int64, want int) (*reply, error) {
 	ctx, watch := newWatch(ctx, u.c.stall)
 	src := &source{r: io.LimitReader(body, size), want: size, watch: watch}
 	req, err := http.NewRequestWithContext(ctx, method, to.String(), src)
@@ -208,7 +208,7 @@ func (u *upload) status(ctx context.Context) (int64, *url.URL, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	defer drain(resp.Body)
+	defer resp.done()
 	off, ok := parseRange(resp.Header.Get("Range"))
 	if !ok {
 		return 0, nil, fmt.Errorf("%w: upload range %q", errGarbage, shorten(resp.Header.Get("Range")))
@@ -230,12 +230,12 @@ func (c *Client) cancelUpload(ctx context.Context, repo string, session *url.URL
 		c.log.Debug("mirror: upload not cancelled", "error", err)
 		return
 	}
-	drain(resp.Body)
+	resp.done()
 }
 
 // location reads where an upload goes on. Registries behind a proxy that ends TLS often answer with http://; on the
 // mirror's own host the configured scheme is right.
-func (c *Client) location(resp *http.Response) (*url.URL, error) {
+func (c *Client) location(resp *reply) (*url.URL, error) {
 	loc := resp.Header.Get("Location")
 	if loc == "" {
 		return nil, fmt.Errorf("%w: no upload location", errGarbage)

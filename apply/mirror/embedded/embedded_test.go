@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -351,21 +352,32 @@ func loadUntilItWorks(t *testing.T, c *mirror.Client, tag string) []byte {
 }
 
 func TestOtherMachinesMayOnlyRead(t *testing.T) {
-	for _, remoteWrites := range []bool{false, true} {
-		r, err := embedded.Open(t.Context(), embedded.Config{Dir: t.TempDir(), RemoteWrites: remoteWrites})
+	const denied = http.StatusForbidden
+	for _, test := range []struct {
+		from, to     string
+		remoteWrites bool
+		denied       bool
+	}{
+		{"192.0.2.7:4711", "192.0.2.1", false, true},
+		{"192.0.2.7:4711", "192.0.2.1", true, false},
+		{"192.0.2.1:4711", "192.0.2.1", false, false},
+		{"127.0.0.1:4711", "127.0.0.1", false, false},
+		{"[::1]:4711", "::1", false, false},
+		{"[2001:db8::7]:4711", "2001:db8::1", false, true},
+		{"@", "", false, true},
+	} {
+		r, err := embedded.Open(t.Context(), embedded.Config{Dir: t.TempDir(), RemoteWrites: test.remoteWrites})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for method, want := range map[string]int{http.MethodGet: http.StatusNotFound, http.MethodPut: http.StatusForbidden, http.MethodDelete: http.StatusForbidden} {
-			if remoteWrites && want == http.StatusForbidden {
-				want = 0 // anything else
-			}
-			req := httptest.NewRequest(method, "/v2/app/manifests/1", nil)
-			req.RemoteAddr = "192.0.2.7:4711"
+		for method, writes := range map[string]bool{http.MethodGet: false, http.MethodPut: true, http.MethodDelete: true, http.MethodPost: true} {
+			ctx := context.WithValue(t.Context(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.ParseIP(test.to), Port: 5000})
+			req := httptest.NewRequest(method, "/v2/app/manifests/1", nil).WithContext(ctx)
+			req.RemoteAddr = test.from
 			w := httptest.NewRecorder()
 			r.ServeHTTP(w, req)
-			if got := w.Code; got != want && want != 0 || want == 0 && got == http.StatusForbidden {
-				t.Errorf("remote writes %v: %s gave %d, want %d", remoteWrites, method, got, want)
+			if got := w.Code == denied; got != (test.denied && writes) {
+				t.Errorf("%s from %s to %s gave %d", method, test.from, test.to, w.Code)
 			}
 		}
 		if err := r.Close(); err != nil {

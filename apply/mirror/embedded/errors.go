@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// ErrServed: another process serves the folder.
+// ErrServed means that another process serves the folder.
 var ErrServed = errors.New("another process serves this folder")
 
 // Error is a failure of the embedded registry as a whole.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 
 	"github.com/distribution/distribution/v3"
@@ -62,14 +63,23 @@ func (r *Registry) handle(named bool, h handler) http.Handler {
 
 // mayWrite lets other machines read only: without users, whoever reaches the port could change what the site runs.
 func (r *Registry) mayWrite(req *http.Request) error {
-	if req.Method == http.MethodGet || req.Method == http.MethodHead || r.cfg.RemoteWrites {
-		return nil
-	}
-	host, _, err := net.SplitHostPort(req.RemoteAddr)
-	if err == nil && net.ParseIP(host).IsLoopback() {
+	if req.Method == http.MethodGet || req.Method == http.MethodHead || r.cfg.RemoteWrites || fromHere(req) {
 		return nil
 	}
 	return errcode.ErrorCodeDenied.WithMessage("only the machine itself may push to this mirror")
+}
+
+// fromHere tells whether a connection comes from this machine: from a loopback address, or from the one it leads to.
+func fromHere(req *http.Request) bool {
+	from, err := netip.ParseAddrPort(req.RemoteAddr)
+	if err != nil {
+		return false
+	}
+	if from.Addr().Unmap().IsLoopback() {
+		return true
+	}
+	local, ok := req.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	return ok && local.AddrPort().Addr().Unmap().WithZone("") == from.Addr().Unmap().WithZone("")
 }
 
 func (r *Registry) find(q *request) error {
