@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -119,6 +120,15 @@ func (c *Client) setDefaults() {
 
 // URL returns the mirror's URL as configured.
 func (c *Client) URL() string { return c.shown }
+
+// Ping asks whether the mirror is there and lets us in.
+func (c *Client) Ping(ctx context.Context) error {
+	resp, err := c.send(ctx, call{method: http.MethodGet, url: c.base.String() + "/v2/", want: []int{http.StatusOK}})
+	if err == nil {
+		resp.done()
+	}
+	return c.fail(ctx, err, "ask whether it is there")
+}
 
 func parseURL(s string) (*url.URL, error) {
 	u, err := url.Parse(s)

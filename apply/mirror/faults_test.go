@@ -4,16 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -57,6 +53,35 @@ func TestUploadsSurviveBrokenConnections(t *testing.T) {
 	})
 }
 
+// A line may break more often than there are tries, as long as each time a part gets through.
+func TestUploadsGoOnAsLongAsTheyProgress(t *testing.T) {
+	target, _ := serveEmbedded(t)
+	b := randomBlob(2_000_000, "bad line")
+	real, breaks := network(t), 0
+	c := newClient(t, mirror.Config{URL: target, Tries: 2, Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		if r.ContentLength > 400_000 {
+			breaks++
+			r.Body = &tornBody{ReadCloser: r.Body, left: 400_000}
+		}
+		return real.RoundTrip(r)
+	})})
+	if pushed, err := c.PushBlob(t.Context(), "app", b.Descriptor, b.open); !pushed || err != nil || breaks != 4 {
+		t.Errorf("push gave %v, %v after %d breaks", pushed, err, breaks)
+	}
+	breaks = 0
+	dead := newClient(t, mirror.Config{URL: target, Tries: 3, Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		if r.ContentLength > 400_000 {
+			breaks++
+			r.Body = &tornBody{ReadCloser: r.Body}
+		}
+		return real.RoundTrip(r)
+	})})
+	other := randomBlob(1_000_000, "dead line")
+	if _, err := dead.PushBlob(t.Context(), "app", other.Descriptor, other.open); err == nil || breaks != 3 {
+		t.Errorf("a dead line gave %v after %d breaks", err, breaks)
+	}
+}
+
 // tornBody breaks the connection after some bytes.
 type tornBody struct {
 	io.ReadCloser
@@ -96,7 +121,7 @@ func TestStreamsAskForARetryWhenTheyAreUsedUp(t *testing.T) {
 		})})
 		_, err := c.StreamBlob(t.Context(), "app", b.Descriptor, bytes.NewReader(b.data))
 		var e reasoned
-		if !errors.Is(err, mirror.ErrRetry) || !errors.As(err, &e) || e.Reason() != "mirror" {
+		if !errors.Is(err, mirror.ErrRetry) || !errors.As(err, &e) || e.Reason() != "mirror" || !strings.Contains(e.Error(), "connection reset") {
 			t.Fatalf("error %v", err)
 		}
 		if pushed, err := c.StreamBlob(t.Context(), "app", b.Descriptor, bytes.NewReader(b.data)); !pushed || err != nil {
@@ -337,146 +362,6 @@ func TestDamagedBlobsEndWithAnError(t *testing.T) {
 	}
 }
 
-// login is a registry behind a door: Basic, or Bearer with a token server of its own.
-type login struct {
-	scheme string
-	token  atomic.Value // the good one, string
-	scopes atomic.Value // of the last token, []string
-}
-
-func (l *login) wrap(t *testing.T, target string) string {
-	real := network(t)
-	u, err := url.Parse(target)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var self string
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		user, password, ok := r.BasicAuth()
-		known := ok && user == "site" && password == "s3cret"
-		if r.URL.Path == "/token" {
-			if !known {
-				w.WriteHeader(http.StatusUnauthorized)
-				return
-			}
-			l.scopes.Store(r.URL.Query()["scope"])
-			_ = json.NewEncoder(w).Encode(map[string]string{"token": l.token.Load().(string)})
-			return
-		}
-		if l.scheme == "Bearer" {
-			known = r.Header.Get("Authorization") == "Bearer "+l.token.Load().(string)
-		}
-		if !known {
-			w.Header().Set("WWW-Authenticate", fmt.Sprintf(`%s realm="%s/token",service="mirror"`, l.scheme, self))
-			w.WriteHeader(http.StatusUnauthorized)
-			return
-		}
-		out := r.Clone(r.Context())
-		out.URL.Scheme, out.URL.Host, out.RequestURI = u.Scheme, u.Host, ""
-		resp, err := real.RoundTrip(out)
-		if err != nil {
-			w.WriteHeader(http.StatusBadGateway)
-			return
-		}
-		defer resp.Body.Close()
-		for k, v := range resp.Header {
-			w.Header()[k] = v
-		}
-		w.WriteHeader(resp.StatusCode)
-		_, _ = io.Copy(w, resp.Body)
-	}))
-	t.Cleanup(s.Close)
-	self = s.URL
-	return s.URL
-}
-
-func TestLogin(t *testing.T) {
-	credentials := filepath.Join(t.TempDir(), "credentials")
-	if err := os.WriteFile(credentials, []byte("site\ns3cret\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, scheme := range []string{"Basic", "Bearer"} {
-		t.Run(scheme, func(t *testing.T) {
-			onEach(t, func(t *testing.T, _, target string) {
-				l := &login{scheme: scheme}
-				l.token.Store("first")
-				door := l.wrap(t, target)
-				c := newClient(t, mirror.Config{URL: door, CredentialsFile: credentials, Tries: 1})
-				load(t, c, newImage(t, "team/app:1", "base", ""))
-				if scopes, _ := l.scopes.Load().([]string); scheme == "Bearer" && fmt.Sprint(scopes) != "[repository:team/app:pull,push]" {
-					t.Errorf("a token was asked for %q", scopes)
-				}
-				l.token.Store("second") // the first has expired
-				load(t, c, newImage(t, "team/app:2", "base2", ""))
-
-				wrong := newClient(t, mirror.Config{URL: door, Username: "site", Password: "wrong", Tries: 1})
-				_, err := wrong.HasBlob(t.Context(), "team/app", digest.FromString("x"))
-				var e reasoned
-				if !errors.As(err, &e) || !strings.Contains(e.Hint(), "credentials") || strings.Contains(e.Error(), "wrong") {
-					t.Errorf("with a wrong password: %v", err)
-				}
-			})
-		})
-	}
-}
-
-func TestDockerConfigurationLogsIn(t *testing.T) {
-	target, _ := serveEmbedded(t)
-	l := &login{scheme: "Basic"}
-	door := l.wrap(t, target)
-	dir := t.TempDir()
-	t.Setenv("DOCKER_CONFIG", dir)
-	config := fmt.Sprintf(`{"auths":{%q:{"username":"site","password":"s3cret"}}}`, strings.TrimPrefix(door, "http://"))
-	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := newClient(t, mirror.Config{URL: door}).Ping(t.Context()); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestTLS(t *testing.T) {
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/v2/app/tags/list" {
-			http.Redirect(w, r, "http://"+r.Host+"/stolen", http.StatusTemporaryRedirect)
-			return
-		}
-		fmt.Fprint(w, "{}")
-	}))
-	s.Config.ErrorLog = log.New(io.Discard, "", 0)
-	s.StartTLS()
-	defer s.Close()
-	ca := filepath.Join(t.TempDir(), "ca.pem")
-	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
-	if err := os.WriteFile(ca, block, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for name, cfg := range map[string]mirror.Config{"CA": {CAFile: ca}, "insecure": {Insecure: true}} {
-		cfg.URL = s.URL
-		c := newClient(t, cfg)
-		if err := c.Ping(t.Context()); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		if _, err := c.Tags(t.Context(), "app"); err == nil || !strings.Contains(err.Error(), "it leads from https to http") {
-			t.Errorf("%s: a redirect to plain HTTP gave %v", name, err)
-		}
-	}
-	var e reasoned
-	begun := time.Now()
-	err := newClient(t, mirror.Config{URL: s.URL}).Ping(t.Context())
-	if !errors.As(err, &e) || !strings.Contains(e.Hint(), "certificate") {
-		t.Errorf("an unknown certificate gave %v", err)
-	}
-	if time.Since(begun) > 150*time.Millisecond*2 {
-		t.Error("an unknown certificate was tried again")
-	}
-	plain := fake(t, nil)
-	err = newClient(t, mirror.Config{URL: strings.Replace(plain, "http:", "https:", 1), Tries: 1}).Ping(t.Context())
-	if !errors.As(err, &e) || !strings.Contains(e.Hint(), "does not speak TLS") {
-		t.Errorf("a plain registry asked by TLS gave %v, %v", err, e.Hint())
-	}
-}
-
 func TestDeletesMayBeRefused(t *testing.T) {
 	img := newImage(t, "registry.example.com/app:1", "base", "")
 	u := fake(t, map[string]http.HandlerFunc{
@@ -526,22 +411,23 @@ func TestFsckFindsDamage(t *testing.T) {
 
 // Nothing may wait for a registry that accepts and is silent longer than it was told to.
 func TestSlowButSteadyIsNotAStall(t *testing.T) {
+	t.Parallel()
 	b := randomBlob(20, "slow")
 	u := fake(t, map[string]http.HandlerFunc{"GET /v2/app/blobs/": func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "20")
 		for i := range b.data {
 			_, _ = w.Write(b.data[i : i+1])
 			w.(http.Flusher).Flush()
-			time.Sleep(30 * time.Millisecond)
+			time.Sleep(70 * time.Millisecond)
 		}
 	}})
-	c := newClient(t, mirror.Config{URL: u, Stall: 300 * time.Millisecond, Tries: 1}) // less than the whole takes
+	c := newClient(t, mirror.Config{URL: u, Stall: time.Second, Tries: 1}) // less than the whole takes
 	if !bytes.Equal(readBlob(t, c, "app", b.Digest), b.data) {
 		t.Error("other bytes came back")
 	}
-	slow := &slowReader{b.data, 500 * time.Millisecond} // a source may take its time
+	slow := &slowReader{b.data, 1200 * time.Millisecond} // a source may take its time
 	target, _ := serveEmbedded(t)
-	c = newClient(t, mirror.Config{URL: target, Stall: 300 * time.Millisecond, Tries: 1})
+	c = newClient(t, mirror.Config{URL: target, Stall: time.Second, Tries: 1})
 	if pushed, err := c.StreamBlob(t.Context(), "app", b.Descriptor, slow); !pushed || err != nil {
 		t.Errorf("push from a slow source gave %v, %v", pushed, err)
 	}
@@ -557,7 +443,7 @@ func (r *slowReader) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	time.Sleep(r.wait)
-	n := copy(p, r.data[:min(10, len(r.data))])
+	n := copy(p, r.data)
 	r.data = r.data[n:]
 	return n, nil
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 
 	"github.com/opencontainers/go-digest"
@@ -275,13 +274,4 @@ func (c *Client) checkRoot(ctx context.Context, name Name, img bundle.Image) err
 		}
 	}
 	return nil
-}
-
-// Ping asks whether the mirror is there and lets us in.
-func (c *Client) Ping(ctx context.Context) error {
-	resp, err := c.send(ctx, call{method: http.MethodGet, url: c.base.String() + "/v2/", want: []int{http.StatusOK}})
-	if err == nil {
-		resp.done()
-	}
-	return c.fail(ctx, err, "ask whether it is there")
 }

@@ -30,27 +30,31 @@ func (u *upload) run(ctx context.Context) (err error) {
 			u.c.cancelUpload(ctx, u.repo, u.session)
 		}
 	}()
+	var best int64
+	var broken error
 	for try := 1; ; try++ {
-		before := u.off
 		err := u.attempt(ctx)
 		if err == nil {
 			return nil
 		}
 		var se *SourceError
-		if errors.As(err, &se) {
+		switch {
+		case errors.As(err, &se):
 			return err
-		}
-		if u.off > before { // progress: interruptions are counted anew
-			try = 1
-		}
-		if stale(err) && u.off > 0 && try < u.c.tries {
+		case errors.Is(err, ErrRetry) && broken != nil:
+			return fmt.Errorf("%w: %w", err, broken)
+		case stale(err) && u.off > 0 && try < u.c.tries:
 			u.restart(ctx)
 			continue
 		}
+		broken = err
 		if err := u.c.pause(ctx, try, err, "push blob "+u.desc.Digest.String()); err != nil {
 			return err
 		}
 		u.resume(ctx)
+		if u.off > best { // progress: a bad line may break often
+			best, try = u.off, 0
+		}
 	}
 }
 
