@@ -35,7 +35,9 @@ func (e *encoder) pieces(list []piece) error {
 			if err := e.flush(); err != nil {
 				return err
 			}
-			if p.from < 0 {
+			if p.program != nil {
+				err = e.program(p)
+			} else if p.from < 0 {
 				err = e.literal(p)
 			} else {
 				e.run = run{at: e.at, from: p.from, length: p.length, restamp: p.restamp, rule: p.rule}
@@ -52,7 +54,7 @@ func (e *encoder) pieces(list []piece) error {
 // join makes p part of the run, if it goes on where the run ends.
 func (e *encoder) join(p piece) (bool, error) {
 	r := &e.run
-	if r.length == 0 || p.from != r.from+r.length || e.oldOf(p.from) != e.oldOf(r.from) {
+	if r.length == 0 || p.program != nil || p.from != r.from+r.length || e.oldOf(p.from) != e.oldOf(r.from) {
 		return false, nil
 	}
 	switch {
@@ -144,29 +146,48 @@ func (e *encoder) flush() error {
 
 // changes writes where a run's bytes differ from the old ones, and tells whether any do.
 func (e *encoder) changes(r run) (bool, error) {
-	gap, any := int64(0), false
+	f := e.newFixes()
 	for done := int64(0); done < r.length; {
 		n := min(r.length-done, 256<<10)
 		if err := e.load(r.from+done, r.at+done, n); err != nil {
 			return false, err
 		}
-		for i := 0; i < int(n); {
-			same := matchLength(e.now[i:], e.old[i:], int(n))
-			i += same
-			gap += int64(same)
-			if i == int(n) {
-				break
-			}
-			any = true
-			e.streams[streamGaps].Write(binary.AppendUvarint(nil, uint64(gap)))
-			e.streams[streamValues].Write([]byte{e.now[i] - e.old[i]})
-			gap = 0
-			i++
-		}
+		f.compare(e.old, e.now)
 		done += n
 	}
-	if any && gap > 0 {
-		e.streams[streamGaps].Write(binary.AppendUvarint(nil, uint64(gap)))
+	return f.end(), nil
+}
+
+// fixes writes what a fixer reads.
+type fixes struct {
+	gaps, values *streamBuilder
+	gap          int64
+	any          bool
+}
+
+func (e *encoder) newFixes() *fixes {
+	return &fixes{gaps: e.streams[streamGaps], values: e.streams[streamValues]}
+}
+
+// compare takes the next bytes of a copy as they would be and as they are to be.
+func (f *fixes) compare(old, now []byte) {
+	for i := 0; i < len(now); i++ {
+		same := matchLength(now[i:], old[i:], len(now))
+		i += same
+		f.gap += int64(same)
+		if i == len(now) {
+			break
+		}
+		f.gaps.Write(binary.AppendUvarint(nil, uint64(f.gap)))
+		f.values.Write([]byte{now[i] - old[i]})
+		f.any, f.gap = true, 0
 	}
-	return any, nil
+}
+
+// end ends the copy and tells whether any byte changed.
+func (f *fixes) end() bool {
+	if f.any && f.gap > 0 {
+		f.gaps.Write(binary.AppendUvarint(nil, uint64(f.gap)))
+	}
+	return f.any
 }

@@ -14,7 +14,8 @@ type piece struct {
 	header  bool     // a tar header
 	rule    timeRule // that makes a header out of the old one
 	restamp bool     // rule is to be used
-	whole   bool     // the whole content of an entry, or its padding, and just as it was
+	program *programPiece
+	whole   bool // the whole content of an entry, or its padding, and just as it was
 }
 
 // planner says which bytes of the olds make the new plain bytes.

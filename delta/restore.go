@@ -17,6 +17,7 @@ const (
 	opText                   // literal text
 	opBinary                 // literal bytes
 	opRestamp                // whole tar entries of the source, with other times
+	opProgram                // a program, out of another version of it
 	opKindSpan = 8
 )
 
@@ -62,6 +63,8 @@ func (r *restorer) op(kind opKind, n int64) error {
 		return r.fromSource(n, r.add)
 	case opRestamp:
 		return r.fromSource(n, r.restamp)
+	case opProgram:
+		return r.program(n)
 	case opHeaders:
 		return r.literal(streamHeaders, n)
 	case opText:
@@ -121,9 +124,9 @@ func (r *restorer) copy(address, n int64) error {
 	return nil
 }
 
-// add copies and adds a value to each byte that the gaps lead to. The last gap leads to the end.
+// add copies bytes and changes some of them.
 func (r *restorer) add(address, n int64) error {
-	gap, err := r.gap(n)
+	f, err := newFixer(r.s, n)
 	if err != nil {
 		return err
 	}
@@ -135,34 +138,16 @@ func (r *restorer) add(address, n int64) error {
 		if err := r.src.read(b, address); err != nil {
 			return err
 		}
-		n -= int64(len(b))
-		address += int64(len(b))
-		at := int64(0)
-		for ; gap < int64(len(b))-at; at++ {
-			at += gap
-			value, err := r.s.readers[streamValues].ReadByte()
-			if err != nil {
-				return readError(err)
-			}
-			b[at] += value
-			if gap, err = r.gap(n + int64(len(b)) - at - 1); err != nil {
-				return err
-			}
+		if err := f.fix(b); err != nil {
+			return err
 		}
-		gap -= int64(len(b)) - at
 		if _, err := r.w.Write(b); err != nil {
 			return err
 		}
+		n -= int64(len(b))
+		address += int64(len(b))
 	}
 	return nil
-}
-
-// gap reads the distance to the next changed byte, of at most left; none is read where none are left.
-func (r *restorer) gap(left int64) (int64, error) {
-	if left == 0 {
-		return 0, nil
-	}
-	return readUvarint(r.s.readers[streamGaps], uint64(left))
 }
 
 // restamp copies whole tar entries and sets their times by one rule.

@@ -1,8 +1,10 @@
 package cdeflate
 
 import (
+	"encoding/binary"
 	"fmt"
 	"io"
+	"math/bits"
 )
 
 // Sizes of zlib's and gzip's window.
@@ -189,10 +191,7 @@ func (d *deflater) longest(candidate int) int {
 	for {
 		match := d.window[candidate : candidate+maxMatch : candidate+maxMatch]
 		if match[best] == scan[best] && match[best-1] == scan[best-1] && match[0] == scan[0] && match[1] == scan[1] {
-			n := 3 // the third byte agrees, because the hashes do
-			for n < maxMatch && match[n] == scan[n] {
-				n++
-			}
+			n := same(match, scan)
 			if n > best {
 				d.matchStart, best = candidate, n
 				if n >= nice || best >= maxMatch {
@@ -207,6 +206,20 @@ func (d *deflater) longest(candidate int) int {
 		}
 	}
 	return min(best, d.lookahead)
+}
+
+// same returns how many bytes two strings have in common.
+func same(a, b []byte) int {
+	n := 0
+	for ; n+8 <= maxMatch; n += 8 {
+		if d := binary.LittleEndian.Uint64(a[n:]) ^ binary.LittleEndian.Uint64(b[n:]); d != 0 {
+			return n + bits.TrailingZeros64(d)/8
+		}
+	}
+	for n < maxMatch && a[n] == b[n] {
+		n++
+	}
+	return n
 }
 
 // tally adds a symbol and tells whether the block is full.

@@ -1,0 +1,120 @@
+package delta
+
+import (
+	"encoding/binary"
+
+	"github.com/sallyport-dev/sallyport/delta/program"
+)
+
+// programPiece makes a whole file out of another version of it.
+type programPiece struct {
+	p     *program.Program
+	steps []step
+	new   []byte
+}
+
+// programOf plans a file that is a program, as far as both versions are; it is not ok where they are
+// not, or so different that projecting does not pay.
+func programOf(now, then []byte, segments []segment) (piece, bool, error) {
+	p := program.Describe(then, now)
+	if p == nil {
+		return piece{}, false, nil
+	}
+	pp := &programPiece{p: p, new: now}
+	at := int64(0)
+	for _, s := range segments {
+		next := step{kind: stepLiteral, size: int64(s.length), new: at}
+		if s.from >= 0 {
+			next.kind, next.old = stepAdd, int64(s.from)
+			p.Spans = append(p.Spans, program.Span{Old: next.old, New: at, Size: next.size})
+		}
+		pp.steps = append(pp.steps, next)
+		at += next.size
+	}
+	if len(p.Spans) == 0 || len(pp.steps) > program.MaxSpans {
+		return piece{}, false, nil
+	}
+	err := p.Prepare()
+	return piece{length: at, program: pp}, true, err
+}
+
+// program writes a program's operation. The steps come before what they change, because projecting
+// needs all of them.
+func (e *encoder) program(p piece) error {
+	old := e.oldOf(p.from)
+	address := e.used[old] + p.from - e.all.starts[old]
+	e.op(opProgram, p.length)
+	ops := e.streams[streamOps]
+	ops.Write(binary.AppendUvarint(nil, uint64(p.program.p.Size)))
+	e.streams[streamSources].Write(appendZigzag(nil, address-e.next))
+	e.next = address + p.program.p.Size
+	ops.Write(appendDescription(nil, p.program.p))
+	next := int64(0)
+	for i := range p.program.steps {
+		s := &p.program.steps[i]
+		if err := e.changesOf(p.program, s); err != nil {
+			return err
+		}
+		ops.Write(binary.AppendUvarint(nil, uint64(s.size)*stepKindSpan+uint64(s.kind)))
+		if s.kind == stepLiteral {
+			e.streams[streamBinary].Write(p.program.new[s.new:][:s.size])
+			continue
+		}
+		e.streams[streamSources].Write(appendZigzag(nil, s.old-next))
+		next = s.old + s.size
+	}
+	return nil
+}
+
+// changesOf writes what of a step's projected bytes has to change.
+func (e *encoder) changesOf(pp *programPiece, s *step) error {
+	if s.kind == stepLiteral {
+		return nil
+	}
+	f := e.newFixes()
+	at := s.new
+	err := pp.p.Copy(s.old, s.new, s.size, func(b []byte) error {
+		f.compare(b, pp.new[at:][:len(b)])
+		at += int64(len(b))
+		return nil
+	})
+	if s.kind = stepCopy; f.end() {
+		s.kind = stepAdd
+	}
+	return err
+}
+
+func appendDescription(b []byte, p *program.Program) []byte {
+	number := func(v int64) { b = binary.AppendUvarint(b, uint64(v)) }
+	for _, loads := range [][]program.Load{p.OldLoads, p.NewLoads} {
+		number(int64(len(loads)))
+		for _, l := range loads {
+			number(l.Offset)
+			number(l.Address)
+			number(l.Size)
+			number(l.Memory - l.Size)
+		}
+	}
+	number(int64(len(p.Bases)))
+	for _, base := range p.Bases {
+		number(base.Old)
+		b = appendZigzag(b, base.New-base.Old)
+	}
+	number(int64(len(p.Regions)))
+	end := int64(0)
+	for _, r := range p.Regions {
+		number(int64(r.Kind))
+		number(r.Offset - end)
+		number(r.Size)
+		number(int64(r.Base))
+		end = r.Offset + r.Size
+	}
+	number(int64(len(p.Anchors)))
+	last := int64(0)
+	for _, a := range p.Anchors {
+		number(a.Old - last)
+		b = appendZigzag(b, a.New-a.Old)
+		last = a.Old
+	}
+	return b
+}

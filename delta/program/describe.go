@@ -1,0 +1,195 @@
+package program
+
+import (
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
+	"slices"
+)
+
+// Describe returns a program for two versions of an ELF file, all but its spans, or nil if they are
+// not ELF files of one architecture that is known.
+func Describe(old, new []byte) *Program {
+	before, after := open(old), open(new)
+	if before == nil || after == nil || before.Machine != after.Machine || len(old) > 1<<31 {
+		return nil
+	}
+	d := &describer{old: old, new: new, before: before, after: after}
+	d.p = &Program{Old: bytes.NewReader(old), Size: int64(len(old)), OldLoads: loads(before), NewLoads: loads(after)}
+	if len(d.p.OldLoads) == 0 || len(d.p.NewLoads) == 0 {
+		return nil
+	}
+	d.sections()
+	slices.SortFunc(d.p.Regions, func(a, b Region) int { return compare(a.Offset, b.Offset) })
+	slices.SortFunc(d.p.Anchors, func(a, b Anchor) int { return compare(a.Old, b.Old) })
+	if !d.p.valid() {
+		return nil
+	}
+	return d.p
+}
+
+func open(b []byte) *elf.File {
+	if len(b) < 64 || string(b[:4]) != elf.ELFMAG {
+		return nil
+	}
+	f, err := elf.NewFile(bytes.NewReader(b))
+	if err != nil || f.Class != elf.ELFCLASS64 || f.Data != elf.ELFDATA2LSB {
+		return nil
+	}
+	return f
+}
+
+func loads(f *elf.File) []Load {
+	var list []Load
+	for _, s := range f.Progs {
+		if s.Type == elf.PT_LOAD && len(list) < MaxLoads {
+			list = append(list, Load{Offset: int64(s.Off), Address: int64(s.Vaddr), Size: int64(s.Filesz), Memory: int64(s.Memsz)})
+		}
+	}
+	return list
+}
+
+type describer struct {
+	p             *Program
+	old, new      []byte
+	before, after *elf.File
+}
+
+// sections describes the old file's sections by what they hold.
+func (d *describer) sections() {
+	isGo := d.before.Section(".gopclntab") != nil && d.after.Section(".gopclntab") != nil
+	for _, s := range d.before.Sections {
+		if s.Flags&elf.SHF_ALLOC == 0 {
+			continue
+		}
+		twin := d.after.Section(s.Name)
+		if s.Type == elf.SHT_NOBITS {
+			if twin != nil {
+				d.p.Anchors = append(d.p.Anchors, Anchor{int64(s.Addr), int64(twin.Addr)})
+			}
+			continue
+		}
+		if twin == nil || !inside(int64(s.Offset), int64(s.FileSize), d.p.Size) || s.FileSize == 0 || len(d.p.Regions) >= MaxRegions-1 {
+			continue
+		}
+		d.section(s, twin, isGo)
+	}
+}
+
+func (d *describer) section(s, twin *elf.Section, isGo bool) {
+	r := Region{Kind: kinds, Offset: int64(s.Offset), Size: int64(s.FileSize)}
+	switch {
+	case s.Flags&elf.SHF_EXECINSTR != 0:
+		switch d.before.Machine {
+		case elf.EM_X86_64:
+			r.Kind = CodeAMD64
+		case elf.EM_AARCH64:
+			r.Kind = CodeARM64
+		}
+	case s.Type == elf.SHT_RELA:
+		r.Kind = Relocations
+	case s.Type == elf.SHT_DYNSYM:
+		r.Kind = Symbols
+	case s.Name == ".eh_frame":
+		r.Kind = EHFrame
+	case s.Name == ".eh_frame_hdr":
+		r.Kind, r.Base = EHIndex, d.base(Base{int64(s.Addr), int64(twin.Addr)})
+	case isGo:
+		d.goSection(&r, s)
+	case slices.Contains([]string{".data.rel.ro", ".data", ".got", ".got.plt", ".init_array", ".fini_array", ".dynamic"}, s.Name):
+		r.Kind = Pointers
+	}
+	if r.Kind < kinds {
+		d.p.Regions = append(d.p.Regions, r)
+	}
+}
+
+func (d *describer) base(b ...Base) int {
+	n := len(d.p.Bases)
+	d.p.Bases = append(d.p.Bases, b...)
+	return n
+}
+
+// goSection describes a section of a Go program that holds no code.
+func (d *describer) goSection(r *Region, s *elf.Section) {
+	r.Kind = Pointers
+	old, ok1 := findModule(d.old, d.before)
+	new, ok2 := findModule(d.new, d.after)
+	if !ok1 || !ok2 {
+		return
+	}
+	switch s.Name {
+	case ".gopclntab":
+		r.Kind = GoFunctions
+		r.Base = d.base(Base{old[moduleText], new[moduleText]}, Base{old[moduleNames], new[moduleNames]}, Base{old[moduleUnits], new[moduleUnits]},
+			Base{old[moduleFiles], new[moduleFiles]}, Base{old[modulePC], new[modulePC]}, Base{old[moduleTable], new[moduleTable]},
+			Base{old[moduleFuncData], new[moduleFuncData]})
+	case ".typelink":
+		r.Kind = Offsets
+		r.Base = d.base(Base{old[moduleTypes], new[moduleTypes]})
+	default:
+		if at := old[moduleTypes]; at >= int64(s.Addr) && at < int64(s.Addr+s.Size) {
+			r.Kind = GoTypes
+			r.Base = d.base(Base{old[moduleTypes], new[moduleTypes]}, Base{old[moduleText], new[moduleText]})
+		}
+	}
+}
+
+// module holds runtime.moduledata's words, as Go 1.20 to 1.26 lay it out.
+type module [moduleWords]int64
+
+const (
+	moduleNames    = 1
+	moduleUnits    = 4
+	moduleFiles    = 7
+	modulePC       = 10
+	moduleTable    = 13
+	moduleText     = 22
+	moduleTypes    = 37
+	moduleFuncData = 40
+	moduleWords    = 41
+)
+
+// findModule finds runtime.moduledata: it begins with the address of .gopclntab, and its tables
+// follow each other there.
+func findModule(b []byte, f *elf.File) (m module, ok bool) {
+	table := f.Section(".gopclntab")
+	if table == nil {
+		return m, false
+	}
+	want := binary.LittleEndian.AppendUint64(nil, table.Addr)
+	for _, name := range []string{".go.module", ".noptrdata", ".data"} {
+		s := f.Section(name)
+		if s == nil || !inside(int64(s.Offset), int64(s.FileSize), int64(len(b))) {
+			continue
+		}
+		data := b[s.Offset:][:s.FileSize]
+		for at := 0; ; at += 8 {
+			n := bytes.Index(data[at:], want)
+			if n < 0 || at+n+8*moduleWords > len(data) {
+				break
+			}
+			if at += n; at%8 == 0 && m.read(data[at:], table) {
+				return m, true
+			}
+			at &^= 7
+		}
+	}
+	return m, false
+}
+
+func (m *module) read(b []byte, table *elf.Section) bool {
+	for i := range m {
+		v := binary.LittleEndian.Uint64(b[8*i:])
+		if v > maxAddress {
+			return false
+		}
+		m[i] = int64(v)
+	}
+	for _, i := range []int{moduleNames, moduleUnits, moduleFiles, modulePC, moduleTable} {
+		if m[i] < int64(table.Addr) || m[i] > int64(table.Addr+table.Size) {
+			return false
+		}
+	}
+	return m[moduleText] > 0 && m[moduleTypes] > 0 && m[moduleFuncData] > 0
+}

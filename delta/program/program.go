@@ -1,0 +1,323 @@
+// Package program predicts how the references in a program's machine code and tables change when
+// its parts move.
+//
+// A patch that copies a moved function would otherwise have to change every call in it and to it.
+// Both sides instead run the same projection: it finds references in the old bytes, takes what they
+// point to through the equivalences of old and new (the copies of the patch themselves), and writes
+// the reference that the new program will have. What it gets wrong is changed like any other byte:
+// a projection decides what a patch costs, never whether it is right.
+//
+// The idea is that of Zucchini, in Chromium.
+package program
+
+import (
+	"errors"
+	"io"
+	"slices"
+)
+
+// Load is a stretch of a file that is mapped to memory.
+type Load struct {
+	Offset  int64 // in the file
+	Address int64 // in memory
+	Size    int64 // bytes in the file
+	Memory  int64 // bytes in memory: at least Size
+}
+
+// Base is an address that offsets in tables count from.
+type Base struct{ Old, New int64 }
+
+// Kind is what a region of the old file holds.
+type Kind byte
+
+// The kinds. Their numbers stand in patches.
+const (
+	CodeAMD64   Kind = iota // x86-64 instructions
+	CodeARM64               // AArch64 instructions
+	Pointers                // 64-bit addresses, at multiples of 8
+	Offsets                 // 32-bit offsets from the region's base
+	Relocations             // Elf64_Rela
+	Symbols                 // Elf64_Sym
+	EHFrame                 // .eh_frame
+	EHIndex                 // .eh_frame_hdr
+	GoFunctions             // .gopclntab of Go 1.20 and later; bases from the region's on: text, its tables
+	GoTypes                 // type descriptors among pointers; bases from the region's on: types, text
+	kinds
+)
+
+// Region is a stretch of the old file whose references are projected.
+type Region struct {
+	Kind   Kind
+	Offset int64
+	Size   int64
+	Base   int // index of the first base it uses
+}
+
+// Span says that bytes of the old file became bytes of the new one.
+type Span struct{ Old, New, Size int64 }
+
+// Anchor says where an address went that no span covers: of zeroed memory, say. It holds up to the
+// next anchor.
+type Anchor struct{ Old, New int64 }
+
+// Limits of a program.
+const (
+	MaxLoads   = 16
+	MaxBases   = 32
+	MaxRegions = 64
+	MaxSpans   = 1 << 17
+	MaxAnchors = 1 << 16
+	maxRefs    = 3 << 20
+)
+
+// Program projects references. Spans have to be in the order of the new file and need not cover it.
+type Program struct {
+	Old      io.ReaderAt
+	Size     int64 // bytes of the old file
+	OldLoads []Load
+	NewLoads []Load
+	Bases    []Base
+	Regions  []Region // by offset, without overlaps
+	Spans    []Span
+	Anchors  []Anchor // by old address
+
+	byOld []Span // by old offset, without overlaps
+	refs  []ref  // in tables, by position
+}
+
+// ErrInvalid says that a program's numbers contradict each other.
+var ErrInvalid = errors.New("program description is invalid")
+
+// Prepare checks the numbers and looks through the old file's tables. It reads them once.
+func (p *Program) Prepare() error {
+	if !p.valid() {
+		return ErrInvalid
+	}
+	p.byOld = widest(p.Spans)
+	p.refs = nil
+	for _, r := range p.Regions {
+		if err := p.scanTable(r); err != nil {
+			return err
+		}
+	}
+	slices.SortStableFunc(p.refs, func(a, b ref) int { return compare(int64(a.pos), int64(b.pos)) })
+	return nil
+}
+
+func compare(a, b int64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+const maxAddress = 1 << 62
+
+func (p *Program) valid() bool {
+	if p.Size < 0 || p.Size > 1<<31 || len(p.OldLoads) > MaxLoads || len(p.NewLoads) > MaxLoads || len(p.Bases) > MaxBases ||
+		len(p.Regions) > MaxRegions || len(p.Spans) > MaxSpans || len(p.Anchors) > MaxAnchors {
+		return false
+	}
+	for _, l := range append(slices.Clone(p.OldLoads), p.NewLoads...) {
+		if !inside(l.Offset, l.Size, 1<<40) || !inside(l.Address, l.Memory, maxAddress) || l.Size > l.Memory {
+			return false
+		}
+	}
+	end := int64(0)
+	for _, r := range p.Regions {
+		if r.Kind >= kinds || r.Offset < end || !inside(r.Offset, r.Size, p.Size) || r.Base < 0 || r.Base+p.needs(r.Kind) > len(p.Bases) {
+			return false
+		}
+		end = r.Offset + r.Size
+	}
+	for _, s := range p.Spans {
+		if s.Size <= 0 || !inside(s.Old, s.Size, p.Size) || !inside(s.New, s.Size, 1<<40) {
+			return false
+		}
+	}
+	return slices.IsSortedFunc(p.Anchors, func(a, b Anchor) int { return compare(a.Old, b.Old) })
+}
+
+// needs returns how many bases a kind uses.
+func (p *Program) needs(k Kind) int {
+	switch k {
+	case Offsets, EHIndex:
+		return 1
+	case GoFunctions:
+		return goFunctionBases
+	case GoTypes:
+		return 2
+	}
+	return 0
+}
+
+func inside(offset, size, limit int64) bool {
+	return offset >= 0 && size >= 0 && offset <= limit && size <= limit-offset
+}
+
+// address returns where an offset of a file is in memory.
+func address(loads []Load, offset int64) (int64, bool) {
+	for _, l := range loads {
+		if offset >= l.Offset && offset < l.Offset+l.Size {
+			return l.Address + offset - l.Offset, true
+		}
+	}
+	return 0, false
+}
+
+// offset returns where an address of memory is in the file; it is negative for memory that no file
+// fills, and not ok for an address outside of the program.
+func offset(loads []Load, address int64) (int64, bool) {
+	for _, l := range loads {
+		if address >= l.Address && address < l.Address+l.Memory {
+			if address-l.Address < l.Size {
+				return l.Offset + address - l.Address, true
+			}
+			return -1, true
+		}
+	}
+	return 0, false
+}
+
+// Target returns where an address of the old program went; it is not ok if that is not known.
+func (p *Program) Target(old int64) (int64, bool) {
+	at, ok := offset(p.OldLoads, old)
+	if !ok {
+		return 0, false
+	}
+	if at < 0 {
+		return p.anchored(old)
+	}
+	n, _ := slices.BinarySearchFunc(p.byOld, at, func(s Span, at int64) int { return compare(s.Old, at+1) })
+	if n > 0 {
+		if s := p.byOld[n-1]; at < s.Old+s.Size {
+			return address(p.NewLoads, s.New+at-s.Old)
+		}
+	}
+	if moved, ok := p.anchored(old); ok {
+		return moved, true
+	}
+	return p.between(n, at)
+}
+
+// between returns where an old offset went that lies between spans n-1 and n: as the larger of them.
+func (p *Program) between(n int, at int64) (int64, bool) {
+	if len(p.byOld) == 0 {
+		return 0, false
+	}
+	s := p.byOld[max(0, n-1)]
+	if n > 0 && n < len(p.byOld) && p.byOld[n].Size > s.Size {
+		s = p.byOld[n]
+	}
+	return address(p.NewLoads, s.New+at-s.Old)
+}
+
+func (p *Program) anchored(old int64) (int64, bool) {
+	n, _ := slices.BinarySearchFunc(p.Anchors, old, func(a Anchor, old int64) int { return compare(a.Old, old+1) })
+	if n == 0 {
+		return 0, false
+	}
+	return old + p.Anchors[n-1].New - p.Anchors[n-1].Old, true
+}
+
+// slack is how far a reference reaches: a chunk that does not end its copy is projected up to that
+// many bytes before its end.
+const slack = 16
+
+// chunk is how many bytes of a copy are projected at a time.
+const chunk = 64 << 10
+
+// Copy gives emit the size bytes that go from offset old of the old file to offset new of the new
+// one, projected, piece by piece. A reference that the copy cuts stays as it is.
+func (p *Program) Copy(old, new, size int64, emit func(b []byte) error) error {
+	buf := make([]byte, min(chunk, size))
+	before := byte(0)
+	for size > 0 {
+		b := buf[:min(int64(len(buf)), size)]
+		if n, err := p.Old.ReadAt(b, old); n < len(b) {
+			if err == nil || err == io.EOF {
+				err = io.ErrUnexpectedEOF
+			}
+			return err
+		}
+		var n int
+		n, before = p.project(b, before, old, new, int64(len(b)) == size)
+		if err := emit(b[:n]); err != nil {
+			return err
+		}
+		old, new, size = old+int64(n), new+int64(n), size-int64(n)
+	}
+	return nil
+}
+
+// project replaces the references in b, which holds bytes of the old file from offset old on that go
+// to offset new of the new file. Unless last is set it stops short of b's end, where a reference may
+// be cut. It returns how many bytes are done. before is the byte in front of b, 0 if it belongs to a
+// reference; the byte in front of what comes next is returned.
+func (p *Program) project(b []byte, before byte, old, new int64, last bool) (int, byte) {
+	done := 0
+	for done < len(b) {
+		r, end := p.regionAt(old + int64(done))
+		part := b[done:]
+		cut := last
+		if rest := end - old - int64(done); rest <= int64(len(part)) {
+			part, cut = part[:rest], true
+		}
+		n := len(part)
+		if r != nil {
+			n, before = p.projectRegion(r, part, before, old+int64(done), new+int64(done), cut)
+		} else {
+			before = 0
+		}
+		done += n
+		if n < len(part) {
+			break
+		}
+	}
+	return done, before
+}
+
+// regionAt returns the region at an offset, or nil, and where that ends.
+func (p *Program) regionAt(at int64) (*Region, int64) {
+	for i := range p.Regions {
+		r := &p.Regions[i]
+		if at < r.Offset {
+			return nil, r.Offset
+		}
+		if at < r.Offset+r.Size {
+			return r, r.Offset + r.Size
+		}
+	}
+	return nil, maxAddress
+}
+
+func (p *Program) projectRegion(r *Region, b []byte, before byte, old, new int64, last bool) (int, byte) {
+	n := len(b)
+	if !last {
+		n = max(0, n-slack)
+	}
+	from, ok := address(p.OldLoads, old)
+	to, moves := address(p.NewLoads, new)
+	if !ok || !moves {
+		return n, 0
+	}
+	switch r.Kind {
+	case CodeAMD64:
+		return p.amd64(r, b, n, before, from, to)
+	case CodeARM64:
+		return p.arm64(r, b, n, from, to), 0
+	}
+	if r.Kind == Pointers || r.Kind == GoTypes {
+		n = wholeWords(n, len(b), from)
+		p.pointers(b[:n], from)
+	}
+	return p.tables(b, n, old, from, to), 0
+}
+
+// wholeWords returns where the word ends that byte n of b cuts.
+func wholeWords(n, size int, from int64) int {
+	return min(size, n+int(-(from+int64(n))&7))
+}

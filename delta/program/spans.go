@@ -1,0 +1,74 @@
+package program
+
+import (
+	"container/heap"
+	"slices"
+)
+
+// widest returns spans cut so that none overlap in the old file: where several copied the same
+// bytes, the largest says where they went; the others are likely chance finds.
+func widest(spans []Span) []Span {
+	sorted := slices.Clone(spans)
+	slices.SortStableFunc(sorted, func(a, b Span) int { return compare(a.Old, b.Old) })
+	s := &sweep{}
+	for _, next := range sorted {
+		s.until(next.Old)
+		heap.Push(s, next)
+	}
+	s.until(maxAddress)
+	return s.out
+}
+
+// sweep walks over the old file's offsets. Its heap holds the spans that begin before at, the largest first.
+type sweep struct {
+	open []Span
+	at   int64
+	out  []Span
+}
+
+// until emits the best spans up to an offset.
+func (s *sweep) until(end int64) {
+	for s.at < end {
+		for len(s.open) > 0 && s.open[0].Old+s.open[0].Size <= s.at {
+			heap.Pop(s)
+		}
+		if len(s.open) == 0 {
+			s.at = end
+			return
+		}
+		best := s.open[0]
+		stop := min(end, best.Old+best.Size)
+		s.emit(Span{s.at, best.New + s.at - best.Old, stop - s.at})
+		s.at = stop
+	}
+}
+
+func (s *sweep) emit(next Span) {
+	if n := len(s.out); n > 0 {
+		if last := &s.out[n-1]; last.Old+last.Size == next.Old && last.New+last.Size == next.New {
+			last.Size += next.Size
+			return
+		}
+	}
+	s.out = append(s.out, next)
+}
+
+func (s *sweep) Len() int { return len(s.open) }
+
+func (s *sweep) Less(i, j int) bool {
+	a, b := s.open[i], s.open[j]
+	if a.Size != b.Size {
+		return a.Size > b.Size
+	}
+	return a.New < b.New
+}
+
+func (s *sweep) Swap(i, j int) { s.open[i], s.open[j] = s.open[j], s.open[i] }
+func (s *sweep) Push(x any)    { s.open = append(s.open, x.(Span)) }
+
+func (s *sweep) Pop() any {
+	n := len(s.open) - 1
+	x := s.open[n]
+	s.open = s.open[:n]
+	return x
+}

@@ -1,0 +1,185 @@
+package program
+
+import (
+	"encoding/binary"
+	"io"
+	"slices"
+)
+
+// ref is a reference in a table of the old file.
+type ref struct {
+	pos  uint32 // its offset
+	how  how
+	base uint8
+}
+
+// how a reference names its target.
+type how uint8
+
+const (
+	fromBase   how = iota // 32 bits, from a base
+	fromBase4             // the same, counting in fours
+	fromSelf              // 32 bits, signed, from the reference itself
+	behindSelf            // 32 bits, from the target to the reference
+	absolute              // 64 bits
+)
+
+func (h how) width() int {
+	if h == absolute {
+		return 8
+	}
+	return 4
+}
+
+// tables projects the references of tables that begin in the first n bytes of b, which come from
+// offset old, and returns where the last of them ends, or n.
+func (p *Program) tables(b []byte, n int, old, from, to int64) int {
+	i, _ := slices.BinarySearchFunc(p.refs, old, func(r ref, at int64) int { return compare(int64(r.pos), at) })
+	for ; i < len(p.refs); i++ {
+		r := p.refs[i]
+		at := int64(r.pos) - old
+		if at >= int64(n) {
+			break
+		}
+		end := int(at) + r.how.width()
+		if end > len(b) {
+			break
+		}
+		n = max(n, end)
+		p.projectRef(r, b[at:], from+at, to+at)
+	}
+	return n
+}
+
+func (p *Program) projectRef(r ref, b []byte, from, to int64) {
+	if r.how == absolute {
+		p.pointer(b)
+		return
+	}
+	v := binary.LittleEndian.Uint32(b)
+	var target, origin int64
+	scale := int64(1)
+	switch r.how {
+	case fromBase4:
+		scale = 4
+		fallthrough
+	case fromBase:
+		target, origin = p.Bases[r.base].Old+int64(v)*scale, p.Bases[r.base].New
+	case fromSelf:
+		target, origin = from+int64(int32(v)), to
+	case behindSelf:
+		target = from - int64(v)
+	}
+	moved, ok := p.Target(target)
+	if !ok {
+		return
+	}
+	if r.how == behindSelf {
+		binary.LittleEndian.PutUint32(b, uint32(to-moved))
+		return
+	}
+	binary.LittleEndian.PutUint32(b, uint32((moved-origin)/scale))
+}
+
+func (p *Program) pointer(b []byte) {
+	if v := binary.LittleEndian.Uint64(b); v < maxAddress {
+		if moved, ok := p.Target(int64(v)); ok {
+			binary.LittleEndian.PutUint64(b, uint64(moved))
+		}
+	}
+}
+
+func (p *Program) note(pos int64, h how, base int) {
+	if len(p.refs) < maxRefs {
+		p.refs = append(p.refs, ref{uint32(pos), h, uint8(base)})
+	}
+}
+
+// scanTable notes the references in a region that is a table.
+func (p *Program) scanTable(r Region) error {
+	switch r.Kind {
+	case Offsets:
+		p.every(r, 0, 4, fromBase, 0)
+	case Relocations:
+		p.every(r, 0, 24, absolute, 0)
+		p.every(r, 16, 24, absolute, 0)
+	case Symbols:
+		p.every(r, 8, 24, absolute, 0)
+	case EHIndex:
+		p.every(Region{Offset: r.Offset + 4, Size: 4}, 0, 4, fromSelf, 0)
+		p.every(r, 12, 4, fromBase, r.Base)
+	case EHFrame:
+		return p.ehFrame(r)
+	case GoFunctions:
+		return p.goFunctions(r)
+	case GoTypes:
+		return p.goTypes(r)
+	}
+	return nil
+}
+
+func (p *Program) every(r Region, first, step int64, h how, base int) {
+	if r.Kind == Offsets {
+		base = r.Base
+	}
+	for at := first; at+int64(h.width()) <= r.Size; at += step {
+		p.note(r.Offset+at, h, base)
+	}
+}
+
+// ehFrame notes the beginnings of functions in .eh_frame's descriptions, where they are relative to
+// themselves, as linkers write them.
+func (p *Program) ehFrame(r Region) error {
+	t := p.table(r.Offset, r.Size)
+	for at := int64(0); at+12 <= r.Size; {
+		length := int64(t.uint32(at))
+		if length < 4 || length >= 0xfffffff0 || t.err != nil {
+			break
+		}
+		if t.uint32(at+4) != 0 && length >= 8 {
+			p.note(r.Offset+at+4, behindSelf, 0)
+			p.note(r.Offset+at+8, fromSelf, 0)
+		}
+		at += 4 + length
+	}
+	return t.err
+}
+
+// table reads numbers of the old file through a buffer.
+type table struct {
+	r     io.ReaderAt
+	start int64
+	size  int64
+	buf   []byte
+	at    int64 // of buf, from start
+	err   error
+}
+
+func (p *Program) table(start, size int64) *table {
+	return &table{r: p.Old, start: start, size: size}
+}
+
+// bytes returns n bytes at an offset, zeros where there are none.
+func (t *table) bytes(at int64, n int) []byte {
+	if at < 0 || at > t.size-int64(n) || t.err != nil {
+		return make([]byte, n)
+	}
+	if at < t.at || at+int64(n) > t.at+int64(len(t.buf)) {
+		if t.buf == nil {
+			t.buf = make([]byte, 64<<10)
+		}
+		t.buf = t.buf[:min(int64(cap(t.buf)), t.size-at)]
+		t.at = at
+		if m, err := t.r.ReadAt(t.buf, t.start+at); m < len(t.buf) {
+			if err == nil || err == io.EOF {
+				err = io.ErrUnexpectedEOF
+			}
+			t.err = err
+			return make([]byte, n)
+		}
+	}
+	return t.buf[at-t.at:][:n]
+}
+
+func (t *table) uint32(at int64) uint32 { return binary.LittleEndian.Uint32(t.bytes(at, 4)) }
+func (t *table) uint64(at int64) uint64 { return binary.LittleEndian.Uint64(t.bytes(at, 8)) }
