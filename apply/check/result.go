@@ -6,13 +6,13 @@ import "time"
 type Verdict string
 
 const (
-	// Pass: enough good measurements.
+	// Pass means enough good measurements.
 	Pass Verdict = "pass"
-	// Fail: too many bad measurements, or too few good ones in time.
+	// Fail means too many bad measurements, or too few good ones in time.
 	Fail Verdict = "fail"
-	// Error: the check cannot be measured on this site, now or later.
+	// Error means that the check cannot be measured on this site, now or later.
 	Error Verdict = "error"
-	// Skipped: an earlier required check decided before this one was asked.
+	// Skipped means that an earlier required check decided before this one was asked.
 	Skipped Verdict = "skipped"
 )
 

@@ -145,7 +145,7 @@ func (c *Cluster) applyOne(ctx context.Context, it *item) error {
 		refused := Change{ID: it.change.ID, Action: Conflict, Note: note, Fields: fields}
 		return &RefusedError{Target: c.String(), Refused: []Change{refused}}
 	}
-	return c.failed("apply "+it.change.ID.String(), err)
+	return c.failed("apply "+it.change.String(), err)
 }
 
 // delete deletes the very object that was looked at.

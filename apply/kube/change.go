@@ -4,19 +4,19 @@ package kube
 type Action string
 
 const (
-	// Created: the object is new.
+	// Created means that the object is new.
 	Created Action = "created"
-	// Configured: the object changes.
+	// Configured means that the object changes.
 	Configured Action = "configured"
-	// Unchanged: the object already is as wanted.
+	// Unchanged means that the object is as wanted already.
 	Unchanged Action = "unchanged"
-	// Recreated: the object is deleted and created again, as its annotation allows.
+	// Recreated means that the object is deleted and created again, as its annotation allows.
 	Recreated Action = "recreated"
-	// Pruned: the object left the release and is deleted.
+	// Pruned means that the object left the release and is deleted.
 	Pruned Action = "pruned"
-	// Kept: the object left the release and stays; Note says why.
+	// Kept means that the object left the release and stays; Note says why.
 	Kept Action = "kept"
-	// Conflict: the target refuses the object, or it is not ours to change; Note says why.
+	// Conflict means that the target refuses the object, or that it is not ours to change; Note says why.
 	Conflict Action = "conflict"
 )
 
@@ -47,16 +47,16 @@ type ObjectStatus struct {
 type Status string
 
 const (
-	// Current: the object is as it should be.
+	// Current means that the object is as it should be.
 	Current Status = "current"
-	// InProgress: it is on its way.
+	// InProgress means that it is on its way.
 	InProgress Status = "inProgress"
-	// Failed: by its own account it will not get there.
+	// Failed means that by its own account it will not get there.
 	Failed Status = "failed"
-	// Terminating: it is being deleted.
+	// Terminating means that it is being deleted.
 	Terminating Status = "terminating"
-	// NotFound: it is not there.
+	// NotFound means that it is not there.
 	NotFound Status = "notFound"
-	// Unknown: nobody tells.
+	// Unknown means that nobody tells.
 	Unknown Status = "unknown"
 )

@@ -24,9 +24,6 @@ const (
 	defaultWorkers  = 4
 	// answerTime is how long the server may take for one answer, beside the repetitions.
 	answerTime = 30 * time.Second
-	// The server shares out its own capacity; these only keep a runaway loop in check.
-	requestsPerSecond = 200
-	requestsBurst     = 400
 )
 
 // Config says which cluster, and how hard to ask it.
@@ -81,7 +78,7 @@ func restConfig(c Config) (*rest.Config, error) {
 		return nil, err
 	}
 	rc.UserAgent = "sallyport"
-	rc.QPS, rc.Burst = requestsPerSecond, requestsBurst
+	rc.QPS = -1 // the number of workers is the limit; the server shares out its own capacity
 	rc.Timeout = c.Patience + answerTime
 	rc.WarningHandlerWithContext = warnings{c.Log}
 	rc.Wrap(func(next http.RoundTripper) http.RoundTripper { return &retrier{next: next, patience: c.Patience} })

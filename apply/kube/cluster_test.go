@@ -35,7 +35,7 @@ func configMap(ns, name, value string) string {
 func brief(changes []Change) []string {
 	var out []string
 	for _, c := range changes {
-		out = append(out, string(c.Action)+" "+c.ID.String())
+		out = append(out, string(c.Action)+" "+c.String())
 	}
 	return out
 }

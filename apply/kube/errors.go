@@ -60,7 +60,7 @@ func (e *RefusedError) Reason() string { return "target" }
 func (e *RefusedError) Hint() string {
 	for _, c := range e.Refused {
 		if strings.Contains(c.Note, "cannot be changed") {
-			return "give " + c.ID.String() + " another name, or annotate it " + ForceAnnotation +
+			return "give " + c.String() + " another name, or annotate it " + ForceAnnotation +
 				": enabled to have it deleted and created again"
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -30,14 +31,23 @@ func proxied(t *testing.T, f fault) *Cluster {
 		t.Fatal(err)
 	}
 	proxy := httputil.NewSingleHostReverseProxy(target)
+	proxy.ErrorLog = log.New(io.Discard, "", 0)
 	proxy.Transport = &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
-	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	srv := tlsServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !f(w, r) {
 			proxy.ServeHTTP(w, r)
 		}
 	}))
-	t.Cleanup(srv.Close)
 	return connect(t, kubeconfigFor(t, srv.URL))
+}
+
+// tlsServer is a server that does not log the handshakes that tests break off.
+func tlsServer(t *testing.T, h http.Handler) *httptest.Server {
+	srv := httptest.NewUnstartedServer(h)
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.StartTLS()
+	t.Cleanup(srv.Close)
+	return srv
 }
 
 // kubeconfigFor is the shared cluster's kubeconfig with another server.
@@ -182,8 +192,7 @@ func TestNobodyListens(t *testing.T) {
 }
 
 func TestCertificateOfSomebodyElse(t *testing.T) {
-	srv := httptest.NewTLSServer(http.NotFoundHandler())
-	defer srv.Close()
+	srv := tlsServer(t, http.NotFoundHandler())
 	path := kubeconfigFor(t, srv.URL)
 	b, err := os.ReadFile(path)
 	if err != nil {

@@ -104,7 +104,7 @@ func compareSets(have, want []*unstructured.Unstructured) []Change {
 	var changes []Change
 	for _, u := range want {
 		c := Change{ID: idOf(u), Action: Created}
-		if old := before[c.ID.key()]; old != nil {
+		if old := before[c.key()]; old != nil {
 			c.Action, c.Fields = Configured, differences(old, u)
 			if len(c.Fields) == 0 {
 				c.Action = Unchanged
@@ -126,7 +126,7 @@ func (f *Folder) Apply(ctx context.Context, want Objects, prev Inventory) (Inven
 	if err != nil {
 		return Inventory{}, nil, err
 	}
-	slices.SortStableFunc(objs, func(a, b *unstructured.Unstructured) int { return order(a, b) })
+	slices.SortStableFunc(objs, order)
 	if err := f.write(objs); err != nil {
 		return Inventory{}, nil, err
 	}

@@ -246,7 +246,7 @@ func (c *Cluster) get(ctx context.Context, id ID) (*unstructured.Unstructured, e
 
 // otherOwner names the release, not an earlier one of this site's, to which the live object belongs.
 func (p *plan) otherOwner(it *item) string {
-	if it.live == nil || p.prev[it.change.ID.key()] {
+	if it.live == nil || p.prev[it.change.key()] {
 		return ""
 	}
 	if owner := it.live.GetLabels()[OwnerLabel]; owner != p.release {
@@ -260,7 +260,7 @@ func (p *plan) takenOver(it *item) bool {
 	if it.live == nil {
 		return false
 	}
-	if _, ours := it.live.GetLabels()[OwnerLabel]; ours || p.prev[it.change.ID.key()] {
+	if _, ours := it.live.GetLabels()[OwnerLabel]; ours || p.prev[it.change.key()] {
 		return it.live.GetAnnotations()[AdoptedAnnotation] == "true"
 	}
 	return true

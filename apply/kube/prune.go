@@ -223,7 +223,7 @@ func (p *pruning) wait(ctx context.Context, changes []Change) error {
 			return err
 		}
 		for i := range changes {
-			if err != nil && changes[i].ID.key() == idOf(u).key() {
+			if err != nil && changes[i].key() == idOf(u).key() {
 				changes[i].Note = "it is still being deleted"
 			}
 		}

@@ -1,12 +1,12 @@
 package testcluster
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 )
 
 // process is a server that lives as long as the test.
@@ -14,8 +14,8 @@ type process struct {
 	name  string
 	log   string
 	cmd   *exec.Cmd
+	kill  func()
 	ended chan struct{}
-	once  sync.Once
 }
 
 func startProcess(t lifetime, log, path string, args ...string) (*process, error) {
@@ -24,11 +24,14 @@ func startProcess(t lifetime, log, path string, args ...string) (*process, error
 		return nil, err
 	}
 	defer out.Close()
-	p := &process{name: filepath.Base(path), log: log, cmd: exec.Command(path, args...), ended: make(chan struct{})}
+	ctx, stop := context.WithCancel(context.Background())
+	p := &process{name: filepath.Base(path), log: log, cmd: exec.CommandContext(ctx, path, args...), kill: stop,
+		ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	p.cmd.Dir = filepath.Dir(log)
 	p.cmd.SysProcAttr = dieWithParent()
 	if err := p.cmd.Start(); err != nil {
+		stop()
 		return nil, err
 	}
 	go func() {
@@ -41,7 +44,7 @@ func startProcess(t lifetime, log, path string, args ...string) (*process, error
 
 // stop kills the process and waits until it is gone.
 func (p *process) stop() {
-	p.once.Do(func() { _ = p.cmd.Process.Kill() }) // it may have ended by itself
+	p.kill()
 	<-p.ended
 }
 
@@ -61,7 +64,7 @@ func (p *process) logTail() string {
 func freePorts(n int) ([]int, error) {
 	var ports []int
 	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, fmt.Errorf("no free port: %w", err)
 		}

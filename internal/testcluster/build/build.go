@@ -35,7 +35,7 @@ func programs() []string {
 }
 
 // build makes those of the named programs that dir lacks.
-func build(ctx context.Context, dir string, names []string) error {
+func build(ctx context.Context, dir string, names []string) (err error) {
 	for _, n := range names {
 		if !slices.Contains(programs(), n) {
 			return fmt.Errorf("%s is not one of %s", n, strings.Join(programs(), ", "))
@@ -48,7 +48,7 @@ func build(ctx context.Context, dir string, names []string) error {
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer func() { err = errors.Join(err, unlock()) }()
 	names = slices.DeleteFunc(names, func(n string) bool { return present(filepath.Join(dir, n)) })
 	if len(names) == 0 {
 		return nil

@@ -22,12 +22,12 @@ func main() {
 		fmt.Fprintf(os.Stderr, "usage: go run ./internal/testcluster/build PROGRAM...\nprograms: %v\n", programs())
 	}
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	os.Exit(run(ctx, flag.Args()))
+	os.Exit(run(flag.Args()))
 }
 
-func run(ctx context.Context, names []string) int {
+func run(names []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
 	if len(names) == 0 {
 		flag.Usage()
 		return 2
