@@ -14,28 +14,45 @@ type programPiece struct {
 }
 
 // programOf plans a file that is a program, as far as both versions are; it is not ok where they are
-// not, or so different that projecting does not pay.
-func programOf(now, then []byte, segments []segment) (piece, bool, error) {
+// not. The first segments tell where things moved; with references as they will be, the same search
+// then finds what differs in nothing else.
+func programOf(now, then []byte, first []segment) (piece, bool, error) {
 	p := program.Describe(then, now)
 	if p == nil {
 		return piece{}, false, nil
 	}
 	pp := &programPiece{p: p, new: now}
+	pp.take(first)
+	if len(p.Spans) == 0 || len(p.Spans) > program.MaxSpans {
+		return piece{}, false, nil
+	}
+	if err := p.Prepare(); err != nil {
+		return piece{}, false, err
+	}
+	moved, err := p.Moved()
+	if err != nil {
+		return piece{}, false, err
+	}
+	pp.take(diffContent(now, moved, opBinary))
+	if len(pp.steps) > program.MaxSpans {
+		return piece{}, false, nil
+	}
+	return piece{length: int64(len(now)), program: pp}, true, p.Prepare()
+}
+
+// take makes segments the program's steps and spans.
+func (pp *programPiece) take(segments []segment) {
+	pp.steps, pp.p.Spans = nil, nil
 	at := int64(0)
 	for _, s := range segments {
 		next := step{kind: stepLiteral, size: int64(s.length), new: at}
 		if s.from >= 0 {
 			next.kind, next.old = stepAdd, int64(s.from)
-			p.Spans = append(p.Spans, program.Span{Old: next.old, New: at, Size: next.size})
+			pp.p.Spans = append(pp.p.Spans, program.Span{Old: next.old, New: at, Size: next.size})
 		}
 		pp.steps = append(pp.steps, next)
 		at += next.size
 	}
-	if len(p.Spans) == 0 || len(pp.steps) > program.MaxSpans {
-		return piece{}, false, nil
-	}
-	err := p.Prepare()
-	return piece{length: at, program: pp}, true, err
 }
 
 // program writes a program's operation. The steps come before what they change, because projecting

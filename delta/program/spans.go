@@ -72,3 +72,36 @@ func (s *sweep) Pop() any {
 	s.open = s.open[:n]
 	return x
 }
+
+// Moved returns the old file with each reference as it will be where the spans put it: as near to the
+// new file as can be told without it. Offsets stay those of the old file, so that matches found in it
+// are matches of the old file.
+func (p *Program) Moved() ([]byte, error) {
+	moved := make([]byte, 0, p.Size)
+	add := func(b []byte) error {
+		moved = append(moved, b...)
+		return nil
+	}
+	shift := int64(0)
+	for i := 0; i <= len(p.byOld); i++ {
+		gap := p.Size
+		if i < len(p.byOld) {
+			gap = p.byOld[i].Old
+			if i == 0 || p.byOld[i].Size > p.byOld[i-1].Size {
+				shift = p.byOld[i].New - p.byOld[i].Old
+			}
+		}
+		at := int64(len(moved))
+		if err := p.Copy(at, at+shift, gap-at, add); err != nil {
+			return nil, err
+		}
+		if i < len(p.byOld) {
+			s := p.byOld[i]
+			shift = s.New - s.Old
+			if err := p.Copy(s.Old, s.New, s.Size, add); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return moved, nil
+}
