@@ -11,10 +11,10 @@ import (
 	"github.com/sallyport-dev/sallyport/bundle"
 )
 
-// releases are three small releases that share a layer.
+// releases are small releases that share a layer.
 type releases struct {
 	*factory
-	one, two, three sealed
+	one, two, three, four sealed
 }
 
 func newReleases(t *testing.T) *releases {
@@ -23,6 +23,7 @@ func newReleases(t *testing.T) *releases {
 	r.one = r.make(t, "1.0.0", 1, "a", "b")
 	r.two = r.make(t, "2.0.0", 2, "b", "c")
 	r.three = r.make(t, "3.0.0", 3, "c", "d")
+	r.four = r.make(t, "4.0.0", 4, "d", "e")
 	return r
 }
 
@@ -106,6 +107,50 @@ func TestFailedChecksPutThePreviousReleaseBack(t *testing.T) {
 	}
 	if p := s.problem(&r.two); p != "" {
 		t.Error(p)
+	}
+}
+
+// A failed update costs nothing, not even the way back to the release before the one that runs.
+func TestFailedUpdateKeepsTheWayBack(t *testing.T) {
+	r := newReleases(t)
+	w := newWorld()
+	s := newTestSite(t, r.factory, w)
+	s.must(r.one)
+	s.must(r.two)
+	w.failing = func(v string) bool { return v == "3.0.0" }
+	if _, err := s.apply(r.three); reasonOf(err) != "rolled-back" {
+		t.Fatalf("error is %v", err)
+	}
+	if st := s.status(); st.Previous == nil || st.Previous.Version != "1.0.0" {
+		t.Fatalf("previous is %v", st.Previous)
+	}
+	if _, err := s.Rollback(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if p := s.problem(&r.one); p != "" {
+		t.Error(p)
+	}
+}
+
+func TestRollbackGivesUpWhatIsStaged(t *testing.T) {
+	r := newReleases(t)
+	s := newTestSite(t, r.factory, newWorld())
+	s.must(r.one)
+	s.must(r.two)
+	if _, err := s.Stage(context.Background(), r.three.input(), Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if st := s.status(); st.Previous == nil || st.Previous.Version != "1.0.0" {
+		t.Errorf("previous is %v", st.Previous)
+	}
+	if _, err := s.Rollback(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if p := s.problem(&r.one); p != "" {
+		t.Error(p)
+	}
+	if st := s.status(); st.Staged != nil || st.Previous.Version != "2.0.0" {
+		t.Errorf("status is %+v", st)
 	}
 }
 

@@ -62,20 +62,16 @@ func (s *Site) Collect(ctx context.Context, forget bool, collect func(ctx contex
 	return err
 }
 
-// inSlots returns the releases that the journal knows to be in slots.
+// inSlots returns the releases that the journal knows to be in slots or kept aside.
 func (r *run) inSlots() (keep []*bundle.Descriptor, kept map[digest.Digest]bool, err error) {
 	kept = map[digest.Digest]bool{}
-	for _, rel := range []*Release{r.journal.Current, r.journal.Previous, r.journal.Staged, r.journal.Trial} {
-		if rel == nil {
-			continue
+	keep, err = r.Releases()
+	for _, rel := range []*Release{r.journal.Current, r.journal.Previous, r.journal.Staged, r.journal.Trial, r.journal.Outgoing} {
+		if rel != nil {
+			kept[rel.Digest] = true
 		}
-		l, err := r.loadSlot(*rel)
-		if err != nil {
-			return nil, nil, err
-		}
-		keep, kept[rel.Digest] = append(keep, l.descriptor), true
 	}
-	return keep, kept, nil
+	return keep, kept, err
 }
 
 func (r *run) formerReleases(kept map[digest.Digest]bool) (drop []*bundle.Descriptor, paths []string, err error) {

@@ -77,7 +77,9 @@ type journal struct {
 	Staged   *Release `json:"staged"`   // verified, loaded, written: the release to come
 	Trial    *Release `json:"trial"`    // armed, trial, good, rollingBack: the release that is tried
 	Current  *Release `json:"current"`  // the release that was committed last
-	Previous *Release `json:"previous"` // the one before, if its slot still holds it
+	Previous *Release `json:"previous"` // the one before, in the other slot
+	// Outgoing is what Previous was before a new release took its slot: it is kept aside until that is committed.
+	Outgoing *Release `json:"outgoing"`
 
 	LastAttempted *Attempt `json:"lastAttempted"`
 	// RollbackIndex is the highest sequence ever committed. It never falls.
@@ -164,7 +166,7 @@ func (j *journal) check() error {
 	if j.APIVersion != bundle.APIVersion || j.Kind != journalKind {
 		return fmt.Errorf("it says %q %q, not %q %q", j.APIVersion, j.Kind, bundle.APIVersion, journalKind)
 	}
-	for _, r := range []*Release{j.Staged, j.Trial, j.Current, j.Previous} {
+	for _, r := range []*Release{j.Staged, j.Trial, j.Current, j.Previous, j.Outgoing} {
 		if r == nil {
 			continue
 		}
@@ -215,8 +217,10 @@ func (j *journal) checkSlots() error {
 		next = j.Trial
 	}
 	switch {
-	case j.Previous != nil && j.Current == nil:
+	case (j.Previous != nil || j.Outgoing != nil) && j.Current == nil:
 		return errors.New("there is a previous release but no current one")
+	case j.Outgoing != nil && (next == nil || j.Outgoing.Slot != next.Slot):
+		return fmt.Errorf("%s is kept aside, but nothing took its slot", j.Outgoing)
 	case j.Previous != nil && j.Previous.Slot == j.Current.Slot,
 		next != nil && j.Current != nil && next.Slot == j.Current.Slot:
 		return fmt.Errorf("two releases are in slot %s", j.Current.Slot)

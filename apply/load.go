@@ -38,8 +38,7 @@ func (r *run) load(ctx context.Context) (Phase, func(*journal), error) {
 			return "", nil, err
 		}
 	}
-	r.say("loaded", "%s read, %s pushed, %s reused; the medium may be removed now",
-		size(l.total), size(r.bytes.Pushed), size(r.bytes.Reused))
+	r.say("loaded", "every byte was verified; the medium may be removed now")
 	return Loaded, nil, nil
 }
 
@@ -49,7 +48,8 @@ func (r *run) giveUp() (Phase, func(*journal), error) {
 	if err := appendHistory(r.deps.Disk, r.historyPath(), a); err != nil {
 		return "", nil, err
 	}
-	return Idle, r.given(a), nil
+	edit, err := r.given(a)
+	return Idle, edit, err
 }
 
 // fill puts the release into the slot that does not run. A slot is filled in one step, so one that holds the release
@@ -64,17 +64,20 @@ func (r *run) fill(_ context.Context) (Phase, func(*journal), error) {
 		if err != nil {
 			return "", nil, err
 		}
+		if err := r.keepAside(staged.Slot); err != nil {
+			return "", nil, err
+		}
 		if err := r.slots.Fill(staged.Slot, rel); err != nil {
 			return "", nil, err
 		}
 	}
-	previousGone := func(j *journal) {
-		if j.Previous != nil && j.Previous.Slot == staged.Slot {
-			j.Previous = nil
+	slotTaken := func(j *journal) {
+		if j.Previous != nil {
+			j.Previous, j.Outgoing = nil, j.Previous
 		}
 	}
 	if r.journal.Attempt.Verb != verbStage {
-		return Written, previousGone, nil
+		return Written, slotTaken, nil
 	}
 	a := r.ended(ResultStaged, "")
 	r.outcome = nil // the transaction goes on when the release is switched to
@@ -82,7 +85,7 @@ func (r *run) fill(_ context.Context) (Phase, func(*journal), error) {
 		return "", nil, err
 	}
 	return Written, func(j *journal) {
-		previousGone(j)
+		slotTaken(j)
 		j.LastAttempted = &a
 	}, nil
 }
@@ -138,7 +141,7 @@ type loader struct {
 	payload  map[digest.Digest]*blobPlan // by what travels
 	restorer restorer
 
-	total, done int64 // bytes of blobs that arrive
+	total, done, told int64 // bytes of blobs that arrive
 }
 
 func (l *loader) all(ctx context.Context) error {
@@ -152,7 +155,6 @@ func (l *loader) all(ctx context.Context) error {
 		}
 	}
 	l.total = l.plan.pushing
-	l.progress(0)
 	for {
 		entry, err := l.bundle.Next()
 		if errors.Is(err, io.EOF) {
@@ -290,9 +292,11 @@ func (l *loader) images(ctx context.Context) error {
 	return nil
 }
 
+// progress tells of n more bytes, in steps of a percent at most.
 func (l *loader) progress(n int64) {
 	l.done += n
-	if l.total > 0 {
+	if l.total > 0 && (l.done >= l.told+l.total/100 || l.done == l.total) {
+		l.told = l.done
 		l.tell(Event{Label: "loading", Done: l.done, Total: l.total})
 	}
 }

@@ -83,23 +83,31 @@ func (r *run) abandon(result, reason string) error {
 	if err := appendHistory(r.deps.Disk, r.historyPath(), a); err != nil {
 		return err
 	}
-	return r.change(r.given(a))
+	edit, err := r.given(a)
+	if err != nil {
+		return err
+	}
+	return r.change(func(j *journal) {
+		j.Phase = Idle
+		edit(j)
+	})
 }
 
 // given edits the journal for a transaction that was given up. Filling the slot may have got far enough to take the
 // previous release out of it.
-func (r *run) given(a Attempt) func(*journal) {
-	gone := false
-	if p := r.journal.Previous; p != nil {
-		_, err := r.loadSlot(*p)
-		gone = err != nil
+func (r *run) given(a Attempt) (func(*journal), error) {
+	kept := r.journal.Outgoing
+	if kept == nil {
+		kept = r.journal.Previous
+	}
+	previous, err := r.bringBack(kept)
+	if err != nil {
+		return nil, err
 	}
 	return func(j *journal) {
-		j.Phase, j.Staged, j.Attempt, j.LastAttempted = Idle, nil, nil, &a
-		if gone {
-			j.Previous = nil
-		}
-	}
+		j.Staged, j.Attempt, j.LastAttempted = nil, nil, &a
+		j.Previous, j.Outgoing = previous, nil
+	}, nil
 }
 
 // ended completes the attempt under way.

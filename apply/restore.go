@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -34,7 +35,12 @@ func (s *restorer) open(ctx context.Context, b bundle.Blob, patch io.Reader) (io
 	r := &restoring{pipe: pr, cancel: cancel, done: make(chan struct{}), want: b, sum: digest.SHA256.Digester()}
 	go func() {
 		defer close(r.done)
-		err := delta.Apply(ctx, pw, patch, olds, delta.Limits{Size: b.Size, TempDir: s.dir})
+		// A patch writes a few bytes at a time; each through a pipe would be two switches of goroutines.
+		w := bufio.NewWriterSize(pw, 128<<10)
+		err := delta.Apply(ctx, w, patch, olds, delta.Limits{Size: b.Size, TempDir: s.dir})
+		if err == nil {
+			err = w.Flush()
+		}
 		if err != nil {
 			err = fmt.Errorf("restore blob %.19s: %w", b.Digest, err)
 		}

@@ -82,14 +82,11 @@ func (r *run) recheck(ctx context.Context) (failed string, err error) {
 	return failed, err
 }
 
-// rolledBack ends the transaction. A release that a bundle brought leaves its slot; one that was the previous release
-// stays in it.
+// rolledBack ends the transaction and gives its slot back to the release that had it before.
 func (r *run) rolledBack(person string) (Phase, func(*journal), error) {
-	wasPrevious := r.journal.Attempt.Verb == verbRollback
-	if !wasPrevious {
-		if err := r.slots.Remove(r.journal.Trial.Slot); err != nil {
-			return "", nil, err
-		}
+	previous, err := r.emptySlot()
+	if err != nil {
+		return "", nil, err
 	}
 	result := ResultRolledBack
 	if person != "" {
@@ -100,12 +97,24 @@ func (r *run) rolledBack(person string) (Phase, func(*journal), error) {
 		return "", nil, err
 	}
 	return Idle, func(j *journal) {
-		if wasPrevious {
-			j.Previous = j.Trial
-		}
+		j.Previous, j.Outgoing = previous, nil
 		j.Trial, j.Attempt, j.LastAttempted, j.Attempts = nil, nil, &a, 0
 		j.NeedsPerson = oneLine(person)
 	}, nil
+}
+
+// emptySlot takes the release that failed out of its slot, and returns which release is in it then. One that was itself
+// the previous release stays.
+func (r *run) emptySlot() (*Release, error) {
+	trial := *r.journal.Trial
+	if r.journal.Attempt.Verb == verbRollback {
+		return &trial, nil
+	}
+	previous, err := r.bringBack(r.journal.Outgoing)
+	if previous != nil || err != nil {
+		return previous, err
+	}
+	return nil, r.slots.Remove(trial.Slot)
 }
 
 // stuck journals that what ran before could not be put back, and says so. The phase stays: the next verb tries again.

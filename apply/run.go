@@ -66,8 +66,10 @@ func (r *run) open() (err error) {
 		return err
 	}
 	r.backend = r.slots.NoBackend()
-	r.journal, err = loadJournal(r.journalPath())
-	return err
+	if r.journal, err = loadJournal(r.journalPath()); err != nil {
+		return err
+	}
+	return r.dropAside()
 }
 
 // end gives everything back. It adds its own failure to err, if there is one.

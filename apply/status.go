@@ -3,6 +3,7 @@ package apply
 import (
 	"time"
 
+	"github.com/sallyport-dev/sallyport/apply/slot"
 	"github.com/sallyport-dev/sallyport/bundle"
 )
 
@@ -37,6 +38,9 @@ func (s *Site) Status() (*Status, error) {
 	st := &Status{APIVersion: bundle.APIVersion, Kind: "Status", Site: s.cfg.Metadata.Name, Phase: j.Phase,
 		Current: j.Current, Previous: j.Previous, Staged: j.Staged, Trial: j.Trial, LastAttempted: j.LastAttempted,
 		RollbackIndex: j.RollbackIndex, NeedsPerson: j.NeedsPerson != "", Person: j.NeedsPerson}
+	if j.Phase == Written && j.Previous == nil {
+		st.Previous = j.Outgoing // sallyport rollback gives up what is staged and goes there
+	}
 	if j.Current == nil {
 		return st, nil
 	}
@@ -95,33 +99,42 @@ func (s *Site) History() (*History, error) {
 		Attempts: attempts, Damaged: damaged}, nil
 }
 
-// Releases returns the releases that the site's slots hold for a reason: the current one first, then the previous,
-// the staged and the one on trial, those that there are.
+// Releases returns the releases that the site may still need: the current one first, then the previous, the staged and
+// the one on trial, those that there are. What they are made of must stay in the mirror.
 func (s *Site) Releases() (all []*bundle.Descriptor, err error) {
 	j, err := loadJournal(s.journalPath())
 	if err != nil {
 		return nil, err
 	}
-	slots := s.Slots()
 	for _, rel := range []*Release{j.Current, j.Previous, j.Staged, j.Trial} {
 		if rel == nil {
 			continue
 		}
-		held, err := slots.Load(rel.Slot)
-		if err != nil {
-			if rel == j.Staged && (j.Phase == Verified || j.Phase == Loaded) {
-				continue // not filled yet
-			}
+		d, err := s.heldIn(s.Slots(), *rel, rel.Slot)
+		switch {
+		case err == nil:
+			all = append(all, d)
+		case rel == j.Current || rel == j.Trial:
 			return nil, err
 		}
-		l, err := openRelease(*rel, held)
-		if err != nil {
-			if rel == j.Staged || rel == j.Previous {
-				continue // its slot is being refilled
-			}
-			return nil, err
+		// The other slot may be in the middle of being refilled.
+	}
+	if j.Outgoing != nil {
+		if d, err := s.heldIn(slot.View(s.outgoingPath()), *j.Outgoing, slot.A); err == nil {
+			all = append(all, d)
 		}
-		all = append(all, l.descriptor)
 	}
 	return all, nil
+}
+
+func (s *Site) heldIn(store *slot.Store, rel Release, n slot.Name) (*bundle.Descriptor, error) {
+	held, err := store.Load(n)
+	if err != nil {
+		return nil, err
+	}
+	l, err := openRelease(rel, held)
+	if err != nil {
+		return nil, err
+	}
+	return l.descriptor, nil
 }

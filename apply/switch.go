@@ -224,7 +224,7 @@ func (r *run) commit(ctx context.Context) (Phase, func(*journal), error) {
 		return "", nil, err
 	}
 	return Idle, func(j *journal) {
-		j.Previous, j.Current, j.Trial = j.Current, j.Trial, nil
+		j.Previous, j.Current, j.Trial, j.Outgoing = j.Current, j.Trial, nil, nil
 		j.RollbackIndex = max(j.RollbackIndex, j.Current.Sequence)
 		j.Attempts, j.NeedsPerson = 0, ""
 		j.Attempt, j.LastAttempted = nil, &a

@@ -186,14 +186,16 @@ func (r *run) endTrial(ctx context.Context) (ended bool, err error) {
 	return true, r.walk(ctx)
 }
 
-// toPrevious begins the way back to the previous release.
+// toPrevious begins the way back to the previous release. What is staged in its slot is given up.
 func (r *run) toPrevious(ctx context.Context) error {
-	if r.journal.Previous == nil {
-		hint := "apply the bundle of the release that is wanted"
-		if r.journal.Phase == Written {
-			return errorf("usage", hint, "there is no previous release: its slot holds %s, which is staged", r.journal.Staged)
+	if r.journal.Phase == Written && r.journal.Outgoing != nil {
+		if err := r.abandon(resultInterrupted, "given up by sallyport rollback"); err != nil {
+			return err
 		}
-		return errorf("usage", hint, "there is no previous release to roll back to")
+		r.outcome = nil
+	}
+	if r.journal.Previous == nil {
+		return errorf("usage", "apply the bundle of the release that is wanted", "there is no previous release to roll back to")
 	}
 	previous := *r.journal.Previous
 	inventory, err := r.preflight(ctx, previous)

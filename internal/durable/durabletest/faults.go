@@ -140,6 +140,9 @@ func (f *Faults) perform(op durable.Op, do func() error) error {
 		f.flushed(op.Path)
 		return nil
 	}
+	if f.Mode != Crash {
+		return do() // nothing will have to be taken back
+	}
 	back := prepare(op)
 	if err := do(); err != nil {
 		return err
