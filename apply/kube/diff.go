@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"unicode"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -151,7 +152,7 @@ func join(path, key string) string {
 
 // text is a value in one short line.
 func text(v any) string {
-	if s, ok := v.(string); ok && s != "" && !strings.ContainsAny(s, " \t\n\"") {
+	if s, ok := v.(string); ok && s != "" && !strings.ContainsFunc(s, needsQuotes) {
 		return cut(s)
 	}
 	b, err := json.Marshal(v)
@@ -160,6 +161,8 @@ func text(v any) string {
 	}
 	return cut(string(b))
 }
+
+func needsQuotes(r rune) bool { return r == '"' || unicode.IsSpace(r) || !unicode.IsPrint(r) }
 
 func cut(s string) string {
 	if len(s) <= maxValueText {

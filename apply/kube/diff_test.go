@@ -41,6 +41,7 @@ func TestDifferences(t *testing.T) {
 		{"long values keep both ends", "i: " + digest + "1111", "i: " + digest + "2222", []string{
 			"i: registry.example.com/warehouse/pick-engi…aaaaaaaaaaaaaaaa1111 -> registry.example.com/warehouse/pick-engi…aaaaaaaaaaaaaaaa2222"}},
 		{"text with spaces", "a: x y", "a: ''", []string{`a: "x y" -> ""`}},
+		{"text that moves the cursor", `a: "x\eb"`, "a: w", []string{`a: "x\u001bb" -> w`}},
 		{"secret", "apiVersion: v1\nkind: Secret\ndata: {a: czNjcmV0, b: x}\ntype: t", "apiVersion: v1\nkind: Secret\ndata: {a: b3RoZXI=, c: z}\ntype: u",
 			[]string{"data.a: ***** -> ***** (changed)", "- data.b: *****", "+ data.c: *****", "type: t -> u"}},
 		{"secret as kubectl left it", "apiVersion: v1\nkind: Secret\nmetadata: {annotations: {kubectl.kubernetes.io/last-applied-configuration: '{\"data\":\"czNjcmV0\"}'}}",
@@ -83,7 +84,7 @@ func TestRefusal(t *testing.T) {
 		{"immutable by a webhook", status(403, metav1.StatusReasonForbidden, "admission webhook denied: spec is immutable"), "fields cannot be changed: admission"},
 		{"invalid", status(422, metav1.StatusReasonInvalid, "x is invalid", metav1.StatusCause{Field: "spec.a", Message: "Required value: must be set"}),
 			"it is not valid: spec.a: must be set"},
-		{"forbidden", status(403, metav1.StatusReasonForbidden, "you\nmay not"), "you may not"},
+		{"forbidden", status(403, metav1.StatusReasonForbidden, "you\n\x1b[31mmay not"), "you [31mmay not"},
 		{"long", status(400, metav1.StatusReasonBadRequest, strings.Repeat("x", 1000)), strings.Repeat("x", 300) + "…"},
 		{"not known here", status(401, metav1.StatusReasonUnauthorized, "who are you"), ""},
 		{"overloaded", status(429, metav1.StatusReasonTooManyRequests, "slow down"), ""},

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"unicode"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -155,9 +156,15 @@ func withoutValue(message string) string {
 	return tidy(message[strings.LastIndex(message, ": ")+2:])
 }
 
-// tidy makes a message of the server one line of bearable length.
+// tidy makes a message of the server or of a program one line of bearable length, fit for a terminal.
 func tidy(s string) string {
 	const most = 300
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, s)
 	s = strings.Join(strings.Fields(s), " ")
 	if len(s) <= most {
 		return s

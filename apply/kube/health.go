@@ -85,10 +85,8 @@ func compute(u *unstructured.Unstructured) ObjectStatus {
 	if err != nil {
 		return ObjectStatus{ID: id, Status: InProgress, Message: "its status cannot be read: " + err.Error()}
 	}
-	s := ObjectStatus{ID: id, Status: words[res.Status], Message: tidy(res.Message)}
+	s := ObjectStatus{ID: id, Status: word(res.Status), Message: tidy(res.Message)}
 	switch {
-	case s.Status == "":
-		s.Status = InProgress
 	case s.Status != Current:
 	case isJob(u) && !complete(u):
 		s.Status = InProgress
@@ -98,12 +96,19 @@ func compute(u *unstructured.Unstructured) ObjectStatus {
 	return s
 }
 
-var words = map[status.Status]Status{
-	status.CurrentStatus:     Current,
-	status.InProgressStatus:  InProgress,
-	status.FailedStatus:      Failed,
-	status.TerminatingStatus: Terminating,
-	status.NotFoundStatus:    NotFound,
+// word is our word for one of kstatus. What it does not know is on its way.
+func word(s status.Status) Status {
+	switch s {
+	case status.CurrentStatus:
+		return Current
+	case status.FailedStatus:
+		return Failed
+	case status.TerminatingStatus:
+		return Terminating
+	case status.NotFoundStatus:
+		return NotFound
+	}
+	return InProgress
 }
 
 // complete tells whether a Job has done its work, or was told not to do it.
