@@ -20,7 +20,7 @@ type Finding struct {
 	Name    string `json:"name"` // state, room, trust, clock, journal, mirror, push, target, checks, runtime
 	OK      bool   `json:"ok"`
 	Message string `json:"message"`
-	// Mend is what to do about it, one sentence; empty if nothing has to be done.
+	// Mend is what to do about it, one sentence; empty if nothing has to be done. On a good finding it is advice.
 	Mend string `json:"mend,omitempty"`
 }
 
@@ -197,7 +197,9 @@ func (s *Site) runtimeAsksMirror() Finding {
 		}
 		_, err := os.Stat(rt.config)
 		if errors.Is(err, fs.ErrNotExist) {
-			return Finding{Name: "runtime", Message: rt.config + " is missing: the container runtime does not ask the mirror", Mend: rt.mend}
+			// Advice only: the runtime may have been told elsewhere.
+			return Finding{Name: "runtime", OK: true, Message: rt.config + " is missing; unless it stands elsewhere, the container runtime does not ask the mirror",
+				Mend: rt.mend}
 		}
 		return found("runtime", err, rt.config+" is there", "")
 	}

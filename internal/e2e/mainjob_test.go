@@ -73,14 +73,15 @@ func TestMainJob(t *testing.T) {
 	r.mirrorHolds(originals)
 	r.stockToolsAgree(cosign, originals)
 
+	r.sallyport(0, "rollback")
+	r.runs("1.0.0")
+	r.killedAnywhere()
+	r.sallyport(0, "apply", r.bundle("2.0.0"))
 	for _, bad := range []string{"3.0.0", "3.1.0"} {
 		r.sallyport(5, "apply", r.bundle(bad))
 		r.runs("2.0.0")
 		r.lastAttempt(bad)
 	}
-	r.sallyport(0, "rollback")
-	r.runs("1.0.0")
-	r.killedAnywhere()
 	r.sallyport(0, "mirror", "fsck")
 	r.sallyport(0, "mirror", "gc")
 	r.sallyport(0, "mirror", "fsck")
