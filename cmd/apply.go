@@ -26,7 +26,6 @@ BUNDLE is a file, its first part (FILE.001), a directory that holds one bundle, 
 Exit status: 0 committed, 3 not trusted, 4 does not fit here now, 5 failed and rolled back, 6 a person is needed.`,
 		Example: `  sallyport apply /media/stick
   sallyport apply --dry-run store-platform-2.4.0.tar`,
-		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, a []string) error {
 			switch {
 			case staged && (len(a) > 0 || dryRun):
@@ -34,7 +33,7 @@ Exit status: 0 committed, 3 not trusted, 4 does not fit here now, 5 failed and r
 			case staged:
 				return p.onSite(c.Context(), func(s *apply.Site) (*apply.Result, error) { return s.ApplyStaged(c.Context()) })
 			case len(a) != 1:
-				return &usageError{"apply takes a bundle", "for example: sallyport apply /media/stick"}
+				return args("BUNDLE")(c, a)
 			case dryRun:
 				return p.dryRun(c.Context(), a[0])
 			}
@@ -118,7 +117,11 @@ func (p *program) take(ctx context.Context, path string, verb func(*apply.Site, 
 		}
 		defer in.Close()
 		p.ui.say("bundle", "%s", in.Name())
-		return verb(s, apply.Input{Name: in.Name(), Size: in.Size(), Reader: in})
+		res, err := verb(s, apply.Input{Name: in.Name(), Size: in.Size(), Reader: in})
+		if exitCode(err) == exitUntrusted {
+			err = fmt.Errorf("%s: %w", in.Name(), err)
+		}
+		return res, err
 	})
 }
 

@@ -4,7 +4,9 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -98,6 +100,9 @@ func (p *program) buildConfig(f buildFlags) (build.Config, error) {
 		Observe: func(e build.Event) { p.event(e.Label, e.Text, e.Done, e.Total) }}
 	var err error
 	if cfg.Spec, err = build.Load(f.spec); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			err = &usageError{"there is no " + f.spec, "name the file that says what to pack: -f release.yaml"}
+		}
 		return cfg, err
 	}
 	if cfg.Platforms, err = platforms(f.platforms); err != nil {

@@ -78,6 +78,8 @@ Exit status: 0 done, 1 unexpected error (safe to retry), 2 wrong usage or spec,
 3 not trusted, 4 not applicable here and now, 5 failed and rolled back,
 6 failed and a person is needed, 7 another sallyport holds the site.`,
 		Version:           version,
+		Args:              unknownVerb,
+		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
@@ -89,6 +91,7 @@ Exit status: 0 done, 1 unexpected error (safe to retry), 2 wrong usage or spec,
 	f.BoolVar(&p.flags.quiet, "quiet", false, "print the result only")
 	f.StringVar(&p.flags.logFormat, "log-format", "text", "text or json")
 	f.StringVar(&p.flags.progress, "progress", "auto", "auto (bars on a terminal), plain or none")
+	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &usageError{err.Error(), fmt.Sprintf("see %s --help", c.CommandPath())}
 	})
@@ -149,4 +152,16 @@ func args(names ...string) cobra.PositionalArgs {
 		return &usageError{fmt.Sprintf("%s takes %s, not %s", c.CommandPath(), want, plural(len(got), "argument")),
 			fmt.Sprintf("for example:%s", strings.TrimRight(c.Example, "\n"))}
 	}
+}
+
+// unknownVerb refuses what is no verb, and names the nearest one.
+func unknownVerb(c *cobra.Command, got []string) error {
+	if len(got) == 0 {
+		return nil
+	}
+	advice := "sallyport --help lists the verbs"
+	if near := c.SuggestionsFor(got[0]); len(near) > 0 {
+		advice = fmt.Sprintf("did you mean sallyport %s?", near[0])
+	}
+	return &usageError{fmt.Sprintf("sallyport has no verb %q", got[0]), advice}
 }

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -44,8 +45,8 @@ func TestSessions(t *testing.T) {
 	})
 }
 
-// setupSession gives a session a site of its own: addresses for its mirror and for the server that checks ask, whose
-// answer is the file health.
+// setupSession gives a session a site of its own: addresses for its mirror and for the server that checks ask. The server
+// plays what runs on the site: it is ill while the manifests name what the file sick holds.
 func setupSession(env *testscript.Env) error {
 	mirror, err := freeAddress()
 	if err != nil {
@@ -55,18 +56,12 @@ func setupSession(env *testscript.Env) error {
 	if err != nil {
 		return err
 	}
-	health := filepath.Join(env.WorkDir, "health")
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		b, err := os.ReadFile(health)
-		if err != nil {
-			http.Error(w, "no answer", http.StatusServiceUnavailable)
-			return
+		sick, err := os.ReadFile(filepath.Join(env.WorkDir, "sick"))
+		runs, err2 := os.ReadFile(filepath.Join(env.WorkDir, "manifests", "sallyport.yaml"))
+		if err2 != nil || err == nil && bytes.Contains(runs, bytes.TrimSpace(sick)) {
+			http.Error(w, "ill", http.StatusInternalServerError)
 		}
-		status, err := strconv.Atoi(strings.TrimSpace(string(b)))
-		if err != nil {
-			status = http.StatusInternalServerError
-		}
-		w.WriteHeader(status)
 	})}
 	go func() { _ = server.Serve(l) }()
 	env.Defer(func() { _ = server.Close() })

@@ -82,6 +82,9 @@ func TestMainJob(t *testing.T) {
 		r.runs("2.0.0")
 		r.lastAttempt(bad)
 	}
+	r.sallyport(0, "rollback")
+	r.runs("1.0.0")
+	r.sallyport(0, "apply", r.bundle("2.0.0"))
 	r.sallyport(0, "mirror", "fsck")
 	r.sallyport(0, "mirror", "gc")
 	r.sallyport(0, "mirror", "fsck")
