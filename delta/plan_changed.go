@@ -38,14 +38,14 @@ func (p *planner) window(m member, at, size int64, match int) error {
 	if err := p.c.src.read(then, p.c.address(old, start)); err != nil {
 		return err
 	}
-	segments := diffContent(now, then, kind)
 	if size == m.size() && old.size() == int64(len(then)) && kind == opBinary {
-		if piece, ok, err := programOf(now, then, segments); ok || err != nil {
+		if piece, ok, err := programOf(now, then); ok || err != nil {
 			piece.from = p.c.address(old, start)
 			p.add(piece)
 			return err
 		}
 	}
+	segments := diffContent(now, then, kind)
 	for _, s := range segments {
 		next := piece{length: int64(s.length), from: literal, literal: kind}
 		if s.from >= 0 {

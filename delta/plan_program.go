@@ -14,15 +14,15 @@ type programPiece struct {
 }
 
 // programOf plans a file that is a program, as far as both versions are; it is not ok where they are
-// not. The first segments tell where things moved; with references as they will be, the same search
-// then finds what differs in nothing else.
-func programOf(now, then []byte, first []segment) (piece, bool, error) {
+// not. A first search, with references in code blanked out, tells where things moved; with references
+// as they will be then, a second one finds what differs in nothing else.
+func programOf(now, then []byte) (piece, bool, error) {
 	p := program.Describe(then, now)
 	if p == nil {
 		return piece{}, false, nil
 	}
 	pp := &programPiece{p: p, new: now}
-	pp.take(first)
+	pp.take(diffContent(program.Masked(now), program.Masked(then), opBinary))
 	if len(p.Spans) == 0 || len(p.Spans) > program.MaxSpans {
 		return piece{}, false, nil
 	}

@@ -55,6 +55,9 @@ func (p *Program) relative(r *Region, b []byte, from, to int64, near bool) bool 
 	if !ok {
 		return false
 	}
+	if p.mask {
+		moved = to + 4
+	}
 	binary.LittleEndian.PutUint32(b, uint32(moved-to-4))
 	return true
 }
@@ -100,6 +103,9 @@ func (p *Program) branch(r *Region, w uint32, pc, npc int64, shift, width uint) 
 	if !ok {
 		return w
 	}
+	if p.mask {
+		moved = npc
+	}
 	return w&^(mask<<shift) | uint32((moved-npc)>>2)&mask<<shift
 }
 
@@ -123,6 +129,9 @@ func (p *Program) pair(b []byte, pc, npc int64) bool {
 	pages := int64(int32((adrp>>5&0x7ffff<<2|adrp>>29&3)<<11) >> 11)
 	target := pc&^0xfff + pages<<12 + int64(low>>10&0xfff)<<scale
 	moved, ok := p.Target(target)
+	if p.mask {
+		moved = npc &^ 0xfff
+	}
 	if !ok || moved&(1<<scale-1) != 0 {
 		return false
 	}

@@ -83,6 +83,7 @@ type Program struct {
 
 	byOld []Span // by old offset, without overlaps
 	refs  []ref  // in tables, by position
+	mask  bool   // references are blanked out instead
 }
 
 // ErrInvalid says that a program's numbers contradict each other.
@@ -187,6 +188,9 @@ func (p *Program) Target(old int64) (int64, bool) {
 	at, ok := offset(p.OldLoads, old)
 	if !ok {
 		return 0, false
+	}
+	if p.mask {
+		return 0, true
 	}
 	if at < 0 {
 		return p.anchored(old)
