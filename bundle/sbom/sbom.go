@@ -108,10 +108,12 @@ func catalogue(ctx context.Context, img Image, dir string) (found *sbom.SBOM, er
 	return found, ctx.Err()
 }
 
-// config asks syft for packages and nothing else. Its defaults stay off the network.
+// config asks syft for packages and nothing else. Its defaults stay off the network. One task runs at a time, because
+// several hold a whole program in memory; side by side they take a third more of it and are no faster.
 func config() *syft.CreateSBOMConfig {
 	return syft.DefaultCreateSBOMConfig().
 		WithoutFiles().
+		WithParallelism(1).
 		WithRelationshipsConfig(cataloging.DefaultRelationshipsConfig().WithPackageFileOwnership(false))
 }
 
