@@ -39,7 +39,7 @@ func (p *planner) window(m member, at, size int64, match int) error {
 		return err
 	}
 	if size == m.size() && old.size() == int64(len(then)) && kind == opBinary {
-		if piece, ok, err := programOf(now, then); ok || err != nil {
+		if piece, ok, err := programOf(now, then, programPasses(p.effort)); ok || err != nil {
 			piece.from = p.c.address(old, start)
 			p.add(piece)
 			return err
@@ -58,14 +58,44 @@ func (p *planner) window(m member, at, size int64, match int) error {
 
 func diffContent(now, then []byte, kind opKind) []segment {
 	if kind == opText {
-		m := matching{key: 8, depth: 32, least: 16}
-		return diffExact(then, now, m, newIndex(then, m.key))
+		return diffText(now, then)
 	}
 	m := matching{key: 12, depth: 24, least: 16}
 	if len(then) < 1<<20 {
 		m.key, m.least = 8, 12
 	}
 	return diffInexact(then, now, m, newIndex(then, m.key))
+}
+
+// diffText takes the cheaper of two ways: most text changes in whole words or lines, but numbers in
+// generated text change everywhere.
+func diffText(now, then []byte) []segment {
+	m := matching{key: 8, depth: 32, least: 16}
+	x := newIndex(then, m.key)
+	exact, inexact := diffExact(then, now, m, x), diffInexact(then, now, m, x)
+	if guessCost(now, then, inexact) < guessCost(now, then, exact) {
+		return inexact
+	}
+	return exact
+}
+
+// guessCost guesses a patch's bits.
+func guessCost(now, then []byte, segments []segment) int {
+	cost, at := 0, 0
+	for _, s := range segments {
+		if s.from < 0 {
+			cost += 2 * s.length
+		} else {
+			cost += 32
+			for i, c := range now[at : at+s.length] {
+				if then[s.from+i] != c {
+					cost += 9
+				}
+			}
+		}
+		at += s.length
+	}
+	return cost
 }
 
 // isText tells text from other contents by its beginning.

@@ -14,30 +14,43 @@ type programPiece struct {
 }
 
 // programOf plans a file that is a program, as far as both versions are; it is not ok where they are
-// not. A first search, with references in code blanked out, tells where things moved; with references
-// as they will be then, a second one finds what differs in nothing else.
-func programOf(now, then []byte) (piece, bool, error) {
+// not. A first search, with references in code blanked out, tells where things moved. With the
+// references of tables as they will be then, the next finds what differs in nothing else, and so on.
+func programOf(now, then []byte, passes int) (piece, bool, error) {
 	p := program.Describe(then, now)
 	if p == nil {
 		return piece{}, false, nil
 	}
 	pp := &programPiece{p: p, new: now}
-	pp.take(diffContent(program.Masked(now), program.Masked(then), opBinary))
-	if len(p.Spans) == 0 || len(p.Spans) > program.MaxSpans {
-		return piece{}, false, nil
+	want, have := program.Masked(now), program.Masked(then)
+	for pass := 1; ; pass++ {
+		pp.take(diffContent(want, have, opBinary))
+		if len(p.Spans) == 0 || len(pp.steps) > program.MaxSpans {
+			return piece{}, false, nil
+		}
+		if err := p.Prepare(); err != nil {
+			return piece{}, false, err
+		}
+		if pass == passes {
+			return piece{length: int64(len(now)), program: pp}, true, nil
+		}
+		var err error
+		if have, err = p.Moved(); err != nil {
+			return piece{}, false, err
+		}
 	}
-	if err := p.Prepare(); err != nil {
-		return piece{}, false, err
+}
+
+// programPasses is how often an effort searches a program. What a table refers to may be a table
+// itself.
+func programPasses(e Effort) int {
+	switch e {
+	case EffortFast:
+		return 2
+	case EffortBest:
+		return 4
 	}
-	moved, err := p.Moved()
-	if err != nil {
-		return piece{}, false, err
-	}
-	pp.take(diffContent(now, moved, opBinary))
-	if len(pp.steps) > program.MaxSpans {
-		return piece{}, false, nil
-	}
-	return piece{length: int64(len(now)), program: pp}, true, p.Prepare()
+	return 3
 }
 
 // take makes segments the program's steps and spans.

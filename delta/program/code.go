@@ -8,6 +8,16 @@ func (p *Program) within(r *Region, address int64) bool {
 	return ok && at >= r.Offset && at < r.Offset+r.Size
 }
 
+// codeTarget returns where an address that code refers to went, or blank where references are to be
+// blanked out.
+func (p *Program) codeTarget(old, blank int64) (int64, bool) {
+	if p.mask {
+		_, ok := offset(p.OldLoads, old)
+		return blank, ok
+	}
+	return p.Target(old)
+}
+
 // ripOpcodes are the opcodes, or second bytes of those that begin with 0F, in front of a ModRM byte
 // that addresses relative to the next instruction, as compilers write them.
 var ripOpcodes = func() (t [256]bool) {
@@ -51,12 +61,9 @@ func (p *Program) relative(r *Region, b []byte, from, to int64, near bool) bool 
 	if near && !p.within(r, target) {
 		return false
 	}
-	moved, ok := p.Target(target)
+	moved, ok := p.codeTarget(target, to+4)
 	if !ok {
 		return false
-	}
-	if p.mask {
-		moved = to + 4
 	}
 	binary.LittleEndian.PutUint32(b, uint32(moved-to-4))
 	return true
@@ -99,12 +106,9 @@ func (p *Program) branch(r *Region, w uint32, pc, npc int64, shift, width uint) 
 	if !p.within(r, target) {
 		return w
 	}
-	moved, ok := p.Target(target)
+	moved, ok := p.codeTarget(target, npc)
 	if !ok {
 		return w
-	}
-	if p.mask {
-		moved = npc
 	}
 	return w&^(mask<<shift) | uint32((moved-npc)>>2)&mask<<shift
 }
@@ -128,10 +132,7 @@ func (p *Program) pair(b []byte, pc, npc int64) bool {
 	}
 	pages := int64(int32((adrp>>5&0x7ffff<<2|adrp>>29&3)<<11) >> 11)
 	target := pc&^0xfff + pages<<12 + int64(low>>10&0xfff)<<scale
-	moved, ok := p.Target(target)
-	if p.mask {
-		moved = npc &^ 0xfff
-	}
+	moved, ok := p.codeTarget(target, npc&^0xfff)
 	if !ok || moved&(1<<scale-1) != 0 {
 		return false
 	}

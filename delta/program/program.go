@@ -65,9 +65,9 @@ const (
 	MaxLoads   = 16
 	MaxBases   = 32
 	MaxRegions = 64
-	MaxSpans   = 1 << 17
+	MaxSpans   = 1 << 18
 	MaxAnchors = 1 << 16
-	maxRefs    = 3 << 20
+	maxRefs    = 2 << 20
 )
 
 // Program projects references. Spans have to be in the order of the new file and need not cover it.
@@ -83,7 +83,7 @@ type Program struct {
 
 	byOld []Span // by old offset, without overlaps
 	refs  []ref  // in tables, by position
-	mask  bool   // references are blanked out instead
+	mask  bool   // references in code are blanked out instead
 }
 
 // ErrInvalid says that a program's numbers contradict each other.
@@ -188,9 +188,6 @@ func (p *Program) Target(old int64) (int64, bool) {
 	at, ok := offset(p.OldLoads, old)
 	if !ok {
 		return 0, false
-	}
-	if p.mask {
-		return 0, true
 	}
 	if at < 0 {
 		return p.anchored(old)

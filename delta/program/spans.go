@@ -73,10 +73,12 @@ func (s *sweep) Pop() any {
 	return x
 }
 
-// Moved returns the old file with each reference as it will be where the spans put it: as near to the
-// new file as can be told without it. Offsets stay those of the old file, so that matches found in it
-// are matches of the old file.
+// Moved returns the old file with the references in its tables as they will be where the spans put
+// them, and those in its code blanked out: what is equal to the masked new file then differs in
+// nothing that cannot be projected. Offsets stay those of the old file.
 func (p *Program) Moved() ([]byte, error) {
+	p.mask = true
+	defer func() { p.mask = false }()
 	moved := make([]byte, 0, p.Size)
 	add := func(b []byte) error {
 		moved = append(moved, b...)

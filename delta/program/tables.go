@@ -17,7 +17,7 @@ type ref struct {
 type how uint8
 
 const (
-	fromBase   how = iota // 32 bits, from a base
+	fromBase   how = iota // 32 bits, signed, from a base
 	fromBase4             // the same, counting in fours
 	fromSelf              // 32 bits, signed, from the reference itself
 	behindSelf            // 32 bits, from the target to the reference
@@ -64,7 +64,7 @@ func (p *Program) projectRef(r ref, b []byte, from, to int64) {
 		scale = 4
 		fallthrough
 	case fromBase:
-		target, origin = p.Bases[r.base].Old+int64(v)*scale, p.Bases[r.base].New
+		target, origin = p.Bases[r.base].Old+int64(int32(v))*scale, p.Bases[r.base].New
 	case fromSelf:
 		target, origin = from+int64(int32(v)), to
 	case behindSelf:
