@@ -23,35 +23,39 @@ type cost struct {
 }
 
 func (c cost) String() string {
-	return fmt.Sprintf("%.1fs %dM", c.wall.Seconds(), c.rss>>20)
+	return fmt.Sprintf("%.2fs %dM", c.wall.Seconds(), c.rss>>20)
 }
 
 // bench measures one pair in a folder of its own.
 type bench struct {
 	program string
+	site    string // the site program
 	dir     string
 	pair    pair
 }
 
+// columns is a line of the table.
+const columns = "%-17s %8s %8s %8s | %-12s %-12s | %-10s | %-24s %-24s %-24s %-6s\n"
+
 // row is what the table shows of a pair.
 type row struct {
-	layers, full, delta           int64 // bytes
-	buildFull, buildDelta, verify cost
-	loadFull, loadDelta, again    cost
-	skopeoFull, skopeoDelta       cost
+	layers, full, delta                  int64 // bytes
+	buildFull, buildDelta, verify        cost
+	plain, loadFull, loadDelta, again    cost
+	skopeoPlain, skopeoFull, skopeoDelta cost
 }
 
 func (r row) print(name string) {
-	fmt.Printf("%-18s %9s %9s %7s | %-13s %-13s | %-12s | %-26s %-26s %-8s\n", name,
-		kB(r.layers), kB(r.full), kB(r.delta), r.buildFull, r.buildDelta, r.verify,
-		beside(r.loadFull, r.skopeoFull), beside(r.loadDelta, r.skopeoDelta), fmt.Sprintf("%.2fs", r.again.wall.Seconds()))
+	fmt.Printf(columns, name, kB(r.layers), kB(r.full), kB(r.delta), r.buildFull, r.buildDelta, r.verify,
+		beside(r.plain, r.skopeoPlain), beside(r.loadFull, r.skopeoFull), beside(r.loadDelta, r.skopeoDelta),
+		fmt.Sprintf("%.2fs", r.again.wall.Seconds()))
 }
 
 func beside(ours, theirs cost) string {
-	return fmt.Sprintf("%s / %.1fs = %.2f", ours, theirs.wall.Seconds(), ours.wall.Seconds()/theirs.wall.Seconds())
+	return fmt.Sprintf("%s : %.1fs = %.2f", ours, theirs.wall.Seconds(), ours.wall.Seconds()/theirs.wall.Seconds())
 }
 
-func kB(n int64) string { return fmt.Sprintf("%.0fk", float64(n)/1000) }
+func kB(n int64) string { return fmt.Sprintf("%.1f", float64(n)/1000) }
 
 // exec runs a command in the bench's folder and tells what it cost.
 func (b *bench) exec(ctx context.Context, name string, args ...string) (cost, []byte, error) {
@@ -93,13 +97,16 @@ func (b *bench) measure(ctx context.Context) (row, error) {
 	if _, err = build("old", "-o", "old.tar"); err != nil {
 		return r, err
 	}
+	if _, err = build("old", "--plain", "-o", "plain.tar"); err != nil {
+		return r, err
+	}
 	if r.buildFull, err = build("new", "-o", "full.tar"); err != nil {
 		return r, err
 	}
 	if r.buildDelta, err = build("new", "--base", "old.tar", "-o", "delta.tar"); err != nil {
 		return r, err
 	}
-	if r.verify, _, err = b.sallyport(ctx, "verify", "full.tar", "--key", "release.pub", "--quiet"); err != nil {
+	if r.verify, _, err = b.exec(ctx, b.site, "verify", "full.tar", "--key", "release.pub", "--quiet"); err != nil {
 		return r, err
 	}
 	if err := b.sizes(ctx, &r); err != nil {
@@ -128,35 +135,52 @@ func (b *bench) sizes(ctx context.Context, r *row) error {
 	return nil
 }
 
-// loads applies both bundles to one site, and copies the same images with skopeo into a registry in the same state.
+// loads applies the bundles to sites, and copies the same images with skopeo into a registry in the same state.
 func (b *bench) loads(ctx context.Context, platform string, r *row) error {
+	var err error
+	if r.plain, r.skopeoPlain, err = b.loadEmpty(ctx, platform, "plain.tar", nil); err != nil {
+		return err
+	}
+	r.loadFull, r.skopeoFull, err = b.loadEmpty(ctx, platform, "old.tar", func(peer string) error {
+		if r.loadDelta, _, err = b.exec(ctx, b.site, "apply", "delta.tar", "--quiet"); err != nil {
+			return err
+		}
+		if r.skopeoDelta, err = b.skopeo(ctx, "new", peer); err != nil {
+			return err
+		}
+		r.again, _, err = b.exec(ctx, b.site, "apply", "delta.tar", "--quiet")
+		return err
+	})
+	return err
+}
+
+// loadEmpty applies the old release to an empty site, and lets skopeo copy it; then it goes on with both.
+func (b *bench) loadEmpty(ctx context.Context, platform, bundle string, then func(peer string) error) (ours, theirs cost, err error) {
+	for _, name := range []string{"state", "site-manifests", "mirror", "peer"} {
+		if err = os.RemoveAll(filepath.Join(b.dir, name)); err != nil {
+			return
+		}
+	}
 	mirror, stop, err := b.registry(ctx, "mirror")
 	if err != nil {
-		return err
+		return
 	}
 	defer stop()
 	peer, stopPeer, err := b.registry(ctx, "peer")
 	if err != nil {
-		return err
+		return
 	}
 	defer stopPeer()
-	if err := b.writeSite(mirror, platform); err != nil {
-		return err
+	if err = b.writeSite(mirror, platform); err != nil {
+		return
 	}
-	if r.loadFull, _, err = b.sallyport(ctx, "apply", "old.tar", "--quiet"); err != nil {
-		return err
+	if ours, _, err = b.exec(ctx, b.site, "apply", bundle, "--quiet"); err != nil {
+		return
 	}
-	if r.skopeoFull, err = b.skopeo(ctx, "old", peer); err != nil {
-		return err
+	if theirs, err = b.skopeo(ctx, "old", peer); err != nil || then == nil {
+		return
 	}
-	if r.loadDelta, _, err = b.sallyport(ctx, "apply", "delta.tar", "--quiet"); err != nil {
-		return err
-	}
-	if r.skopeoDelta, err = b.skopeo(ctx, "new", peer); err != nil {
-		return err
-	}
-	r.again, _, err = b.sallyport(ctx, "apply", "delta.tar", "--quiet")
-	return err
+	return ours, theirs, then(peer)
 }
 
 // registry runs Debian's docker-registry on an empty folder.
@@ -227,32 +251,32 @@ func (b *bench) skopeo(ctx context.Context, side, registry string) (cost, error)
 	return sum, nil
 }
 
-// startUp prints what --help takes and how large the programs are.
-func startUp(ctx context.Context, program, work string) error {
+// startUp prints what --help takes and how large the programs are, and builds the site program.
+func startUp(ctx context.Context, program, work string) (site string, err error) {
 	b := &bench{program: program, dir: work}
 	best := time.Hour
 	for range 10 {
 		c, _, err := b.sallyport(ctx, "--help")
 		if err != nil {
-			return err
+			return "", err
 		}
 		best = min(best, c.wall)
 	}
 	info, err := os.Stat(program)
 	if err != nil {
-		return err
+		return "", err
 	}
-	site := filepath.Join(work, "sallyport-site")
+	site = filepath.Join(work, "sallyport-site")
 	cmd := exec.CommandContext(ctx, "go", "build", "-tags", "site", "-trimpath", "-ldflags", "-s -w", "-o", site, ".")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("building the site program: %w\n%s", err, out)
+		return "", fmt.Errorf("building the site program: %w\n%s", err, out)
 	}
 	siteInfo, err := os.Stat(site)
 	if err != nil {
-		return err
+		return "", err
 	}
 	fmt.Printf("sallyport --help  %d ms (limit 60)\nsallyport         %.1f MB\nsite program      %.1f MB (limit 50)\n",
 		best.Milliseconds(), float64(info.Size())/1e6, float64(siteInfo.Size())/1e6)
-	return nil
+	return site, nil
 }
