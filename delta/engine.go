@@ -31,6 +31,12 @@ type differ struct {
 // switchGain is by how many bytes another diagonal has to match better to be taken.
 const switchGain = 8
 
+// A copy from farther than nearby has to be longer by farCost bytes: its address costs more.
+const (
+	nearby  = 32 << 10
+	farCost = 8
+)
+
 // scored is how far two diagonals are compared.
 const scored = 512
 
@@ -59,7 +65,11 @@ func (d *differ) step(at int) int {
 		}
 	}
 	position, length := d.x.find(d.new[at:], d.depth, expected)
-	if length < d.least || !d.better(at, expected, length) {
+	least := d.least
+	if distance(position, expected) > nearby {
+		least += farCost
+	}
+	if length < least || !d.better(at, expected, length) {
 		return at + max(1, along)
 	}
 	back := matchBefore(d.old[:position], d.new[d.done:at], at-d.done)

@@ -88,10 +88,11 @@ func (e *encoder) program(p piece) error {
 		ops.Write(binary.AppendUvarint(nil, uint64(s.size)*stepKindSpan+uint64(s.kind)))
 		if s.kind == stepLiteral {
 			e.streams[streamBinary].Write(p.program.new[s.new:][:s.size])
-			continue
+		} else {
+			e.streams[streamSources].Write(appendZigzag(nil, s.old-next))
+			next = s.old
 		}
-		e.streams[streamSources].Write(appendZigzag(nil, s.old-next))
-		next = s.old + s.size
+		next += s.size
 	}
 	return nil
 }

@@ -151,8 +151,9 @@ func (d *programReader) steps(sources io.ByteReader, n, size int64) []step {
 		s := step{kind: stepKind(v % stepKindSpan), size: v / stepKindSpan, new: at}
 		if s.kind != stepLiteral {
 			s.old = next + unzigzag(d.from(sources, 2*maxProgram))
-			next = s.old + s.size
+			next = s.old
 		}
+		next += s.size // literal bytes replace as many, as a rule
 		if d.err != nil {
 			break
 		}
