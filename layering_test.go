@@ -36,12 +36,11 @@ var allowed = map[string][]string{
 	"apply/slot":          {"bundle", "internal/durable"},
 	"internal/durable":    {},
 	"internal/strictyaml": {},
-	"internal/imagename":  {},
 	"internal/pubkey":     {},
 }
 
 // leaves are small packages that know no other package of ours.
-var leaves = []string{"internal/strictyaml", "internal/imagename", "internal/pubkey"}
+var leaves = []string{"internal/strictyaml", "internal/pubkey"}
 
 // forbidden says which modules of others must not even come in indirectly, into either program.
 var forbidden = map[string][]string{

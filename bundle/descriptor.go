@@ -60,7 +60,8 @@ type Base struct {
 
 // Image is one image that the release runs, under the name by which the manifests know it.
 type Image struct {
-	// Name is the full reference, host included: registry.example.com/pick-engine:2.4.0, or NAME@sha256:… .
+	// Name is the full reference, as Reference.String writes it: registry.example.com/pick-engine:2.4.0, or
+	// registry.example.com/pick-engine@sha256:… .
 	Name string `json:"name"`
 	// Digest, MediaType and Size describe what Name resolves to: an image manifest or an index.
 	Digest    digest.Digest `json:"digest"`
@@ -77,14 +78,15 @@ type ImageManifest struct {
 	Digest    digest.Digest   `json:"digest"`
 	MediaType string          `json:"mediaType"`
 	Size      int64           `json:"size"`
-	Platform  string          `json:"platform"` // OS/ARCH[/VARIANT]
+	Platform  string          `json:"platform"` // as FormatPlatform writes it
 	Config    digest.Digest   `json:"config"`
 	Layers    []digest.Digest `json:"layers"`
 }
 
-// Attached is an artifact that belongs to an image: by tag (sha256-<hex>.sig), or as an OCI referrer.
+// Attached is an artifact that belongs to an image: by tag (sha256-<hex>.sig), as an OCI referrer, or by its index.
 type Attached struct {
-	// Tag is the tag of cosign's tag scheme; empty for an OCI referrer.
+	// Tag is the tag of cosign's tag scheme. It is empty for an OCI referrer, whose own manifest names the subject, and
+	// for an attestation of BuildKit's, whose manifest does not: the image's index lists that one.
 	Tag       string          `json:"tag,omitempty"`
 	Subject   digest.Digest   `json:"subject"`
 	Digest    digest.Digest   `json:"digest"`

@@ -56,6 +56,7 @@ func TestValidate(t *testing.T) {
 		{"expires with nanoseconds", func(d *bundle.Descriptor) { e := d.Created.Add(1); d.Expires = &e }, "expires"},
 		{"no platforms", func(d *bundle.Descriptor) { d.Platforms = nil }, "platforms"},
 		{"bad platform", func(d *bundle.Descriptor) { d.Platforms = []string{"linux"} }, "not a platform"},
+		{"platform in another form", func(d *bundle.Descriptor) { d.Platforms = append(d.Platforms, "linux/arm64/v8") }, "write linux/arm64"},
 		{"platform twice", func(d *bundle.Descriptor) { d.Platforms = append(d.Platforms, "linux/amd64") }, "twice"},
 		{"platform of no release", func(d *bundle.Descriptor) { d.Platforms = []string{"linux/amd64"} }, "not one of the release's"},
 		{"catch up", func(d *bundle.Descriptor) { d.CatchUp = "never" }, "catchUp"},

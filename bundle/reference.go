@@ -2,45 +2,60 @@ package bundle
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/distribution/reference"
 	"github.com/opencontainers/go-digest"
 )
 
-// Reference is an image reference, taken apart.
+// Reference is an image reference, taken apart. Either Tag or Digest is set.
 type Reference struct {
-	Host       string        // registry.example.com, docker.io, localhost:5000
-	Repository string        // team/pick-engine, library/nginx
-	Tag        string        // empty if there is none
-	Digest     digest.Digest // empty if there is none
+	Host       string        // registry.example.com:5000, docker.io
+	Repository string        // path without the host: team/pick-engine, library/nginx
+	Tag        string        // "latest" if none was written
+	Digest     digest.Digest // always sha256
 }
 
-// ParseReference takes apart what stands in a manifest's image field, with Docker's rules for short names: "nginx" is
-// docker.io/library/nginx:latest.
+// ParseReference takes apart what stands in a manifest's image field, as container runtimes do, so that each image
+// has one name: "nginx", "docker.io/nginx" and "docker.io/library/nginx:latest" are the same image. A tag beside a
+// digest is dropped, because a runtime ignores it.
 func ParseReference(s string) (Reference, error) {
-	named, err := reference.ParseNormalizedNamed(s)
+	named, err := reference.ParseDockerRef(s)
 	if err != nil {
 		return Reference{}, fmt.Errorf("%q is not an image reference: %w", s, err)
 	}
-	named = reference.TagNameOnly(named)
 	r := Reference{Host: reference.Domain(named), Repository: reference.Path(named)}
 	if t, ok := named.(reference.Tagged); ok {
 		r.Tag = t.Tag()
 	}
 	if d, ok := named.(reference.Digested); ok {
 		r.Digest = d.Digest()
+		if r.Digest.Algorithm() != digest.SHA256 {
+			return Reference{}, fmt.Errorf("%q has a %s digest; only sha256 is supported", s, r.Digest.Algorithm())
+		}
 	}
 	return r, nil
 }
 
-// String is the full form, the one that Image.Name has.
+// String is the full form, the one that Image.Name has: HOST/REPOSITORY:TAG or HOST/REPOSITORY@DIGEST.
 func (r Reference) String() string {
-	s := r.Host + "/" + r.Repository
-	if r.Tag != "" {
-		s += ":" + r.Tag
-	}
 	if r.Digest != "" {
-		s += "@" + r.Digest.String()
+		return r.Host + "/" + r.Repository + "@" + r.Digest.String()
 	}
-	return s
+	return r.Host + "/" + r.Repository + ":" + r.Tag
 }
+
+// WithDigest refers to the image of the same repository that has that digest.
+func (r Reference) WithDigest(d digest.Digest) Reference {
+	return Reference{Host: r.Host, Repository: r.Repository, Digest: d}
+}
+
+// movingTags are the tags that by common use name another image tomorrow.
+func movingTags() []string {
+	return []string{"canary", "dev", "devel", "develop", "edge", "latest", "main", "master", "nightly", "rolling",
+		"snapshot", "stable", "trunk", "unstable"}
+}
+
+// Moving reports whether the tag is one that by common use names another image tomorrow, such as latest, stable or
+// main. Version tags that also move (1, 1.25) cannot be told from those that do not.
+func (r Reference) Moving() bool { return r.Digest == "" && slices.Contains(movingTags(), r.Tag) }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/Masterminds/semver/v3"
 	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 var (
@@ -82,7 +83,7 @@ func (v *validator) platforms() error {
 	}
 	seen := map[string]bool{}
 	for _, p := range v.d.Platforms {
-		if _, err := ParsePlatform(p); err != nil {
+		if _, err := canonicalPlatform(p); err != nil {
 			return err
 		}
 		if seen[p] {
@@ -91,6 +92,15 @@ func (v *validator) platforms() error {
 		seen[p] = true
 	}
 	return nil
+}
+
+// canonicalPlatform parses a platform in its one form.
+func canonicalPlatform(s string) (ocispec.Platform, error) {
+	p, err := ParsePlatform(s)
+	if err == nil && FormatPlatform(p) != s {
+		err = fmt.Errorf("platform %q is not in its normal form: write %s", s, FormatPlatform(p))
+	}
+	return p, err
 }
 
 func (v *validator) bases() error {

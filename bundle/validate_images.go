@@ -117,7 +117,7 @@ func sameManifest(a, b ImageManifest) bool {
 // platform checks that s is one of the release's platforms. Variants are left to the one who chose the image: arm/v6
 // runs where arm/v7 is asked for.
 func (v *validator) platform(s string) error {
-	p, err := ParsePlatform(s)
+	p, err := canonicalPlatform(s)
 	if err != nil {
 		return err
 	}

@@ -96,7 +96,7 @@ func collect(releases []*bundle.Descriptor) (belongings, error) {
 	return b, nil
 }
 
-func (b belongings) add(name Name, img bundle.Image) {
+func (b belongings) add(name bundle.Reference, img bundle.Image) {
 	for _, m := range img.Manifests {
 		b.manifests[Place{name.Repository, m.Digest}] = entry{rank: rankManifest}
 	}

@@ -255,7 +255,7 @@ func (c *Client) checkSize(ctx context.Context, repo string, dgst digest.Digest,
 
 // checkRoot reads what the image's name resolves to. In a registry that refuses sparse indexes that is a cut one,
 // found by the tag.
-func (c *Client) checkRoot(ctx context.Context, name Name, img bundle.Image) error {
+func (c *Client) checkRoot(ctx context.Context, name bundle.Reference, img bundle.Image) error {
 	_, _, err := c.Manifest(ctx, name.Repository, img.Digest.String())
 	if !errors.Is(err, ErrNotFound) || !bundle.IsIndex(img.MediaType) || name.Tag == "" {
 		return err

@@ -3,43 +3,17 @@ package mirror
 import (
 	"fmt"
 
-	"github.com/distribution/reference"
-	"github.com/opencontainers/go-digest"
-
 	"github.com/sallyport-dev/sallyport/bundle"
 )
 
-// Name is an image's place in the mirror. Either Tag or Digest is set: with a digest, runtimes ignore a tag.
-type Name struct {
-	Repository string // path without the host: team/app; library/nginx for docker.io/nginx
-	Tag        string
-	Digest     digest.Digest
-}
-
 // Repository returns the place in the mirror of an image, by its full or familiar name. A container runtime that is
 // configured with a mirror asks it for the repository path without the host; so that is where images go.
-func Repository(image string) (Name, error) {
-	ref, err := reference.ParseDockerRef(image)
+func Repository(image string) (bundle.Reference, error) {
+	ref, err := bundle.ParseReference(image)
 	if err != nil {
-		return Name{}, &NameError{Image: image, Err: err}
+		return bundle.Reference{}, &NameError{Image: image, Err: err}
 	}
-	n := Name{Repository: reference.Path(ref)}
-	if t, ok := ref.(reference.Tagged); ok {
-		n.Tag = t.Tag()
-	}
-	if d, ok := ref.(reference.Digested); ok {
-		n.Digest = d.Digest()
-	}
-	return n, nil
-}
-
-// Host returns the registry host in an image's name, docker.io if there is none.
-func Host(image string) (string, error) {
-	ref, err := reference.ParseNormalizedNamed(image)
-	if err != nil {
-		return "", &NameError{Image: image, Err: err}
-	}
-	return reference.Domain(ref), nil
+	return ref, nil
 }
 
 // NameError is an image name that cannot be parsed or that clashes with another.

@@ -39,11 +39,11 @@ type Endpoint struct {
 func Hosts(images []bundle.Image) ([]string, error) {
 	set := make(map[string]bool)
 	for _, img := range images {
-		h, err := Host(img.Name)
+		ref, err := Repository(img.Name)
 		if err != nil {
 			return nil, err
 		}
-		set[h] = true
+		set[ref.Host] = true
 	}
 	return slices.Sorted(maps.Keys(set)), nil
 }

@@ -156,16 +156,16 @@ func TestWriteFilesKeepsOtherPeoplesFiles(t *testing.T) {
 
 func TestRepository(t *testing.T) {
 	sum := "sha256:" + strings.Repeat("a", 64)
-	for name, want := range map[string]mirror.Name{
-		"nginx":                                   {Repository: "library/nginx", Tag: "latest"},
-		"docker.io/nginx:1":                       {Repository: "library/nginx", Tag: "1"},
-		"registry.example.com/team/app:1":         {Repository: "team/app", Tag: "1"},
-		"registry.example.com:5000/app":           {Repository: "app", Tag: "latest"},
-		"registry.example.com/app@" + sum:         {Repository: "app", Digest: "sha256:" + "aaaaaaaa" + "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"},
-		"registry.example.com/app:1@" + sum:       {Repository: "app", Digest: "sha256:" + "aaaaaaaa" + "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"},
-		"localhost/a/b/c:x":                       {Repository: "a/b/c", Tag: "x"},
-		"ghcr.io/org/img:v1.2-rc.1_build":         {Repository: "org/img", Tag: "v1.2-rc.1_build"},
-		"registry.k8s.io/coredns/coredns:v1.12.0": {Repository: "coredns/coredns", Tag: "v1.12.0"},
+	for name, want := range map[string]bundle.Reference{
+		"nginx":                                   {Host: "docker.io", Repository: "library/nginx", Tag: "latest"},
+		"docker.io/nginx:1":                       {Host: "docker.io", Repository: "library/nginx", Tag: "1"},
+		"registry.example.com/team/app:1":         {Host: "registry.example.com", Repository: "team/app", Tag: "1"},
+		"registry.example.com:5000/app":           {Host: "registry.example.com:5000", Repository: "app", Tag: "latest"},
+		"registry.example.com/app@" + sum:         {Host: "registry.example.com", Repository: "app", Digest: "sha256:" + "aaaaaaaa" + "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"},
+		"registry.example.com/app:1@" + sum:       {Host: "registry.example.com", Repository: "app", Digest: "sha256:" + "aaaaaaaa" + "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"},
+		"localhost/a/b/c:x":                       {Host: "localhost", Repository: "a/b/c", Tag: "x"},
+		"ghcr.io/org/img:v1.2-rc.1_build":         {Host: "ghcr.io", Repository: "org/img", Tag: "v1.2-rc.1_build"},
+		"registry.k8s.io/coredns/coredns:v1.12.0": {Host: "registry.k8s.io", Repository: "coredns/coredns", Tag: "v1.12.0"},
 	} {
 		got, err := mirror.Repository(name)
 		if err != nil || got != want {

@@ -12,9 +12,7 @@ import (
 	"github.com/Masterminds/semver/v3"
 
 	"github.com/sallyport-dev/sallyport/bundle"
-	"github.com/sallyport-dev/sallyport/bundle/image"
 	"github.com/sallyport-dev/sallyport/bundle/manifest"
-	"github.com/sallyport-dev/sallyport/internal/imagename"
 	"github.com/sallyport-dev/sallyport/internal/strictyaml"
 )
 
@@ -119,14 +117,14 @@ func (c *checker) platforms() error {
 	seen := map[string]bool{}
 	for i, text := range wanted {
 		at := fmt.Sprintf("spec.platforms[%d]", i)
-		p, err := image.ParsePlatform(text)
+		p, err := bundle.ParsePlatform(text)
 		if err != nil {
 			return c.fail(at, "write OS/ARCH, as in linux/arm64", "%q is not a platform", text)
 		}
-		if seen[image.FormatPlatform(p)] {
-			return c.fail(at, "keep one of the two", "names %s a second time", image.FormatPlatform(p))
+		if seen[bundle.FormatPlatform(p)] {
+			return c.fail(at, "keep one of the two", "names %s a second time", bundle.FormatPlatform(p))
 		}
-		seen[image.FormatPlatform(p)] = true
+		seen[bundle.FormatPlatform(p)] = true
 		c.spec.Platforms = append(c.spec.Platforms, p)
 	}
 	return nil
@@ -136,7 +134,7 @@ func (c *checker) images() error {
 	seen := map[string]bool{}
 	for i, e := range c.doc.Spec.Images {
 		at := fmt.Sprintf("spec.images[%d]", i)
-		name, err := imagename.Parse(e.Name)
+		name, err := bundle.ParseReference(e.Name)
 		if err != nil {
 			return c.fail(at+".name", "write HOST/REPOSITORY:TAG", "%q is not an image reference", e.Name)
 		}

@@ -11,9 +11,9 @@ import (
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/sallyport-dev/sallyport/bundle"
 	"github.com/sallyport-dev/sallyport/bundle/image"
 	"github.com/sallyport-dev/sallyport/bundle/manifest"
-	"github.com/sallyport-dev/sallyport/internal/imagename"
 )
 
 // resolving is how many images are looked up at a time.
@@ -29,7 +29,7 @@ type gathered struct {
 // released is an image of the release.
 type released struct {
 	// name is how the manifests know it after pinning.
-	name imagename.Name
+	name bundle.Reference
 	*image.Image
 	remote bool // its bytes come from a registry
 }

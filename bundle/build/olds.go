@@ -13,7 +13,6 @@ import (
 
 	"github.com/sallyport-dev/sallyport/bundle"
 	"github.com/sallyport-dev/sallyport/delta"
-	"github.com/sallyport-dev/sallyport/internal/imagename"
 )
 
 // maxExpanded bounds the plain bytes of one layer: far above any that runs, far below what fills a disk unnoticed.
@@ -88,10 +87,10 @@ func (b *builder) similar(x *blob) []digest.Digest {
 			}
 		}
 	}
-	for _, alike := range []func(a, b imagename.Name) bool{
-		func(a, b imagename.Name) bool { return a.Host == b.Host && a.Repository == b.Repository },
-		func(a, b imagename.Name) bool { return filepath.Base(a.Repository) == filepath.Base(b.Repository) },
-		func(a, b imagename.Name) bool { return true },
+	for _, alike := range []func(a, b bundle.Reference) bool{
+		func(a, b bundle.Reference) bool { return a.Host == b.Host && a.Repository == b.Repository },
+		func(a, b bundle.Reference) bool { return filepath.Base(a.Repository) == filepath.Base(b.Repository) },
+		func(a, b bundle.Reference) bool { return true },
 	} {
 		if list := b.layersOf(x, platforms, alike); len(list) > 0 {
 			return list
@@ -100,12 +99,12 @@ func (b *builder) similar(x *blob) []digest.Digest {
 	return nil
 }
 
-func (b *builder) layersOf(x *blob, architectures map[string]bool, alike func(a, b imagename.Name) bool) []digest.Digest {
+func (b *builder) layersOf(x *blob, architectures map[string]bool, alike func(a, b bundle.Reference) bool) []digest.Digest {
 	var list []digest.Digest
 	seen := make(map[digest.Digest]bool)
 	for _, k := range b.bases.list {
 		for _, img := range k.desc.Images {
-			n, err := imagename.Parse(img.Name)
+			n, err := bundle.ParseReference(img.Name)
 			if err != nil || !alike(x.img.name, n) {
 				continue
 			}

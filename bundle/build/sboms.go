@@ -29,7 +29,7 @@ func (b *builder) writeSBOMs(ctx context.Context) error {
 			if list == nil {
 				var err error
 				if list, err = b.newSBOMs(ctx, img, m); err != nil {
-					return fmt.Errorf("SBOM of %s (%s): %w", img.name, image.FormatPlatform(m.Platform), err)
+					return fmt.Errorf("SBOM of %s (%s): %w", img.name, bundle.FormatPlatform(m.Platform), err)
 				}
 				fresh++
 			}

@@ -13,7 +13,6 @@ import (
 
 	"github.com/sallyport-dev/sallyport/bundle"
 	"github.com/sallyport-dev/sallyport/bundle/attest"
-	"github.com/sallyport-dev/sallyport/bundle/image"
 )
 
 // sequence is the release's rollback index: that of the spec, or one more than the bases'.
@@ -74,8 +73,9 @@ func (b *builder) describe() (*bundle.Descriptor, error) {
 			d.Bases = append(d.Bases, identity(k.desc, k.release))
 		}
 	}
+	platforms := make(map[digest.Digest]string)
 	for _, img := range b.release.images {
-		d.Images = append(d.Images, b.describeImage(img))
+		d.Images = append(d.Images, b.describeImage(img, platforms))
 	}
 	for _, x := range b.blobs {
 		if x.out.Form == bundle.FormFull {
@@ -89,22 +89,27 @@ func (b *builder) describe() (*bundle.Descriptor, error) {
 func (b *builder) platformNames() []string {
 	var names []string
 	for _, p := range b.Platforms {
-		if n := image.FormatPlatform(p); !slices.Contains(names, n) {
+		if n := bundle.FormatPlatform(p); !slices.Contains(names, n) {
 			names = append(names, n)
 		}
 	}
 	return names
 }
 
-func (b *builder) describeImage(img *released) bundle.Image {
+// describeImage describes an image. platforms remembers what a manifest was said to be for: an index and the manifest's own
+// config may spell it differently, and images may share a manifest.
+func (b *builder) describeImage(img *released, platforms map[digest.Digest]string) bundle.Image {
 	out := bundle.Image{Name: img.name.String(), Digest: img.Root.Desc.Digest, MediaType: img.Root.Desc.MediaType, Size: img.Root.Desc.Size}
 	for _, m := range img.Manifests {
-		p := m.Platform
-		if p.OS == "" {
-			p = b.Platforms[0] // an artifact that runs nowhere
+		if platforms[m.Desc.Digest] == "" {
+			p := m.Platform
+			if p.OS == "" {
+				p = b.Platforms[0] // an artifact that runs nowhere
+			}
+			platforms[m.Desc.Digest] = bundle.FormatPlatform(p)
 		}
 		out.Manifests = append(out.Manifests, bundle.ImageManifest{Digest: m.Desc.Digest, MediaType: m.Desc.MediaType,
-			Size: m.Desc.Size, Platform: image.FormatPlatform(p), Config: m.Config.Desc.Digest, Layers: digests(m.Layers)})
+			Size: m.Desc.Size, Platform: platforms[m.Desc.Digest], Config: m.Config.Desc.Digest, Layers: digests(m.Layers)})
 	}
 	for _, a := range img.Attached {
 		out.Attached = append(out.Attached, bundle.Attached{Tag: a.Tag, Subject: a.Subject.Digest, Digest: a.Desc.Digest,

@@ -12,7 +12,6 @@ import (
 
 	"github.com/sallyport-dev/sallyport/bundle"
 	"github.com/sallyport-dev/sallyport/bundle/manifest"
-	"github.com/sallyport-dev/sallyport/internal/imagename"
 	"github.com/sallyport-dev/sallyport/internal/strictyaml"
 )
 
@@ -44,7 +43,7 @@ type Spec struct {
 
 // ImageSpec is an entry of spec.images.
 type ImageSpec struct {
-	Name   imagename.Name
+	Name   bundle.Reference
 	Source string // where its bytes are; empty: its registry. See package image.
 	Key    string // path of the public key that the image must be signed by; empty: none
 	// Place is where it is named.
@@ -107,6 +106,10 @@ func Load(file string) (*Spec, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the spec: %w", err)
 	}
+	return parseSpec(file, raw)
+}
+
+func parseSpec(file string, raw []byte) (*Spec, error) {
 	var doc document
 	pos, err := strictyaml.Decode(file, raw, &doc)
 	if err != nil {

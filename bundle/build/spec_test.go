@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport-dev/sallyport/bundle/image"
+	"github.com/sallyport-dev/sallyport/bundle"
 	"github.com/sallyport-dev/sallyport/internal/strictyaml"
 )
 
@@ -73,7 +73,7 @@ func TestLoadWhole(t *testing.T) {
 	if s.Name != "store-platform" || s.Version != "2.4.0" || s.Sequence != 17 || s.CatchUp != "immediate" {
 		t.Errorf("got %+v", s)
 	}
-	if len(s.Platforms) != 2 || image.FormatPlatform(s.Platforms[1]) != "linux/arm64" {
+	if len(s.Platforms) != 2 || bundle.FormatPlatform(s.Platforms[1]) != "linux/arm64" {
 		t.Errorf("platforms %v", s.Platforms)
 	}
 	if len(s.Images) != 2 || s.Images[0].Line != 10 || s.Images[1].Name.String() != "docker.io/library/nginx:latest" {
@@ -101,7 +101,7 @@ func TestLoadDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(s.Platforms) != 1 || image.FormatPlatform(s.Platforms[0]) != defaultPlatform || s.Sequence != 0 || s.Expires != nil {
+	if len(s.Platforms) != 1 || bundle.FormatPlatform(s.Platforms[0]) != defaultPlatform || s.Sequence != 0 || s.Expires != nil {
 		t.Errorf("got %+v", s)
 	}
 }
@@ -189,4 +189,23 @@ func TestSourceDate(t *testing.T) {
 			t.Errorf("%q gives %v, %v", text, got, err)
 		}
 	}
+}
+
+func FuzzSpec(f *testing.F) {
+	f.Add([]byte(wholeSpec))
+	f.Add([]byte("apiVersion: sallyport.dev/v1\nkind: Release\nmetadata: {name: x}\nspec: {version: 1.0.0}\n"))
+	f.Add([]byte("spec: {checks: [{name: x, image: {}}, {name: x, prometheus: 1}], sites: []}"))
+	f.Add([]byte("a: &a [*a]"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		s, err := parseSpec("release.yaml", raw)
+		if err != nil {
+			if reasonOf(err, "") != "spec" || !strings.HasPrefix(err.Error(), "release.yaml") {
+				t.Fatalf("%v has the reason %q and names no place", err, reasonOf(err, ""))
+			}
+			return
+		}
+		if s.Name == "" || s.Version == "" || len(s.Platforms) == 0 || len(s.JSON) == 0 {
+			t.Fatalf("accepted without name, version or platform: %+v", s)
+		}
+	})
 }

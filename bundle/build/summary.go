@@ -10,7 +10,6 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/sallyport-dev/sallyport/bundle"
-	"github.com/sallyport-dev/sallyport/bundle/image"
 )
 
 // ImageLine tells what an image costs in the bundle.
@@ -37,7 +36,7 @@ func (b *builder) announce(context.Context) error {
 	}
 	var names []string
 	for _, p := range b.Platforms {
-		names = append(names, image.FormatPlatform(p))
+		names = append(names, bundle.FormatPlatform(p))
 	}
 	b.say("release", "%s, %s", text, strings.Join(names, " "))
 	text = fmt.Sprintf("%s in %s", count(len(b.release.images), "image"), count(len(b.release.rendered.Objects), "manifest"))

@@ -15,7 +15,6 @@ import (
 	"github.com/sallyport-dev/sallyport/bundle"
 	"github.com/sallyport-dev/sallyport/bundle/image"
 	"github.com/sallyport-dev/sallyport/delta"
-	"github.com/sallyport-dev/sallyport/internal/imagename"
 )
 
 // way is how the original bytes of a blob that the site holds can be had here.
@@ -176,14 +175,14 @@ func (f *finder) fromImage(ctx context.Context, w *way) (io.ReadCloser, error) {
 }
 
 func (f *finder) resolve(ctx context.Context, w *way) (*image.Image, error) {
-	n, err := imagename.Parse(w.image.Name)
+	n, err := bundle.ParseReference(w.image.Name)
 	if err != nil {
 		return nil, err
 	}
 	cfg := f.b.Images
 	cfg.Platforms = nil
 	for _, m := range w.image.Manifests {
-		p, err := image.ParsePlatform(m.Platform)
+		p, err := bundle.ParsePlatform(m.Platform)
 		if err != nil {
 			return nil, err
 		}

@@ -12,14 +12,14 @@ import (
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/sallyport-dev/sallyport/internal/imagename"
+	"github.com/sallyport-dev/sallyport/bundle"
 )
 
 // dockerManifestFile lists the images of docker's classic format.
 const dockerManifestFile = "manifest.json"
 
 // openArchive opens a tar of an OCI layout or of docker save, which may be both.
-func openArchive(ctx context.Context, src source, n imagename.Name) (store, error) {
+func openArchive(ctx context.Context, src source, n bundle.Reference) (store, error) {
 	t, err := openTar(src.path)
 	if err != nil {
 		return nil, err
@@ -48,7 +48,7 @@ type dockerImage struct {
 	Layers   []string
 }
 
-func openDockerArchive(ctx context.Context, t *tarFiles, n imagename.Name, pick string) (*dockerArchive, error) {
+func openDockerArchive(ctx context.Context, t *tarFiles, n bundle.Reference, pick string) (*dockerArchive, error) {
 	raw, err := readFile(t, dockerManifestFile)
 	if errors.Is(err, errNotFound) {
 		return nil, &Error{Problem: "its source is not what docker save writes", Err: err}
@@ -69,7 +69,7 @@ func openDockerArchive(ctx context.Context, t *tarFiles, n imagename.Name, pick 
 }
 
 // pickDockerImage chooses as pickEntry does.
-func pickDockerImage(images []dockerImage, n imagename.Name, pick string) (dockerImage, error) {
+func pickDockerImage(images []dockerImage, n bundle.Reference, pick string) (dockerImage, error) {
 	var entries []ocispec.Descriptor
 	byEntry := make(map[digest.Digest]dockerImage)
 	for _, img := range images {

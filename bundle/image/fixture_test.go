@@ -23,6 +23,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/sallyport-dev/sallyport/bundle"
 	"github.com/sallyport-dev/sallyport/bundle/image"
 	"github.com/sallyport-dev/sallyport/internal/fixture"
 )
@@ -151,7 +152,7 @@ func resolve(t *testing.T, cfg image.Config, name, source string) *image.Image {
 	return img
 }
 
-func platform(s string) ocispec.Platform { return must(image.ParsePlatform(s)) }
+func platform(s string) ocispec.Platform { return must(bundle.ParsePlatform(s)) }
 
 // entry is a manifest of a layout and its annotations.
 type entry struct {

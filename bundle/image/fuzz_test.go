@@ -13,7 +13,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/sallyport-dev/sallyport/internal/imagename"
+	"github.com/sallyport-dev/sallyport/bundle"
 )
 
 // tarOf packs name and content pairs.
@@ -51,7 +51,7 @@ func loadTar(b []byte, docker bool) error {
 	if err != nil {
 		return err
 	}
-	n := imagename.Name{Host: "docker.io", Repository: "library/app", Tag: "1"}
+	n := bundle.Reference{Host: "docker.io", Repository: "library/app", Tag: "1"}
 	var st store
 	if docker {
 		st, err = openDockerArchive(context.Background(), t, n, "")

@@ -10,7 +10,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/sallyport-dev/sallyport/internal/imagename"
+	"github.com/sallyport-dev/sallyport/bundle"
 )
 
 // layout is an OCI image layout.
@@ -24,7 +24,7 @@ type layout struct {
 }
 
 // openLayout reads what a layout's index.json names. It owns f, also on failure.
-func openLayout(f files, n imagename.Name, pick string) (store, error) {
+func openLayout(f files, n bundle.Reference, pick string) (store, error) {
 	l := &layout{files: f,
 		tags: make(map[string]ocispec.Descriptor), bySubject: make(map[digest.Digest][]ocispec.Descriptor)}
 	err := l.readIndex()

@@ -9,7 +9,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/sallyport-dev/sallyport/internal/imagename"
+	"github.com/sallyport-dev/sallyport/bundle"
 )
 
 // Annotations by which BuildKit tells an attestation's manifest from a platform's, and whose it is.
@@ -20,7 +20,7 @@ const (
 )
 
 // load reads everything of the image but its blobs.
-func (i *Image) load(ctx context.Context, n imagename.Name, wanted []ocispec.Platform) error {
+func (i *Image) load(ctx context.Context, n bundle.Reference, wanted []ocispec.Platform) error {
 	root, err := i.store.root(ctx)
 	if err != nil {
 		return err

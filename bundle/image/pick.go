@@ -8,7 +8,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/sallyport-dev/sallyport/internal/imagename"
+	"github.com/sallyport-dev/sallyport/bundle"
 )
 
 // containerdName is where containerd and docker save write an image's full name; the standard annotation then holds
@@ -36,7 +36,7 @@ func cosignSaved(e ocispec.Descriptor) string {
 
 // pickEntry chooses an image of a layout: the one that the source names; else the only one; else the one with the
 // image's own name or digest; else the only one with its tag.
-func pickEntry(entries []ocispec.Descriptor, n imagename.Name, pick string) (ocispec.Descriptor, error) {
+func pickEntry(entries []ocispec.Descriptor, n bundle.Reference, pick string) (ocispec.Descriptor, error) {
 	if pick != "" {
 		if found := filter(entries, func(e ocispec.Descriptor) bool { return called(e, pick) }); len(found) == 1 {
 			return found[0], nil
@@ -76,11 +76,11 @@ func sameName(a, b string) bool {
 	if a == b {
 		return true
 	}
-	x, err := imagename.Parse(a)
+	x, err := bundle.ParseReference(a)
 	if err != nil {
 		return false
 	}
-	y, err := imagename.Parse(b)
+	y, err := bundle.ParseReference(b)
 	return err == nil && x == y
 }
 

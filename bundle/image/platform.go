@@ -6,27 +6,12 @@ import (
 
 	"github.com/containerd/platforms"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/sallyport-dev/sallyport/bundle"
 )
 
 // unknown is what BuildKit and others write where a platform is asked for and there is none.
 const unknown = "unknown"
-
-// ParsePlatform parses OS/ARCH[/VARIANT] and normalises it: linux/aarch64 is linux/arm64, linux/arm is linux/arm/v7.
-func ParsePlatform(s string) (ocispec.Platform, error) {
-	p, err := platforms.Parse(s)
-	if err != nil {
-		return ocispec.Platform{}, fmt.Errorf("%q is not a platform such as linux/amd64: %w", s, err)
-	}
-	return p, nil
-}
-
-// FormatPlatform writes a platform as OS/ARCH[/VARIANT], normalised; "unknown/unknown" if it has none.
-func FormatPlatform(p ocispec.Platform) string {
-	if p.OS == "" {
-		return unknown + "/" + unknown
-	}
-	return platforms.Format(platforms.Normalize(p))
-}
 
 // choose gives the indexes of the candidates that are the best for each wanted platform, in the candidates' order.
 // A candidate without a platform suits all. Without wishes, all are taken.
@@ -37,12 +22,12 @@ func choose(wanted, candidates []ocispec.Platform) ([]int, error) {
 		if best := bestMatch(w, candidates); best >= 0 {
 			taken[best] = true
 		} else {
-			missing.Wanted = append(missing.Wanted, FormatPlatform(w))
+			missing.Wanted = append(missing.Wanted, bundle.FormatPlatform(w))
 		}
 	}
 	if len(missing.Wanted) > 0 {
 		for _, c := range candidates {
-			missing.Has = append(missing.Has, FormatPlatform(c))
+			missing.Has = append(missing.Has, bundle.FormatPlatform(c))
 		}
 		return nil, missing
 	}

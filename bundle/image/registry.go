@@ -19,7 +19,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/sallyport-dev/sallyport/internal/imagename"
+	"github.com/sallyport-dev/sallyport/bundle"
 )
 
 // maxReferrerPages bounds how many pages of a referrers listing are read.
@@ -29,7 +29,7 @@ const maxReferrerPages = 32
 type registry struct {
 	repo   name.Repository
 	client *http.Client // authenticates, and retries what never got an answer
-	name   imagename.Name
+	name   bundle.Reference
 }
 
 // newTransport makes the transport of a Resolver that was given none. A body may take long; an answer may not.
@@ -46,7 +46,7 @@ func newTransport() http.RoundTripper {
 }
 
 // openRegistry logs in to a registry for pulling from one repository.
-func openRegistry(ctx context.Context, n imagename.Name, cfg Config) (*registry, error) {
+func openRegistry(ctx context.Context, n bundle.Reference, cfg Config) (*registry, error) {
 	var opts []name.Option
 	if cfg.Insecure {
 		opts = append(opts, name.Insecure)

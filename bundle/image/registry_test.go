@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/sallyport-dev/sallyport/bundle"
 	"github.com/sallyport-dev/sallyport/bundle/image"
 	"github.com/sallyport-dev/sallyport/internal/testtools"
 )
@@ -76,7 +77,7 @@ func TestRegistry(t *testing.T) {
 			if !bytes.Equal(got.Root.Raw, must(index.RawManifest())) || got.Root.Desc.MediaType != ocispec.MediaTypeImageIndex {
 				t.Errorf("the index differs from the original: %s", got.Root.Raw)
 			}
-			if len(got.Manifests) != 2 || image.FormatPlatform(got.Manifests[1].Platform) != "linux/arm/v7" {
+			if len(got.Manifests) != 2 || bundle.FormatPlatform(got.Manifests[1].Platform) != "linux/arm/v7" {
 				t.Fatalf("manifests: %v", got.Manifests)
 			}
 			checkImage(t, got, amd64)

@@ -8,12 +8,12 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/sallyport-dev/sallyport/internal/imagename"
+	"github.com/sallyport-dev/sallyport/bundle"
 )
 
 // Config is where a Resolver looks and what it takes. The zero value reads public registries, all platforms.
 type Config struct {
-	// Platforms to take from an index; all of it if empty. See ParsePlatform.
+	// Platforms to take from an index; all of it if empty. See bundle.ParsePlatform.
 	Platforms []ocispec.Platform
 	// Dir is what relative paths in sources are relative to; the working directory if empty.
 	Dir string
@@ -44,7 +44,7 @@ func NewResolver(cfg Config) *Resolver {
 // Resolve finds the image that is called name, with its manifests, configs and attached artifacts. Blobs are read
 // later, by OpenBlob. Source is one of the forms in the package comment; empty means the name's registry.
 func (r *Resolver) Resolve(ctx context.Context, name, source string) (*Image, error) {
-	n, err := imagename.Parse(name)
+	n, err := bundle.ParseReference(name)
 	if err != nil {
 		return nil, &Error{Problem: err.Error(), Advice: "write it as HOST/REPOSITORY:TAG"}
 	}
@@ -55,7 +55,7 @@ func (r *Resolver) Resolve(ctx context.Context, name, source string) (*Image, er
 	return img, nil
 }
 
-func (r *Resolver) resolve(ctx context.Context, n imagename.Name, source string) (*Image, error) {
+func (r *Resolver) resolve(ctx context.Context, n bundle.Reference, source string) (*Image, error) {
 	st, err := r.open(ctx, n, source)
 	if err != nil {
 		return nil, err
@@ -68,7 +68,7 @@ func (r *Resolver) resolve(ctx context.Context, n imagename.Name, source string)
 }
 
 // open opens the store that a source names.
-func (r *Resolver) open(ctx context.Context, n imagename.Name, source string) (store, error) {
+func (r *Resolver) open(ctx context.Context, n bundle.Reference, source string) (store, error) {
 	src, err := parseSource(source, r.cfg.Dir)
 	if err != nil {
 		return nil, err
@@ -80,7 +80,7 @@ func (r *Resolver) open(ctx context.Context, n imagename.Name, source string) (s
 		return openArchive(ctx, src, n)
 	}
 	if src.name != "" {
-		if n, err = imagename.Parse(src.name); err != nil {
+		if n, err = bundle.ParseReference(src.name); err != nil {
 			return nil, &Error{Problem: err.Error(), Advice: "write the source as HOST/REPOSITORY:TAG"}
 		}
 	}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
-	"github.com/sallyport-dev/sallyport/internal/imagename"
+	"github.com/sallyport-dev/sallyport/bundle"
 )
 
 // maxDepth bounds how deep objects are searched.
@@ -15,10 +15,10 @@ const maxDepth = 256
 
 // ImageUse is an image reference in an object.
 type ImageUse struct {
-	Name      imagename.Name // what it means
-	Reference string         // as written
-	Object    string         // Deployment warehouse/pick-engine
-	Field     string         // spec.template.spec.containers[0].image
+	Name      bundle.Reference // what it means
+	Reference string           // as written
+	Object    string           // Deployment warehouse/pick-engine
+	Field     string           // spec.template.spec.containers[0].image
 	Place
 
 	object int // in Rendered.Objects
@@ -170,7 +170,7 @@ func (s *search) add(ref string, path fieldPath) error {
 	}
 	s.seen[field] = true
 	place := s.object.imagePlace(ref, path)
-	name, err := imagename.Parse(ref)
+	name, err := bundle.ParseReference(ref)
 	if err != nil {
 		return &ImageError{Place: place, Object: s.object.ID(), Field: field, Err: err}
 	}

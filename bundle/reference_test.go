@@ -1,4 +1,4 @@
-package imagename_test
+package bundle_test
 
 import (
 	_ "crypto/sha512" // go-digest knows an algorithm once it is linked
@@ -7,12 +7,12 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
-	"github.com/sallyport-dev/sallyport/internal/imagename"
+	"github.com/sallyport-dev/sallyport/bundle"
 )
 
 const sum = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
-func TestParse(t *testing.T) {
+func TestParseReference(t *testing.T) {
 	tests := []struct {
 		ref, canonical string
 		moving         bool
@@ -29,7 +29,7 @@ func TestParse(t *testing.T) {
 		{"quay.io/app:latest@" + sum, "quay.io/app@" + sum, false},
 	}
 	for _, tt := range tests {
-		n, err := imagename.Parse(tt.ref)
+		n, err := bundle.ParseReference(tt.ref)
 		if err != nil {
 			t.Errorf("%s: %v", tt.ref, err)
 			continue
@@ -43,7 +43,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestParseErrors(t *testing.T) {
+func TestParseReferenceErrors(t *testing.T) {
 	for ref, want := range map[string]string{
 		"":                                       "invalid reference format",
 		"App:1":                                  "must be lowercase",
@@ -55,23 +55,23 @@ func TestParseErrors(t *testing.T) {
 		"app@sha512:" + strings.Repeat("0", 128): "only sha256",
 		"app:" + strings.Repeat("x", 129):        "invalid reference format",
 	} {
-		if _, err := imagename.Parse(ref); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := bundle.ParseReference(ref); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", ref, err, want)
 		}
 	}
 }
 
 // A canonical name is its own canonical name.
-func FuzzParse(f *testing.F) {
+func FuzzParseReference(f *testing.F) {
 	for _, seed := range []string{"nginx", "a/b:c", "h:1/a@" + sum, "a:b@" + sum, "[::1]/x"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, ref string) {
-		n, err := imagename.Parse(ref)
+		n, err := bundle.ParseReference(ref)
 		if err != nil {
 			return
 		}
-		if again, err := imagename.Parse(n.String()); err != nil || again != n {
+		if again, err := bundle.ParseReference(n.String()); err != nil || again != n {
 			t.Errorf("%q is %q, which is %q (%v)", ref, n, again, err)
 		}
 	})
