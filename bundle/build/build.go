@@ -52,7 +52,7 @@ type Config struct {
 
 // Event is one thing that happened, or with a Total, how far a phase is.
 type Event struct {
-	Label       string // release, images, pinned, base, deltas, sbom, signed, note
+	Label       string // release, images, pinned, verified, deltas, sbom, signed, unsigned, note
 	Text        string
 	Done, Total int64 // bytes
 }
@@ -152,14 +152,29 @@ func (b *builder) prepare() error {
 			b.TempDir = filepath.Dir(b.Output)
 		}
 	}
-	if st, err := os.Stat(b.Output); err == nil && st.IsDir() {
-		return &Error{reason: "usage", text: b.Output + " is a folder", hint: "name the file to write, such as " + filepath.Join(b.Output, b.Spec.Name+"-"+b.Spec.Version+".tar")}
+	if err := b.checkOutput(); err != nil {
+		return err
 	}
 	if len(b.Platforms) == 0 {
 		b.Platforms = b.Spec.Platforms
 	}
 	b.Images.Platforms, b.Images.Dir = b.Platforms, b.Spec.Dir
 	b.images = image.NewResolver(b.Images)
+	return nil
+}
+
+// checkOutput refuses early what would fail only after all the work.
+func (b *builder) checkOutput() error {
+	if b.Split < 0 {
+		return &Error{reason: "usage", text: fmt.Sprintf("a part cannot have %d bytes", b.Split), hint: "name a size such as 4GB"}
+	}
+	if st, err := os.Stat(b.Output); err == nil && st.IsDir() {
+		return &Error{reason: "usage", text: b.Output + " is a folder",
+			hint: "name the file to write, such as " + filepath.Join(b.Output, b.Spec.Name+"-"+b.Spec.Version+".tar")}
+	}
+	if _, err := os.Stat(filepath.Dir(b.Output)); err != nil {
+		return &Error{reason: "usage", text: fmt.Sprintf("the output's folder cannot be used: %v", err), hint: "make the folder first", cause: err}
+	}
 	return nil
 }
 
