@@ -287,6 +287,48 @@ func TestAttachedArtifacts(t *testing.T) {
 	})
 }
 
+// An attestation that only the index knows refers to nothing by itself, so it is no referrer; and it must be there
+// before the index.
+func TestAttestationsThatTheIndexLists(t *testing.T) {
+	onEach(t, func(t *testing.T, _, url string) {
+		ctx, c := t.Context(), client(t, url)
+		img := newImage(t, "registry.example.com/app:1", "base", "").attest(t)
+		load(t, c, img)
+		for _, ref := range []string{"1", img.Digest.String()} {
+			if got, _, err := c.Manifest(ctx, "app", ref); err != nil || !bytes.Equal(got, img.raws[img.Digest]) {
+				t.Errorf("%s gave %s, %v", ref, got, err)
+			}
+		}
+		if _, _, err := c.Manifest(ctx, "app", img.Attached[0].Digest.String()); err != nil {
+			t.Error(err)
+		}
+		if listed, err := c.Referrers(ctx, "app", img.Attached[0].Subject); err != nil || len(listed) != 0 {
+			t.Errorf("referrers %v, %v", listed, err)
+		}
+	})
+}
+
+// The index that a registry gets in place of a sparse one still names the attestations that travelled.
+func TestCutIndexKeepsAttestations(t *testing.T) {
+	onEach(t, func(t *testing.T, _, url string) {
+		img := newImage(t, "registry.example.com/app:1", "base", "").attest(t, ocispec.Descriptor{
+			MediaType: ocispec.MediaTypeImageManifest, Digest: digest.FromString("arm64"), Size: 100,
+			Platform: &ocispec.Platform{OS: "linux", Architecture: "arm64"},
+		})
+		c := client(t, url)
+		load(t, c, img)
+		got, _, err := c.Manifest(t.Context(), "app", "1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range []digest.Digest{img.Manifests[0].Digest, img.Attached[0].Digest} {
+			if !bytes.Contains(got, []byte(d)) {
+				t.Errorf("the tag's index lacks %s: %s", d, got)
+			}
+		}
+	})
+}
+
 func TestFsckFindsWhatIsMissing(t *testing.T) {
 	onEach(t, func(t *testing.T, _, url string) {
 		ctx, c := t.Context(), client(t, url)

@@ -34,16 +34,18 @@ func (c *Client) PushImage(ctx context.Context, img bundle.Image, raw Raw) (push
 			return p.pushed, err
 		}
 	}
-	if bundle.IsIndex(img.MediaType) {
-		err := p.push(ctx, img.Digest.String(), img.Digest, img.MediaType)
-		if errors.Is(err, ErrSparseIndex) && name.Tag != "" {
-			err = nil
-		}
-		if err != nil {
-			return p.pushed, err
-		}
+	// Before the index, which may name some of them: registries refuse an index of which they lack a part.
+	if err := p.attach(ctx, img.Attached); err != nil {
+		return p.pushed, err
 	}
-	return p.pushed, p.attach(ctx, img.Attached)
+	if !bundle.IsIndex(img.MediaType) {
+		return p.pushed, nil
+	}
+	err = p.push(ctx, img.Digest.String(), img.Digest, img.MediaType)
+	if errors.Is(err, ErrSparseIndex) && name.Tag != "" {
+		err = nil
+	}
+	return p.pushed, err
 }
 
 // TagImage makes the mirror answer for the image's name, after PushImage. Names pinned by digest alone need nothing.
@@ -117,7 +119,7 @@ func (p *imagePusher) pushCut(ctx context.Context, tag string, img bundle.Image)
 	if err != nil {
 		return err
 	}
-	cut, err := cutIndex(full, img.Manifests)
+	cut, err := cutIndex(full, carried(img))
 	if err != nil {
 		return fmt.Errorf("index %s: %w", img.Digest, err)
 	}
@@ -126,9 +128,21 @@ func (p *imagePusher) pushCut(ctx context.Context, tag string, img bundle.Image)
 	return p.pushBytes(ctx, tag, img.MediaType, cut)
 }
 
+// carried lists the manifests that a release brings for an image.
+func carried(img bundle.Image) []digest.Digest {
+	var list []digest.Digest
+	for _, m := range img.Manifests {
+		list = append(list, m.Digest)
+	}
+	for _, a := range img.Attached {
+		list = append(list, a.Digest)
+	}
+	return list
+}
+
 // cutIndex keeps the named entries. The bytes of each entry and the order of everything are kept; so the same input
 // gives the same digest at every site.
-func cutIndex(full []byte, keep []bundle.ImageManifest) ([]byte, error) {
+func cutIndex(full []byte, keep []digest.Digest) ([]byte, error) {
 	var doc struct {
 		Manifests []json.RawMessage `json:"manifests"`
 	}
@@ -141,7 +155,7 @@ func cutIndex(full []byte, keep []bundle.ImageManifest) ([]byte, error) {
 		if err := json.Unmarshal(entry, &d); err != nil {
 			return nil, err
 		}
-		if slices.ContainsFunc(keep, func(m bundle.ImageManifest) bool { return m.Digest == d.Digest }) {
+		if slices.Contains(keep, d.Digest) {
 			kept = append(kept, entry)
 		}
 	}
@@ -202,17 +216,22 @@ func (p *imagePusher) attach(ctx context.Context, attached []bundle.Attached) er
 		ref := a.Tag
 		if ref == "" {
 			ref = a.Digest.String()
-			if _, ok := referrers[a.Subject]; !ok {
-				subjects = append(subjects, a.Subject)
-			}
-			referrers[a.Subject] = append(referrers[a.Subject], ocispec.Descriptor{
-				MediaType: a.MediaType, Digest: a.Digest, Size: a.Size,
-				ArtifactType: a.ArtifactType, Annotations: a.Annotations,
-			})
 		}
 		if err := p.push(ctx, ref, a.Digest, a.MediaType); err != nil {
 			return err
 		}
+		if refers, err := p.refers(a); err != nil {
+			return err
+		} else if !refers {
+			continue
+		}
+		if _, ok := referrers[a.Subject]; !ok {
+			subjects = append(subjects, a.Subject)
+		}
+		referrers[a.Subject] = append(referrers[a.Subject], ocispec.Descriptor{
+			MediaType: a.MediaType, Digest: a.Digest, Size: a.Size,
+			ArtifactType: a.ArtifactType, Annotations: a.Annotations,
+		})
 	}
 	for _, subject := range subjects {
 		if err := p.c.AddReferrers(ctx, p.repo, subject, referrers[subject]); err != nil {
@@ -220,6 +239,25 @@ func (p *imagePusher) attach(ctx context.Context, attached []bundle.Attached) er
 		}
 	}
 	return nil
+}
+
+// refers tells whether an artifact is a referrer: one that its own manifest says belongs to the subject. One with a tag
+// is found by that, and an attestation of BuildKit's by the image's index.
+func (p *imagePusher) refers(a bundle.Attached) (bool, error) {
+	if a.Tag != "" {
+		return false, nil
+	}
+	raw, err := p.bytes(a.Digest)
+	if err != nil {
+		return false, err
+	}
+	var m struct {
+		Subject *ocispec.Descriptor `json:"subject"`
+	}
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return false, fmt.Errorf("manifest %s: %w", a.Digest, err)
+	}
+	return m.Subject != nil && m.Subject.Digest == a.Subject, nil
 }
 
 // CheckImage tells whether the mirror would serve an image: its manifests can be read by digest, and configs and

@@ -181,6 +181,37 @@ func (i *image) sign(t testing.TB, tag, note string) *image {
 	return i
 }
 
+// attest makes the image one of an index that also lists an attestation of it, as BuildKit writes them: no subject, no
+// tag. Others are entries of the index that the release does not carry.
+func (i *image) attest(t testing.TB, others ...ocispec.Descriptor) *image {
+	t.Helper()
+	empty := newBlob([]byte("{}"), ocispec.MediaTypeImageConfig)
+	statement := newBlob([]byte("statement"), "application/vnd.in-toto+json")
+	m, subject := i.Manifests[0], i.Digest
+	raw := newBlob(asJSON(t, ocispec.Manifest{
+		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest,
+		Config: empty.Descriptor, Layers: []ocispec.Descriptor{statement.Descriptor},
+	}), ocispec.MediaTypeImageManifest)
+	listed := raw.Descriptor
+	listed.Platform = &ocispec.Platform{OS: "unknown", Architecture: "unknown"}
+	listed.Annotations = map[string]string{"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": subject.String()}
+	index := newBlob(asJSON(t, ocispec.Index{
+		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex,
+		Manifests: append([]ocispec.Descriptor{
+			{MediaType: m.MediaType, Digest: m.Digest, Size: m.Size, Platform: &ocispec.Platform{OS: "linux", Architecture: "amd64"}},
+			listed,
+		}, others...),
+	}), ocispec.MediaTypeImageIndex)
+	i.Digest, i.MediaType, i.Size = index.Digest, index.MediaType, index.Size
+	i.Attached = append(i.Attached, bundle.Attached{
+		Subject: subject, Digest: raw.Digest, MediaType: raw.MediaType, Size: raw.Size, ArtifactType: ocispec.MediaTypeImageConfig,
+		Blobs: []digest.Digest{empty.Digest, statement.Digest},
+	})
+	i.blobs = append(i.blobs, empty, statement)
+	i.raws[index.Digest], i.raws[raw.Digest] = index.data, raw.data
+	return i
+}
+
 // load pushes an image as apply does.
 func load(t testing.TB, c *mirror.Client, img *image) {
 	t.Helper()
