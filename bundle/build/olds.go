@@ -77,7 +77,8 @@ func (b *builder) planOlds(ctx context.Context) error {
 }
 
 // similar lists the layers of the bases that a layer is most likely made from: those of the same image for the same
-// platform; else those of images whose repositories end alike; else all of that platform.
+// platform; else those of images whose repositories end alike; else all of that platform. An image that does not tell its
+// platform goes with every one.
 func (b *builder) similar(x *blob) []digest.Digest {
 	platforms := make(map[string]bool)
 	for _, m := range x.img.Manifests {
@@ -109,7 +110,7 @@ func (b *builder) layersOf(x *blob, architectures map[string]bool, alike func(a,
 				continue
 			}
 			for _, m := range img.Manifests {
-				if p, err := bundle.ParsePlatform(m.Platform); err != nil || !architectures[p.Architecture] {
+				if p, err := bundle.ParsePlatform(m.Platform); err != nil || !architectures[p.Architecture] && !architectures[""] {
 					continue
 				}
 				for _, l := range m.Layers {
