@@ -119,7 +119,7 @@ func (p *program) take(ctx context.Context, path string, verb func(*apply.Site, 
 		p.ui.say("bundle", "%s", in.Name())
 		res, err := verb(s, apply.Input{Name: in.Name(), Size: in.Size(), Reader: in})
 		if exitCode(err) == exitUntrusted {
-			err = fmt.Errorf("%s: %w", in.Name(), err)
+			err = blame(in.Name(), err)
 		}
 		return res, err
 	})
@@ -177,7 +177,7 @@ func (p *program) closing(s *apply.Site, res *apply.Result, err error) {
 	switch {
 	case err != nil && errors.Is(err, context.Canceled):
 	case err != nil && exitCode(err) == exitRolledBack:
-		p.print("\nThe update failed and %s. Nothing was lost.\n", s.Runs())
+		p.print("\nThe update failed and %s again. Nothing was lost.\n", s.Runs())
 	case err != nil:
 	case res.Result == apply.ResultCommitted:
 		p.loaded(res)
