@@ -2,59 +2,19 @@ package apply
 
 import (
 	"context"
-	"os"
-	"path/filepath"
-	"strconv"
 	"time"
 
 	"github.com/sallyport-dev/sallyport/apply/check"
 	"github.com/sallyport-dev/sallyport/apply/kube"
 	"github.com/sallyport-dev/sallyport/bundle"
-	"github.com/sallyport-dev/sallyport/internal/strictyaml"
 )
 
-// siteChecks reads the site's own checks: the list in each *.yaml file of checksDir, by name of file.
+// siteChecks reads the site's own checks, if it has a folder of them.
 func (s *Site) siteChecks() ([]bundle.Check, error) {
 	if s.cfg.Spec.ChecksDir == "" {
 		return nil, nil
 	}
-	if _, err := os.ReadDir(s.cfg.Spec.ChecksDir); err != nil {
-		return nil, &Error{Word: "spec", Text: "the site's checks cannot be read", Err: err,
-			Advice: "correct spec.checksDir in site.yaml, or make the folder"}
-	}
-	files, err := filepath.Glob(filepath.Join(s.cfg.Spec.ChecksDir, "*.yaml"))
-	if err != nil {
-		return nil, err
-	}
-	var all []bundle.Check
-	for _, file := range files {
-		checks, err := readChecks(file)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, checks...)
-	}
-	return all, nil
-}
-
-func readChecks(file string) ([]bundle.Check, error) {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	var doc struct {
-		Checks []bundle.Check `json:"checks"`
-	}
-	pos, err := strictyaml.Decode(file, data, &doc)
-	if err != nil {
-		return nil, err
-	}
-	for i, c := range doc.Checks {
-		if err := check.Validate(c); err != nil {
-			return nil, pos.Error("checks["+strconv.Itoa(i)+"]", "does not validate: "+err.Error(), "")
-		}
-	}
-	return doc.Checks, nil
+	return check.LoadDir(s.cfg.Spec.ChecksDir)
 }
 
 // checkEnv is what the checks of a release ask.

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -26,6 +27,7 @@ func asReason(err error, r *interface{ Reason() string }) bool { return errors.A
 type world struct {
 	faults *durabletest.Faults
 
+	mu        *sync.Mutex       // guards the mirror's maps: blobs come from several goroutines
 	blobs     map[string][]byte // repo@digest
 	manifests map[string][]byte // repo@digest
 	tags      map[string]digest.Digest
@@ -38,7 +40,7 @@ type world struct {
 }
 
 func newWorld() *world {
-	return &world{faults: neverFails(), blobs: map[string][]byte{}, manifests: map[string][]byte{},
+	return &world{faults: neverFails(), mu: new(sync.Mutex), blobs: map[string][]byte{}, manifests: map[string][]byte{},
 		tags: map[string]digest.Digest{}, objects: map[kube.ID]string{}, failing: func(string) bool { return false }}
 }
 
@@ -47,6 +49,7 @@ func neverFails() *durabletest.Faults { return &durabletest.Faults{At: 1 << 30} 
 
 func (w *world) clone() *world {
 	c := *w
+	c.mu = new(sync.Mutex)
 	c.blobs, c.manifests = maps.Clone(w.blobs), maps.Clone(w.manifests)
 	c.tags, c.objects = maps.Clone(w.tags), maps.Clone(w.objects)
 	return &c
@@ -56,13 +59,20 @@ func key(repo string, d digest.Digest) string { return repo + "@" + d.String() }
 
 func (w *world) Ping(context.Context) error { return nil }
 
-func (w *world) StatBlob(ctx context.Context, repo string, d digest.Digest) (int64, bool, error) {
+func (w *world) blob(repo string, d digest.Digest) ([]byte, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	b, ok := w.blobs[key(repo, d)]
+	return b, ok
+}
+
+func (w *world) StatBlob(ctx context.Context, repo string, d digest.Digest) (int64, bool, error) {
+	b, ok := w.blob(repo, d)
 	return int64(len(b)), ok, ctx.Err()
 }
 
 func (w *world) OpenBlob(_ context.Context, repo string, d digest.Digest) (io.ReadCloser, error) {
-	b, ok := w.blobs[key(repo, d)]
+	b, ok := w.blob(repo, d)
 	if !ok {
 		return nil, mirror.ErrNotFound
 	}
@@ -79,7 +89,7 @@ func (w *world) PushBlob(ctx context.Context, repo string, desc ocispec.Descript
 }
 
 func (w *world) StreamBlob(ctx context.Context, repo string, desc ocispec.Descriptor, r io.Reader) (bool, error) {
-	if _, ok := w.blobs[key(repo, desc.Digest)]; ok {
+	if _, ok := w.blob(repo, desc.Digest); ok {
 		return false, nil
 	}
 	b, err := io.ReadAll(r)
@@ -89,19 +99,23 @@ func (w *world) StreamBlob(ctx context.Context, repo string, desc ocispec.Descri
 	if digest.FromBytes(b) != desc.Digest || int64(len(b)) != desc.Size {
 		return false, fmt.Errorf("blob %s came as %s", desc.Digest, digest.FromBytes(b))
 	}
-	w.pushes++
 	return true, errors.Join(ctx.Err(), w.faults.Step("push", repo, func() error {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.pushes++
 		w.blobs[key(repo, desc.Digest)] = b
 		return nil
 	}))
 }
 
 func (w *world) Mount(_ context.Context, from, to string, d digest.Digest) (bool, error) {
-	b, ok := w.blobs[key(from, d)]
+	b, ok := w.blob(from, d)
 	if !ok {
 		return false, nil
 	}
 	return true, w.faults.Step("mount", to, func() error {
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		w.blobs[key(to, d)] = b
 		return nil
 	})

@@ -71,12 +71,13 @@ func TestReleasesThatDoNotFit(t *testing.T) {
 func TestReleasesThatFit(t *testing.T) {
 	f := newFactory(t)
 	s := newTestSite(t, f, newWorld())
-	s.cfg.Spec.Platform = "linux/arm/v7"
+	s.cfg.Spec.Platform = "linux/arm"
 	c := newContent("1.0.0", 1)
-	c.d.Platforms = []string{"linux/amd64", "linux/arm"}
+	c.d.Platforms = []string{"linux/amd64", "linux/arm/v7"}
 	c.d.Requires = &bundle.Requires{Labels: map[string]string{"region": "emea"}}
 	c.configMaps("a")
 	s.must(f.seal(t, c))
+	s.cfg.Spec.Platform = "linux/arm/v7"
 	c = newContent("2.0.0", 2)
 	c.d.Platforms = []string{"linux/arm/v7"}
 	c.d.Requires = &bundle.Requires{Releases: ">=1.0.0 <2.0.0"}

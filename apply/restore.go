@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 
 	"github.com/opencontainers/go-digest"
 
@@ -14,21 +15,52 @@ import (
 	"github.com/sallyport-dev/sallyport/delta"
 )
 
-// restorer makes original blobs out of patches. It keeps the old blobs of one patch, expanded, for the next.
+// restorer makes original blobs out of patches, several at a time. It keeps an old blob, expanded, from the first patch
+// that addresses it to the last.
 type restorer struct {
 	mirror BlobStore
 	dir    string
-	bases  map[digest.Digest]string // which repository has an old blob
+	repos  map[digest.Digest]string // which repository has an old blob
 
-	expanded map[digest.Digest]*os.File
+	mu   sync.Mutex
+	olds map[digest.Digest]*oldBlob
 }
 
-// open starts restoring a blob. The reader gives exactly its bytes or an error. It must be closed before the next
-// patch is read.
+// oldBlob is an old blob in its plain form.
+type oldBlob struct {
+	users int // patches that are still to come or under way
+	ready sync.Once
+	file  *os.File
+	err   error
+}
+
+// newRestorer plans for the patches of all blobs that arrive.
+func newRestorer(m BlobStore, dir string, p *plan) *restorer {
+	s := &restorer{mirror: m, dir: dir, repos: p.bases, olds: map[digest.Digest]*oldBlob{}}
+	for _, b := range p.blobs {
+		if !b.arrives() {
+			continue
+		}
+		for _, base := range b.Bases {
+			if s.olds[base.Digest] == nil {
+				s.olds[base.Digest] = &oldBlob{}
+			}
+			s.olds[base.Digest].users++
+		}
+	}
+	return s
+}
+
+// open starts restoring a blob. The reader gives exactly its bytes or an error. Once it is closed, the patch is not read
+// any more.
 func (s *restorer) open(ctx context.Context, b bundle.Blob, patch io.Reader) (io.ReadCloser, error) {
-	olds, err := s.olds(ctx, b.Bases)
-	if err != nil {
-		return nil, err
+	var olds []delta.Old
+	for _, base := range b.Bases {
+		f, err := s.old(ctx, base)
+		if err != nil {
+			return nil, fmt.Errorf("read the base blob %.19s: %w", base.Digest, err)
+		}
+		olds = append(olds, delta.Old{ReaderAt: f, Size: base.PlainSize})
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	pr, pw := io.Pipe()
@@ -49,52 +81,29 @@ func (s *restorer) open(ctx context.Context, b bundle.Blob, patch io.Reader) (io
 	return r, nil
 }
 
-// olds returns the expanded old blobs, and forgets those that this patch does not address.
-func (s *restorer) olds(ctx context.Context, bases []bundle.BaseBlob) ([]delta.Old, error) {
-	wanted := map[digest.Digest]bool{}
-	for _, b := range bases {
-		wanted[b.Digest] = true
-	}
-	for d, f := range s.expanded {
-		if !wanted[d] {
-			delete(s.expanded, d)
-			if err := closeTemp(f); err != nil {
-				return nil, err
-			}
-		}
-	}
-	var olds []delta.Old
-	for _, b := range bases {
-		f, err := s.old(ctx, b)
-		if err != nil {
-			return nil, fmt.Errorf("read the base blob %.19s: %w", b.Digest, err)
-		}
-		olds = append(olds, delta.Old{ReaderAt: f, Size: b.PlainSize})
-	}
-	return olds, nil
+// old returns an old blob in its plain form, which it makes if this is the first patch to need it.
+func (s *restorer) old(ctx context.Context, b bundle.BaseBlob) (*os.File, error) {
+	s.mu.Lock()
+	o := s.olds[b.Digest]
+	s.mu.Unlock()
+	o.ready.Do(func() { o.file, o.err = s.expand(ctx, b) })
+	return o.file, o.err
 }
 
-func (s *restorer) old(ctx context.Context, b bundle.BaseBlob) (*os.File, error) {
-	if f := s.expanded[b.Digest]; f != nil {
-		return f, nil
-	}
+// expand writes the plain bytes of an old blob, which the mirror verifies as they come.
+func (s *restorer) expand(ctx context.Context, b bundle.BaseBlob) (*os.File, error) {
 	f, err := os.CreateTemp(s.dir, "base-*")
 	if err != nil {
 		return nil, stateError(err)
 	}
-	if err := s.expand(ctx, f, b); err != nil {
+	if err := s.expandTo(ctx, f, b); err != nil {
 		return nil, errors.Join(err, closeTemp(f))
 	}
-	if s.expanded == nil {
-		s.expanded = map[digest.Digest]*os.File{}
-	}
-	s.expanded[b.Digest] = f
 	return f, nil
 }
 
-// expand writes the plain bytes of an old blob, which the mirror verifies as they come.
-func (s *restorer) expand(ctx context.Context, f *os.File, b bundle.BaseBlob) error {
-	blob, err := s.mirror.OpenBlob(ctx, s.bases[b.Digest], b.Digest)
+func (s *restorer) expandTo(ctx context.Context, f *os.File, b bundle.BaseBlob) error {
+	blob, err := s.mirror.OpenBlob(ctx, s.repos[b.Digest], b.Digest)
 	if err != nil {
 		return err
 	}
@@ -112,10 +121,28 @@ func (s *restorer) expand(ctx context.Context, f *os.File, b bundle.BaseBlob) er
 	return nil
 }
 
+// restored gives up the old blobs that no other patch needs.
+func (s *restorer) restored(b bundle.Blob) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, base := range b.Bases {
+		o := s.olds[base.Digest]
+		if o.users--; o.users == 0 && o.file != nil {
+			f := o.file
+			o.file = nil
+			if err := closeTemp(f); err != nil {
+				return stateError(err)
+			}
+		}
+	}
+	return nil
+}
+
 func (s *restorer) close() {
-	for d, f := range s.expanded {
-		delete(s.expanded, d)
-		_ = closeTemp(f) // the whole folder is removed after the run
+	for _, o := range s.olds {
+		if o.file != nil {
+			_ = closeTemp(o.file) // the whole folder is removed after the run
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"path/filepath"
 
+	"github.com/opencontainers/go-digest"
 	"golang.org/x/sys/unix"
 
 	"github.com/sallyport-dev/sallyport/bundle"
@@ -14,20 +15,9 @@ import (
 const spare = 16 << 20
 
 // needs returns the bytes that the release takes in the mirror, and at most at one moment in the state folder.
-func (p *plan) needs() (inMirror, inState int64) {
+func (p *plan) needs(workers int) (inMirror, inState int64) {
 	d := p.descriptor
-	for _, b := range d.Blobs {
-		if !p.blobs[b.Digest].arrives() || b.Form == bundle.FormFull {
-			continue
-		}
-		// The expanded bases, the patch's streams, and the patch itself.
-		need := b.Size + b.Payload.Size
-		for _, base := range b.Bases {
-			need += base.PlainSize
-		}
-		inState = max(inState, need)
-	}
-	inState += 2 * d.Manifests.Size // spooled, then in the slot
+	inState = 2*d.Manifests.Size + p.restoring(workers) // the objects are spooled, then in the slot
 	for _, img := range d.Images {
 		inState += img.Size
 		for _, m := range img.Manifests {
@@ -40,9 +30,49 @@ func (p *plan) needs() (inMirror, inState int64) {
 	return p.pushing, inState
 }
 
+// restoring returns what is there at most while patches are applied, by so many workers and in the bundle's order: the
+// patches and their streams, and old blobs from the first patch that addresses them to the last.
+func (p *plan) restoring(workers int) int64 {
+	var patches []*blobPlan
+	last := map[digest.Digest]int{}
+	for _, b := range p.descriptor.Blobs {
+		bp := p.blobs[b.Digest]
+		if !bp.arrives() || b.Form == bundle.FormFull {
+			continue
+		}
+		for _, base := range b.Bases {
+			last[base.Digest] = len(patches)
+		}
+		patches = append(patches, bp)
+	}
+	var most, expanded int64
+	open := map[digest.Digest]int64{}
+	for i, b := range patches {
+		for _, base := range b.Bases {
+			if _, ok := open[base.Digest]; !ok {
+				open[base.Digest] = base.PlainSize
+				expanded += base.PlainSize
+			}
+		}
+		need := expanded
+		for _, ahead := range patches[i:min(i+workers+1, len(patches))] {
+			need += ahead.Payload.Size + ahead.Size
+		}
+		most = max(most, need)
+		// What the patches of all workers need is still there; older ones are done.
+		for d, n := range open {
+			if last[d] <= i-workers {
+				delete(open, d)
+				expanded -= n
+			}
+		}
+	}
+	return most
+}
+
 // roomFor refuses a release that the disks have no room for, before anything is written.
 func (r *run) roomFor(p *plan) error {
-	inMirror, inState := p.needs()
+	inMirror, inState := p.needs(r.workers())
 	state, err := diskOf(r.cfg.Spec.State)
 	if err != nil {
 		return stateError(err)

@@ -41,6 +41,7 @@ func siteAt(t *testing.T, state string, f *factory, w *world) *testSite {
 		OpenTarget: func(context.Context) (Target, error) { return cluster{w}, nil },
 		LoadTrust:  func() (*verify.Trust, error) { return f.trust, nil },
 		RunChecks:  w.runChecks,
+		Workers:    1,
 		Now:        func() time.Time { return noon },
 		Observe:    func(e Event) { s.said = append(s.said, e) },
 	})
