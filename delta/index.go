@@ -16,16 +16,16 @@ type index struct {
 	prev   []int32 // the position before that
 }
 
-// maxIndexed positions make an index of 64 MiB of heads and 256 MiB of chains at most.
-const maxIndexed = 64 << 20
+// maxIndexed positions make an index of 64 MiB of heads and 160 MiB of chains at most.
+const maxIndexed = 40 << 20
 
-func newIndex(data []byte, key int) *index {
-	x := &index{data: data, key: key, stride: 1 + len(data)/maxIndexed}
+// build makes x the index of other data. It uses x's memory again.
+func (x *index) build(data []byte, key int) {
+	x.data, x.key, x.stride = data, key, 1+len(data)/maxIndexed
 	n := len(data) / x.stride
 	tableBits := min(24, max(8, bits.Len(uint(n))))
 	x.shift = uint(64 - tableBits)
-	x.head = make([]int32, 1<<tableBits)
-	x.prev = make([]int32, n+1)
+	x.head, x.prev = cleared(x.head, 1<<tableBits), cleared(x.prev, n+1)
 	last := ^uint64(0)
 	for i := 0; i*x.stride <= len(data)-max(key, 8); i++ {
 		v := binary.LittleEndian.Uint64(data[i*x.stride:])
@@ -37,7 +37,16 @@ func newIndex(data []byte, key int) *index {
 		x.prev[i] = x.head[h]
 		x.head[h] = int32(i + 1)
 	}
-	return x
+}
+
+// cleared returns n zeros, in b if that is large enough.
+func cleared(b []int32, n int) []int32 {
+	if cap(b) < n {
+		return make([]int32, n)
+	}
+	b = b[:n]
+	clear(b)
+	return b
 }
 
 // hash needs max(key, 8) bytes.

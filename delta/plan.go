@@ -27,12 +27,13 @@ type planner struct {
 	ids     []contentID
 	rules   []timeRule
 	effort  Effort
+	index   index // of the content in hand
 	pieces  []piece
 	last    int // old member that was used last
 }
 
 // loadLimit bounds the bytes of one file that are in memory: the rest is matched by itself.
-const loadLimit = 256 << 20
+const loadLimit = 128 << 20
 
 func (p *planner) run() error {
 	matches := make([]int, len(p.members))

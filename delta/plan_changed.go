@@ -39,13 +39,13 @@ func (p *planner) window(m member, at, size int64, match int) error {
 		return err
 	}
 	if size == m.size() && old.size() == int64(len(then)) && kind == opBinary {
-		if piece, ok, err := programOf(now, then, programPasses(p.effort)); ok || err != nil {
+		if piece, ok, err := programOf(now, then, programPasses(p.effort), &p.index); ok || err != nil {
 			piece.from = p.c.address(old, start)
 			p.add(piece)
 			return err
 		}
 	}
-	segments := diffContent(now, then, kind)
+	segments := diffContent(now, then, kind, &p.index)
 	for _, s := range segments {
 		next := piece{length: int64(s.length), from: literal, literal: kind}
 		if s.from >= 0 {
@@ -56,22 +56,23 @@ func (p *planner) window(m member, at, size int64, match int) error {
 	return nil
 }
 
-func diffContent(now, then []byte, kind opKind) []segment {
+func diffContent(now, then []byte, kind opKind, x *index) []segment {
 	if kind == opText {
-		return diffText(now, then)
+		return diffText(now, then, x)
 	}
 	m := matching{key: 12, depth: 24, least: 16}
 	if len(then) < 1<<20 {
 		m.key, m.least = 8, 12
 	}
-	return diffInexact(then, now, m, newIndex(then, m.key))
+	x.build(then, m.key)
+	return diffInexact(then, now, m, x)
 }
 
 // diffText takes the cheaper of two ways: most text changes in whole words or lines, but numbers in
 // generated text change everywhere.
-func diffText(now, then []byte) []segment {
+func diffText(now, then []byte, x *index) []segment {
 	m := matching{key: 8, depth: 32, least: 16}
-	x := newIndex(then, m.key)
+	x.build(then, m.key)
 	exact, inexact := diffExact(then, now, m, x), diffInexact(then, now, m, x)
 	if guessCost(now, then, inexact) < guessCost(now, then, exact) {
 		return inexact

@@ -16,7 +16,7 @@ type programPiece struct {
 // programOf plans a file that is a program, as far as both versions are; it is not ok where they are
 // not. A first search, with references in code blanked out, tells where things moved. With the
 // references of tables as they will be then, the next finds what differs in nothing else, and so on.
-func programOf(now, then []byte, passes int) (piece, bool, error) {
+func programOf(now, then []byte, passes int, x *index) (piece, bool, error) {
 	p := program.Describe(then, now)
 	if p == nil {
 		return piece{}, false, nil
@@ -24,7 +24,7 @@ func programOf(now, then []byte, passes int) (piece, bool, error) {
 	pp := &programPiece{p: p, new: now}
 	want, have := program.Masked(now), program.Masked(then)
 	for pass := 1; ; pass++ {
-		pp.take(diffContent(want, have, opBinary))
+		pp.take(diffContent(want, have, opBinary, x))
 		if len(p.Spans) == 0 || len(pp.steps) > program.MaxSpans {
 			return piece{}, false, nil
 		}

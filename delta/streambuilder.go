@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/klauspost/compress/zstd"
+	"github.com/sallyport-dev/sallyport/delta/mix"
 )
 
 // streamBuilder takes one stream's bytes. A short stream stays in memory and is coded at the end by
@@ -24,6 +25,9 @@ type streamBuilder struct {
 
 // shortStream is how long a stream may be to stay in memory.
 const shortStream = 4 << 20
+
+// maxMixed bounds the streams that are coded by package mix: it is slow on the site.
+const maxMixed = 2 << 20
 
 func (s *streamBuilder) Write(p []byte) (int, error) {
 	s.plain += int64(len(p))
@@ -77,6 +81,15 @@ func (s *streamBuilder) finish() (streamInfo, io.ReadSeeker, error) {
 	body := s.buf.Bytes()
 	if packed.Len() < len(body) {
 		info.codec, body = codecZstd, packed.Bytes()
+	}
+	if s.plain <= maxMixed {
+		mixed, err := mix.Encode(s.buf.Bytes())
+		if err != nil {
+			return info, nil, err
+		}
+		if len(mixed) < len(body) {
+			info.codec, body = codecMix, mixed
+		}
 	}
 	info.coded = int64(len(body))
 	return info, bytes.NewReader(body), nil

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/klauspost/compress/zstd"
+	"github.com/sallyport-dev/sallyport/delta/mix"
 )
 
 // streamID names what a stream holds. Like things stand together, because they compress together.
@@ -31,8 +32,9 @@ type codec byte
 
 // The codecs.
 const (
-	codecRaw codec = iota
-	codecZstd
+	codecRaw  codec = iota
+	codecZstd       // one Zstandard frame
+	codecMix        // as package mix codes it
 	codecCount
 )
 
@@ -119,6 +121,15 @@ func (s *streams) open(info streamInfo, body io.Reader) error {
 		}
 		s.closers = append(s.closers, z.Close)
 		body = z
+	}
+	if info.codec == codecMix {
+		if info.plain > mix.MaxSize {
+			return malformed("stream %d of %d bytes in a codec that takes %d", info.id, info.plain, mix.MaxSize)
+		}
+		var err error
+		if body, err = mix.NewReader(body, int(info.plain)); err != nil {
+			return err
+		}
 	}
 	left := &io.LimitedReader{R: body, N: info.plain}
 	s.readers[info.id] = &stream{Reader: bufio.NewReaderSize(left, 16<<10), left: left}
