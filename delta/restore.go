@@ -9,7 +9,7 @@ import (
 // opKind is what an operation makes the next plain bytes from.
 type opKind byte
 
-// The operations. A number in the ops stream is a length times opKinds plus the kind.
+// The operations. A number in the ops stream is a length times opKindSpan plus the kind.
 const (
 	opCopy     opKind = iota // bytes of the source
 	opAdd                    // bytes of the source, some changed
