@@ -46,9 +46,9 @@ func (c *Cluster) DryRun(ctx context.Context, want Objects, prev Inventory) ([]C
 	return append(p.changes(), pruned...), err
 }
 
-// Apply makes the objects be as wanted; applying them again changes nothing. prev is what this site has on the target
-// already. The inventory is that of want; if Apply stops half-way, part of it may not be there. An object that the
-// server refuses is a *RefusedError.
+// Apply makes the objects be as wanted; applying them again changes nothing. prev is what this site may have on the
+// target already: a caller may have added Inventory's answer to it. The inventory is that of want; if Apply stops
+// half-way, part of it may not be there. An object that the server refuses is a *RefusedError.
 func (c *Cluster) Apply(ctx context.Context, want Objects, prev Inventory) (Inventory, []Change, error) {
 	p, err := c.newPlan(ctx, want, prev)
 	if err != nil {

@@ -180,7 +180,12 @@ func TestOwnersArePrunedAndOthersKept(t *testing.T) {
 		"spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}\n"
 	want := objects(configMap(ns, "before", `"2"`)+configMap(ns, "mine", `"1"`)+pinned+claim+claim,
 		"data", "", "scratch", ", annotations: {"+PruneAnnotation+": enabled}")
-	inv, changes := mustApply(ctx, t, c, want, Inventory{})
+	// A site lists what it is about to apply before it does: that must not make it the owner.
+	listed, err := c.Inventory(ctx, want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inv, changes := mustApply(ctx, t, c, want, listed)
 	i := slices.IndexFunc(changes, func(c Change) bool { return c.Name == "before" })
 	if !strings.Contains(changes[i].Note, "taken over") || !slices.Equal(changes[i].Fields, []string{"data.limit: 1 -> 2"}) {
 		t.Errorf("an object that was there before: %+v", changes[i])

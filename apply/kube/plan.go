@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -29,7 +30,7 @@ type item struct {
 // plan is what is to be done for a release, in the order of doing it.
 type plan struct {
 	release string
-	prev    map[ID]bool
+	prev    map[ID]bool // what may be on the target because of this site
 	stages  [stages][]*item
 	defs    map[schema.GroupKind]definition
 	pending pending
@@ -255,21 +256,25 @@ func (p *plan) otherOwner(it *item) string {
 	return ""
 }
 
-// takenOver tells whether the object was there before sallyport came.
-func (p *plan) takenOver(it *item) bool {
-	if it.live == nil {
+// takenOver tells whether the object was there before sallyport came. Only the object itself knows: the inventory of
+// the site lists it already when it is about to be applied for the first time.
+func takenOver(live *unstructured.Unstructured) bool {
+	if live == nil {
 		return false
 	}
-	if _, ours := it.live.GetLabels()[OwnerLabel]; ours || p.prev[it.change.key()] {
-		return it.live.GetAnnotations()[AdoptedAnnotation] == "true"
+	if live.GetAnnotations()[AdoptedAnnotation] == "true" {
+		return true
 	}
-	return true
+	_, labelled := live.GetLabels()[OwnerLabel]
+	return !labelled && !slices.ContainsFunc(live.GetManagedFields(), func(f metav1.ManagedFieldsEntry) bool {
+		return f.Manager == FieldManager && f.Operation == metav1.ManagedFieldsOperationApply
+	})
 }
 
 func (c *Cluster) dryRun(ctx context.Context, p *plan, it *item) error {
 	id := it.change.ID
 	it.change = Change{ID: id}
-	if p.takenOver(it) {
+	if takenOver(it.live) {
 		annotate(it.want, AdoptedAnnotation, "true")
 		it.change.Note = "it was there before and is taken over"
 	}
