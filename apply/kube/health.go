@@ -12,13 +12,23 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// Health looks once at every object of the release and says, by the rules of kstatus, how it is. Three rules are
-// stricter: a Job is current when it is complete, not when it runs; a Pod that failed has failed; and a Job that was
-// deleted after its time to live counts as complete.
+// Health looks once at every object of the release and says, by the rules of kstatus, how it is. Four rules are our own:
+//
+//   - a Job is current when it is complete, not when it runs
+//   - a Job that was deleted after its time to live counts as complete
+//   - a Pod that failed has failed
+//   - a Pod, and a workload by its pods, is current only when its containers are steady: those without readiness and
+//     startup probes have run for 5 s, those that ended before for 15 s
+//
+// A look keeps nothing for the next one. A container that crashes again and again is in progress, as Kubernetes itself
+// sees it, since many begin so while they wait for another; how long to wait is for the caller to decide.
 func (c *Cluster) Health(ctx context.Context, want Objects) ([]ObjectStatus, error) {
 	p, err := c.newPlan(ctx, want, Inventory{})
 	if err != nil {
 		return nil, err
+	}
+	if err := c.learnPods(ctx); err != nil {
+		return nil, c.failed("tell what it knows of pods", err)
 	}
 	items := p.items()
 	out := make([]ObjectStatus, len(items))
@@ -49,7 +59,8 @@ func (c *Cluster) Wait(ctx context.Context, want Objects, interval time.Duration
 
 func (c *Cluster) health(ctx context.Context, want *unstructured.Unstructured) (ObjectStatus, error) {
 	id := idOf(want)
-	live, err := c.get(ctx, id)
+	var now time.Time
+	live, err := c.get(withDate(ctx, &now), id)
 	switch {
 	case meta.IsNoMatchError(err):
 		return ObjectStatus{ID: id, Status: NotFound, Message: "the cluster does not know its kind"}, nil
@@ -61,12 +72,40 @@ func (c *Cluster) health(ctx context.Context, want *unstructured.Unstructured) (
 		return ObjectStatus{ID: id, Status: NotFound, Message: "it is not there"}, nil
 	}
 	s := compute(live)
-	if s.Status == InProgress || s.Status == Failed {
-		if detail := c.podTrouble(ctx, live); detail != "" {
-			s.Message += "; " + detail
+	if hasPods(live) {
+		err = c.askPods(ctx, live, now, &s)
+	}
+	return s, err
+}
+
+// askPods asks a workload's pods whether they are as well as the workload says, or why they are not.
+func (c *Cluster) askPods(ctx context.Context, workload *unstructured.Unstructured, now time.Time, s *ObjectStatus) error {
+	if s.Status == Current && isJob(workload) || s.Status == Terminating || !observed(workload) {
+		return nil
+	}
+	pods, err := c.pods(ctx, workload, now)
+	switch {
+	case err != nil && s.Status == Current:
+		return c.failed("list the pods of "+s.String(), err)
+	case err != nil:
+		return nil // what the workload says of itself is bad enough
+	case s.Status == Current:
+		if why := unsteady(pods); why != "" {
+			s.Status, s.Message = InProgress, why
+		}
+	default:
+		if why := worst(pods, isJob(workload) || workload.GetKind() == "Pod"); why != "" {
+			s.Message += "; " + why
 		}
 	}
-	return s, nil
+	return nil
+}
+
+// observed tells whether the workload's controller has seen its present specification. Until then its pods are those
+// of the one before.
+func observed(u *unstructured.Unstructured) bool {
+	n, found, err := unstructured.NestedInt64(u.Object, "status", "observedGeneration")
+	return err != nil || !found || n >= u.GetGeneration()
 }
 
 func deletesItself(u *unstructured.Unstructured) bool {

@@ -52,21 +52,17 @@ func TestHealthOfRollout(t *testing.T) {
 	}
 	look(InProgress, "Replicas: 0/1")
 
-	// A pod of it that cannot get its image.
-	pod, err := objects("apiVersion: v1\nkind: Pod\nmetadata: {name: a-1, namespace: %s, labels: {app: a}}\n"+
-		"spec: {serviceAccountName: none, containers: [{name: app, image: i}]}\n", ns).parse()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.client.Create(ctx, pod[0]); err != nil {
-		t.Fatal(err)
-	}
-	setStatus(ctx, t, c, idOf(pod[0]), `{phase: Pending, containerStatuses: [{name: app, image: i, imageID: "", ready: false, restartCount: 0,
+	// A pod of it that cannot get its image, then crashes.
+	pod := newPodOf(ctx, t, c, id, "a-1", "", "{serviceAccountName: none, containers: [{name: app, image: i}]}")
+	setStatus(ctx, t, c, pod, `{phase: Pending, containerStatuses: [{name: app, image: i, imageID: "", ready: false, restartCount: 0,
 		state: {waiting: {reason: ImagePullBackOff, message: "not found: i"}}}]}`)
 	look(InProgress, "pod a-1: container app: ImagePullBackOff: not found: i")
-	setStatus(ctx, t, c, idOf(pod[0]), `{phase: Running, containerStatuses: [{name: app, image: i, imageID: "", ready: false, restartCount: 3,
+	setStatus(ctx, t, c, pod, `{phase: Running, containerStatuses: [{name: app, image: i, imageID: "", ready: false, restartCount: 3,
 		lastState: {terminated: {exitCode: 2}}, state: {waiting: {reason: CrashLoopBackOff}}}]}`)
-	look(InProgress, "container app exited with status 2, 3 times")
+	look(InProgress, "pod a-1: container app exited with status 2, 4 times")
+	setStatus(ctx, t, c, pod, `{phase: Running, containerStatuses: [{name: app, image: i, imageID: "", ready: true, restartCount: 0,
+		state: {running: {}}}]}`)
+	elapse(ctx, t, c, pod, time.Minute)
 
 	ready := `{observedGeneration: 1, replicas: 1, updatedReplicas: 1, readyReplicas: 1, availableReplicas: 1, conditions: [
 		{type: Progressing, status: "True", reason: NewReplicaSetAvailable}, {type: Available, status: "True"}]}`

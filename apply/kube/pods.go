@@ -3,71 +3,150 @@ package kube
 import (
 	"context"
 	"slices"
+	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// podTrouble says what keeps a workload from being ready: an image that cannot be pulled, a container that crashes.
-// It is only an addition to what the workload says of itself, so a failure to find out is silence.
-func (c *Cluster) podTrouble(ctx context.Context, workload *unstructured.Unstructured) string {
-	selector, found, err := unstructured.NestedMap(workload.Object, "spec", "selector")
-	if err != nil || !found || workload.GetKind() == "Service" {
-		return ""
-	}
-	var ls metav1.LabelSelector
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(selector, &ls); err != nil {
-		return ""
-	}
-	sel, err := metav1.LabelSelectorAsSelector(&ls)
-	if err != nil || sel.Empty() {
-		return ""
-	}
-	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("PodList"))
-	err = c.client.List(ctx, list, client.InNamespace(workload.GetNamespace()),
-		client.MatchingLabelsSelector{Selector: sel}, client.Limit(100))
-	if err != nil {
-		return ""
-	}
-	// The newest pods are those of the release on trial.
-	slices.SortFunc(list.Items, func(a, b unstructured.Unstructured) int {
-		return b.GetCreationTimestamp().Compare(a.GetCreationTimestamp().Time)
-	})
-	for i := range list.Items {
-		var pod corev1.Pod
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(list.Items[i].Object, &pod); err != nil {
-			continue
-		}
-		if s := trouble(&pod); s != "" {
-			return describe("pod %s: %s", pod.Name, s)
-		}
-	}
-	return ""
+const (
+	podPage          = 100 // pods in one answer
+	revisionOfDeploy = "deployment.kubernetes.io/revision"
+)
+
+// pod is a pod as it was at one look.
+type pod struct {
+	corev1.Pod
+	quiet time.Duration // how long its status has not changed
+	timed bool          // quiet is known
 }
 
-// trouble says what is wrong with one pod; empty if nothing is.
-func trouble(pod *corev1.Pod) string {
-	if pod.DeletionTimestamp != nil {
-		return ""
+// hasPods tells whether an object of this kind runs pods of its own.
+func hasPods(u *unstructured.Unstructured) bool {
+	kinds := map[string][]string{
+		"apps":  {"DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"},
+		"batch": {"Job"},
+		"":      {"Pod"},
 	}
-	for _, cs := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
-		switch w, t, last := cs.State.Waiting, cs.State.Terminated, cs.LastTerminationState.Terminated; {
-		case w != nil && last != nil && w.Reason == "CrashLoopBackOff":
-			return describe("container %s exited with status %d, %d times", cs.Name, last.ExitCode, cs.RestartCount)
-		case w != nil && w.Reason != "" && w.Reason != "ContainerCreating" && w.Reason != "PodInitializing":
-			return describe("container %s: %s: %s", cs.Name, w.Reason, w.Message)
-		case t != nil && t.ExitCode != 0:
-			return describe("container %s exited with status %d", cs.Name, t.ExitCode)
+	return slices.Contains(kinds[u.GroupVersionKind().Group], u.GetKind())
+}
+
+// learnPods makes the mapper know what pods asks for, whatever kinds a release has.
+func (c *Cluster) learnPods(ctx context.Context) error {
+	for _, gvk := range []schema.GroupVersionKind{corev1.SchemeGroupVersion.WithKind("Pod"), appsv1.SchemeGroupVersion.WithKind("ReplicaSet")} {
+		if c.knows(gvk) {
+			continue
+		}
+		if err := c.learn(ctx, gvk.GroupVersion()); err != nil {
+			return err
 		}
 	}
-	for _, cond := range pod.Status.Conditions {
-		if cond.Type == corev1.PodScheduled && cond.Status == corev1.ConditionFalse {
-			return describe("it cannot be placed: %s", cond.Message)
+	return nil
+}
+
+// pods lists what a workload runs, the newest first: the pods that it controls and that are not on their way out. Of a
+// Deployment they are those of the current revision. A Pod's only pod is itself, as it was at the server's time now.
+func (c *Cluster) pods(ctx context.Context, workload *unstructured.Unstructured, now time.Time) ([]pod, error) {
+	if workload.GetKind() == "Pod" {
+		p, err := newPod(workload, now)
+		return []pod{p}, err
+	}
+	sel, err := selector(workload)
+	if err != nil || sel.Empty() {
+		return nil, err
+	}
+	owners, err := c.podOwners(ctx, workload, sel)
+	if err != nil {
+		return nil, err
+	}
+	var pods []pod
+	err = c.list(ctx, "v1", "PodList", workload.GetNamespace(), sel, func(u *unstructured.Unstructured, now time.Time) error {
+		if !controlled(u, owners) || u.GetDeletionTimestamp() != nil {
+			return nil
+		}
+		p, err := newPod(u, now)
+		pods = append(pods, p)
+		return err
+	})
+	slices.SortStableFunc(pods, func(a, b pod) int { return b.CreationTimestamp.Compare(a.CreationTimestamp.Time) })
+	return pods, err
+}
+
+func selector(workload *unstructured.Unstructured) (labels.Selector, error) {
+	m, _, err := unstructured.NestedMap(workload.Object, "spec", "selector")
+	if err != nil {
+		return nil, err
+	}
+	var ls metav1.LabelSelector
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(m, &ls); err != nil {
+		return nil, err
+	}
+	return metav1.LabelSelectorAsSelector(&ls)
+}
+
+// podOwners are the objects that control the workload's pods: itself, or the ReplicaSets of a Deployment's current
+// revision.
+func (c *Cluster) podOwners(ctx context.Context, workload *unstructured.Unstructured, sel labels.Selector) ([]types.UID, error) {
+	self := []types.UID{workload.GetUID()}
+	if workload.GetKind() != "Deployment" {
+		return self, nil
+	}
+	var owners []types.UID
+	revision := workload.GetAnnotations()[revisionOfDeploy]
+	err := c.list(ctx, "apps/v1", "ReplicaSetList", workload.GetNamespace(), sel, func(u *unstructured.Unstructured, _ time.Time) error {
+		if controlled(u, self) && u.GetAnnotations()[revisionOfDeploy] == revision {
+			owners = append(owners, u.GetUID())
+		}
+		return nil
+	})
+	return owners, err
+}
+
+func controlled(u *unstructured.Unstructured, owners []types.UID) bool {
+	ref := metav1.GetControllerOf(u)
+	return ref != nil && slices.Contains(owners, ref.UID)
+}
+
+// list calls each for every object, with the server's time.
+func (c *Cluster) list(ctx context.Context, version, kind, namespace string, sel labels.Selector,
+	each func(*unstructured.Unstructured, time.Time) error,
+) error {
+	for next := ""; ; {
+		var now time.Time
+		page := &unstructured.UnstructuredList{}
+		page.SetAPIVersion(version)
+		page.SetKind(kind)
+		err := c.client.List(withDate(ctx, &now), page, client.InNamespace(namespace),
+			client.MatchingLabelsSelector{Selector: sel}, client.Limit(podPage), client.Continue(next))
+		if err != nil {
+			return err
+		}
+		for i := range page.Items {
+			if err := each(&page.Items[i], now); err != nil {
+				return err
+			}
+		}
+		if next = page.GetContinue(); next == "" {
+			return nil
 		}
 	}
-	return ""
+}
+
+func newPod(u *unstructured.Unstructured, now time.Time) (p pod, err error) {
+	p.quiet, p.timed = quiet(u, now)
+	err = runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, &p.Pod)
+	p.ManagedFields = nil // the longer half of a pod
+	return p, err
+}
+
+// finished tells whether the pod has ended, for good or ill, and will not run again.
+func (p *pod) finished() bool {
+	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
 }

@@ -39,6 +39,9 @@ func (r *retrier) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil && req.Context().Err() == nil {
 		return nil, &gaveUp{err}
 	}
+	if err == nil {
+		noteDate(req.Context(), resp.Header)
+	}
 	return resp, err
 }
 
