@@ -39,14 +39,14 @@ func TestMainJob(t *testing.T) {
 	r.image("pause", pauseName, nil)
 	for version, mode := range map[string]string{"1.0.0": "well", "2.0.0": "well", "3.0.0": "crash", "3.1.0": "sick"} {
 		r.image("server", serverImage+":"+version, map[string]string{"version": version, "mode": mode})
-		checks := wellChecks
-		if mode == "crash" {
-			checks = crashChecks
-		}
-		if mode == "sick" {
+		probe, checks := serverProbe, wellChecks
+		switch mode {
+		case "crash":
+			probe, checks = "", crashChecks
+		case "sick":
 			checks = strings.Replace(wellChecks, "timeout: 30s", "timeout: 6s", 1)
 		}
-		r.release(version, serverImage+":"+version, checks)
+		r.release(version, serverImage+":"+version, probe, checks)
 	}
 	cosign := testtools.Cosign(t)
 	r.run(0, cosign, "generate-key-pair", "--output-key-prefix", "image")
@@ -77,10 +77,13 @@ func TestMainJob(t *testing.T) {
 	r.runs("1.0.0")
 	r.killedAnywhere()
 	r.sallyport(0, "apply", r.bundle("2.0.0"))
-	for _, bad := range []string{"3.0.0", "3.1.0"} {
-		r.sallyport(5, "apply", r.bundle(bad))
+	for _, bad := range []struct{ version, reason string }{
+		{"3.0.0", "server 3.0.0 cannot start: its configuration is broken"},
+		{"3.1.0", "/health answered 500, wanted 200"},
+	} {
+		r.sallyport(5, "apply", r.bundle(bad.version))
 		r.runs("2.0.0")
-		r.lastAttempt(bad)
+		r.lastAttempt(bad.version, bad.reason)
 	}
 	r.sallyport(0, "rollback")
 	r.runs("1.0.0")
@@ -165,8 +168,8 @@ func (r *rig) stockToolsAgree(cosign, digest string) {
 	}
 }
 
-// lastAttempt wants status to tell that a version failed, and why.
-func (r *rig) lastAttempt(version string) {
+// lastAttempt wants status to tell that a version failed, and a reason that holds the given words.
+func (r *rig) lastAttempt(version, reason string) {
 	r.t.Helper()
 	var s struct {
 		Phase         string
@@ -178,8 +181,8 @@ func (r *rig) lastAttempt(version string) {
 	if s.Phase != "idle" || s.Current.Version != "2.0.0" || s.NeedsPerson {
 		r.t.Errorf("status: %+v; want an idle site that runs 2.0.0", s)
 	}
-	if s.LastAttempted.Version != version || s.LastAttempted.Result != "rolledBack" || s.LastAttempted.Reason == "" {
-		r.t.Errorf("last attempt: %+v; want %s rolledBack with a reason", s.LastAttempted, version)
+	if s.LastAttempted.Version != version || s.LastAttempted.Result != "rolledBack" || !strings.Contains(s.LastAttempted.Reason, reason) {
+		r.t.Errorf("last attempt: %+v; want %s rolledBack because %q", s.LastAttempted, version, reason)
 	}
 }
 

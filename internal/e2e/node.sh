@@ -41,7 +41,16 @@ mkdir -p logs certs.d cni registry kubelet
 run=/run/sallyport-node
 mkdir -p "$run" /var/lib/kubelet /var/lib/cni
 for dir in "$run" /var/lib/kubelet /var/log /var/lib/cni; do mount -t tmpfs none "$dir"; done
-trap 'kill -KILL $(jobs -p) 2>/dev/null; mount | awk -v w="$work" "index(\$3,w)==1{print \$3}" | sort -r | xargs -r umount -l 2>/dev/null; rm -rf "$work"' EXIT
+# finish ends with the command's status; the shell's word on each part that is killed goes nowhere.
+finish() {
+  local rc=$?
+  set +e
+  { jobs -p | xargs -r kill -KILL; wait; } 2>/dev/null
+  mount | awk -v w="$work" 'index($3,w)==1{print $3}' | sort -r | xargs -r umount -l 2>/dev/null
+  rm -rf "$work"
+  exit "$rc"
+}
+trap finish EXIT
 
 ip link set lo up
 ip link add node0 type bridge

@@ -28,6 +28,7 @@ const (
 	server      = "127.0.0.1:8080"
 	pauseName   = "registry.example.com/edge/pause:1"
 	serverImage = registry + "/shop/server"
+	serverProbe = "          readinessProbe: {tcpSocket: {host: 127.0.0.1, port: 8080}, periodSeconds: 1}\n"
 )
 
 // rig is the factory and the site of one test run.
@@ -155,8 +156,8 @@ func (r *rig) image(program, ref string, vars map[string]string) {
 	}
 }
 
-// release writes release-VERSION.yaml and its manifests.
-func (r *rig) release(version, image string, checks string) {
+// release writes release-VERSION.yaml and its manifests; probe is the server's readiness probe, or nothing.
+func (r *rig) release(version, image, probe, checks string) {
 	r.write("manifests-"+version+"/server.yaml", fmt.Sprintf(`apiVersion: v1
 kind: Namespace
 metadata: {name: shop}
@@ -177,8 +178,9 @@ spec:
       containers:
         - name: server
           image: %s
+          terminationMessagePolicy: FallbackToLogsOnError
           env: [{name: LISTEN, value: "%s"}]
-`, image, server))
+%s`, image, server, probe))
 	r.write("release-"+version+".yaml", fmt.Sprintf(`apiVersion: sallyport.dev/v1
 kind: Release
 metadata: {name: shop}
