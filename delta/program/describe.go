@@ -11,7 +11,7 @@ import (
 // not ELF files of one architecture that is known.
 func Describe(old, new []byte) *Program {
 	before, after := open(old), open(new)
-	if before == nil || after == nil || before.Machine != after.Machine || len(old) > 1<<31 {
+	if before == nil || after == nil || before.Machine != after.Machine || int64(len(old)) > maxFile {
 		return nil
 	}
 	d := &describer{old: old, new: new, before: before, after: after}
@@ -198,7 +198,7 @@ func (m *module) read(b []byte, table *elf.Section) bool {
 // same wherever it calls. Other files it returns as they are.
 func Masked(b []byte) []byte {
 	f := open(b)
-	if f == nil || len(b) > 1<<31 {
+	if f == nil || int64(len(b)) > maxFile {
 		return b
 	}
 	d := &describer{before: f, after: f}

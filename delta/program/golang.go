@@ -183,6 +183,9 @@ func (p *Program) goType(r Region, t, far *table, at int64) {
 	if own > r.Size-from || methods*16 > r.Size-own-from {
 		return
 	}
+	if p.looked += 4 * methods; p.looked > maxLooked {
+		return
+	}
 	for i := range methods {
 		m := own + from + 16*i
 		for field, base := range []int{goTypes, goTypes, goTypeText, goTypeText} {
@@ -198,6 +201,9 @@ func (p *Program) goInterface(r Region, t, far *table, at int64) {
 	list, ok := offset(p.OldLoads, int64(t.uint64(at+goTypeSize+8)&(maxAddress-1)))
 	count := int64(t.uint32(at + goTypeSize + 16))
 	if list -= r.Offset; !ok || list < 0 || list > r.Size || count > 1<<16 || count*8 > r.Size-list {
+		return
+	}
+	if p.looked += 2 * count; p.looked > maxLooked {
 		return
 	}
 	for i := range 2 * count {

@@ -68,6 +68,8 @@ const (
 	MaxSpans   = 1 << 18
 	MaxAnchors = 1 << 16
 	maxRefs    = 2 << 20
+	maxFile    = 1 << 31  // bytes of the old file
+	maxLooked  = 16 << 20 // types that claim the same methods may not take for ever
 )
 
 // Program projects references. Spans have to be in the order of the new file and need not cover it.
@@ -81,9 +83,10 @@ type Program struct {
 	Spans    []Span
 	Anchors  []Anchor // by old address
 
-	byOld []Span // by old offset, without overlaps
-	refs  []ref  // in tables, by position
-	mask  bool   // references in code are blanked out instead
+	byOld  []Span // by old offset, without overlaps
+	refs   []ref  // in tables, by position
+	looked int64  // at methods of types, to find refs
+	mask   bool   // references in code are blanked out instead
 }
 
 // ErrInvalid says that a program's numbers contradict each other.
@@ -95,7 +98,7 @@ func (p *Program) Prepare() error {
 		return ErrInvalid
 	}
 	p.byOld = widest(p.Spans)
-	p.refs = nil
+	p.refs, p.looked = nil, 0
 	for _, r := range p.Regions {
 		if err := p.scanTable(r); err != nil {
 			return err
@@ -118,7 +121,7 @@ func compare(a, b int64) int {
 const maxAddress = 1 << 62
 
 func (p *Program) valid() bool {
-	if p.Size < 0 || p.Size > 1<<31 || len(p.OldLoads) > MaxLoads || len(p.NewLoads) > MaxLoads || len(p.Bases) > MaxBases ||
+	if p.Size < 0 || p.Size > maxFile || len(p.OldLoads) > MaxLoads || len(p.NewLoads) > MaxLoads || len(p.Bases) > MaxBases ||
 		len(p.Regions) > MaxRegions || len(p.Spans) > MaxSpans || len(p.Anchors) > MaxAnchors {
 		return false
 	}
