@@ -327,4 +327,19 @@ func TestSiteChecksDecideToo(t *testing.T) {
 	if err != nil || len(res.Checks) != 3 {
 		t.Errorf("result %+v, error %v", res, err)
 	}
+	tills := filepath.Join(s.cfg.Spec.ChecksDir, "tills")
+	if err := os.WriteFile(tills, []byte("#!/bin/sh\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, _ = realRelease(t, "2.0.0", 2, s.server.URL)
+	two := f.seal(t, c)
+	if _, err := s.apply(two); reasonOf(err) != "spec" || !strings.Contains(err.Error(), tills+": it is neither executable nor") {
+		t.Errorf("a program that is not executable: error is %v", err)
+	}
+	if err := os.Chmod(tills, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if res, err := s.apply(two); err != nil || len(res.Checks) != 4 || res.Checks[3].Name != "tills" {
+		t.Errorf("result %+v, error %v", res, err)
+	}
 }
