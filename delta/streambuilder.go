@@ -21,6 +21,7 @@ type streamBuilder struct {
 	plain int64
 	z     *zstd.Encoder
 	file  *os.File
+	err   error // of the first write that failed; finish returns it
 }
 
 // shortStream is how long a stream may be to stay in memory.
@@ -29,7 +30,16 @@ const shortStream = 4 << 20
 // maxMixed bounds the streams that are coded by package mix: it is slow on the site.
 const maxMixed = 2 << 20
 
+// Write takes the next bytes. Its error need not be looked at: finish tells it.
 func (s *streamBuilder) Write(p []byte) (int, error) {
+	n, err := s.write(p)
+	if s.err == nil {
+		s.err = err
+	}
+	return n, err
+}
+
+func (s *streamBuilder) write(p []byte) (int, error) {
 	s.plain += int64(len(p))
 	if s.z != nil {
 		return s.z.Write(p)
@@ -63,6 +73,9 @@ func (s *streamBuilder) encoder(w io.Writer, window int) (*zstd.Encoder, error) 
 // finish ends the stream and returns what the header says of it and its body.
 func (s *streamBuilder) finish() (streamInfo, io.ReadSeeker, error) {
 	info := streamInfo{id: s.id, plain: s.plain}
+	if s.err != nil {
+		return info, nil, s.err
+	}
 	if s.z != nil {
 		return s.finishLong(info)
 	}
