@@ -79,7 +79,7 @@ func (l *PartList) present(whole string) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	e := errorf(reasonTruncated, "%d of the %d parts of %s are missing: %s", len(missing), len(l.Parts), whole, strings.Join(missing, ", "))
+	e := errorf(reasonTruncated, "%s lacks %d of its %d parts: %s", whole, len(missing), len(l.Parts), strings.Join(missing, ", "))
 	e.hint = "copy all parts into one folder"
 	return e
 }

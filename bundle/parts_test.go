@@ -140,7 +140,7 @@ func TestDamagedParts(t *testing.T) {
 		reason string
 		want   string
 	}{
-		{"missing", change(func(t *testing.T, part string) { remove(t, part) }), "truncated", "1 of the 3 parts"},
+		{"missing", change(func(t *testing.T, part string) { remove(t, part) }), "truncated", "1 of its 3 parts"},
 		{"short", change(func(t *testing.T, part string) { write(t, part, file[5000:9000]) }), "truncated", "4000 of its 5000 bytes"},
 		{"long", change(func(t *testing.T, part string) { write(t, part, file[4000:10000]) }), "format", "has 6000 bytes"},
 		{"flipped", change(func(t *testing.T, part string) { write(t, part, flip(file[5000:10000], 4999)) }), "digest", "store.tar.002 is damaged"},

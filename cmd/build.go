@@ -143,7 +143,7 @@ func (p *program) inspectFile(path string) (*inspect.Inspection, error) {
 	defer f.Close()
 	r, err := bundle.NewReader(f)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", f.Name(), err)
+		return nil, blame(f.Name(), err)
 	}
 	return inspect.Inspect(r), nil
 }

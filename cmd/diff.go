@@ -51,11 +51,11 @@ func (p *program) contents(ctx context.Context, path string) (*inspect.Contents,
 	defer in.Close()
 	r, err := bundle.NewReader(in)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", in.Name(), err)
+		return nil, blame(in.Name(), err)
 	}
 	c, err := inspect.Read(ctx, r)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", in.Name(), err)
+		return nil, blame(in.Name(), err)
 	}
 	return c, nil
 }

@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"regexp"
 	"strings"
 	"syscall"
+
+	"github.com/sallyport-dev/sallyport/bundle"
 )
 
 // Exit statuses, as docs/operations.md tells their meaning to scripts.
@@ -117,8 +120,28 @@ func hint(err error) string {
 }
 
 // message is err's text on one line.
-func message(err error) string {
-	return strings.Join(strings.Fields(err.Error()), " ")
+func message(err error) string { return oneLine(err.Error()) }
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// forPeople cuts the digests in a text, as every other output for people does.
+func forPeople(s string) string {
+	return wholeDigest.ReplaceAllString(s, "$1")
+}
+
+var wholeDigest = regexp.MustCompile(`(sha256:[0-9a-f]{12})[0-9a-f]{52}`)
+
+// blame names the bundle that err is about. A fault of its bytes is told as such, and not with what was being made of
+// them when it showed.
+func blame(name string, err error) error {
+	var fault *bundle.Error
+	if errors.As(err, &fault) {
+		err = fault
+	}
+	if strings.Contains(err.Error(), name) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", name, err)
 }
 
 // errorObject is an error as scripts see it.
@@ -130,7 +153,7 @@ type errorObject struct {
 }
 
 func newErrorObject(err error) *errorObject {
-	return &errorObject{exitCode(err), reason(err), message(err), hint(err)}
+	return &errorObject{exitCode(err), reason(err), message(err), oneLine(hint(err))}
 }
 
 // printedError is an error of which everybody has been told; only its exit status is still needed.
@@ -149,6 +172,6 @@ func printError(out, errOut io.Writer, asJSON bool, err error) {
 		e.SetEscapeHTML(false)
 		_ = e.Encode(map[string]*errorObject{"error": newErrorObject(err)}) // nobody is left to tell
 	default:
-		fmt.Fprintf(errOut, "error: %s\nhint:  %s\n", message(err), hint(err))
+		fmt.Fprintf(errOut, "error: %s\nhint:  %s\n", forPeople(message(err)), forPeople(oneLine(hint(err))))
 	}
 }

@@ -1,7 +1,9 @@
 package cmd
 
 import (
+	"errors"
 	"io"
+	"io/fs"
 
 	"github.com/sallyport-dev/sallyport/bundle"
 )
@@ -17,6 +19,9 @@ type input struct {
 // openBundle opens what BUNDLE names on the command line.
 func (p *program) openBundle(path, label string) (*input, error) {
 	f, err := bundle.OpenFile(path, p.stdin)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &usageError{"there is no " + path, "check the name, and that the medium is mounted"}
+	}
 	if err != nil {
 		return nil, err
 	}

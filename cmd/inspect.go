@@ -50,7 +50,7 @@ func (p *program) inspect(c *cobra.Command, path string, f inspectFlags) error {
 	defer in.Close()
 	r, err := bundle.NewReader(in)
 	if err != nil {
-		return fmt.Errorf("%s: %w", in.Name(), err)
+		return blame(in.Name(), err)
 	}
 	out := inspection{Inspection: inspect.Inspect(r)}
 	if f.files {
@@ -59,7 +59,7 @@ func (p *program) inspect(c *cobra.Command, path string, f inspectFlags) error {
 	if f.sboms {
 		contents, err := inspect.Read(c.Context(), r)
 		if err != nil {
-			return fmt.Errorf("%s: %w", in.Name(), err)
+			return blame(in.Name(), err)
 		}
 		out.Packages = map[string][]inspect.Package{}
 		for _, im := range out.Images {

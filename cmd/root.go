@@ -150,8 +150,13 @@ func args(names ...string) cobra.PositionalArgs {
 			want = strings.Join(names, " ")
 		}
 		return &usageError{fmt.Sprintf("%s takes %s, not %s", c.CommandPath(), want, plural(len(got), "argument")),
-			fmt.Sprintf("for example:%s", strings.TrimRight(c.Example, "\n"))}
+			"for example: " + firstExample(c)}
 	}
+}
+
+func firstExample(c *cobra.Command) string {
+	first, _, _ := strings.Cut(c.Example, "\n")
+	return strings.TrimSpace(first)
 }
 
 // unknownVerb refuses what is no verb, and names the nearest one.

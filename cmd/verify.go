@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -44,7 +43,7 @@ func (p *program) verify(ctx context.Context, path, keys string) error {
 	defer in.Close()
 	report, err := verifyAll(ctx, in, trust)
 	if err != nil {
-		return fmt.Errorf("%s: %w", in.Name(), err)
+		return blame(in.Name(), err)
 	}
 	if p.flags.json {
 		return p.object(struct {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"syscall"
 )
@@ -41,7 +42,32 @@ type Error struct {
 
 // Error names the mirror, the action and the cause.
 func (e *Error) Error() string {
-	return fmt.Sprintf("mirror %s: %s: %v", e.URL, e.Action, e.Err)
+	return fmt.Sprintf("mirror %s: %s: %s", e.URL, e.Action, withoutRoute(e.Err))
+}
+
+// withoutRoute is err's text without the layers of the HTTP client, which repeat the address: what is left is
+// "connection refused" or the like.
+func withoutRoute(err error) string {
+	text := err.Error()
+	var (
+		request *url.Error
+		op      *net.OpError
+		dns     *net.DNSError
+		number  syscall.Errno
+	)
+	if !errors.As(err, &request) {
+		return text
+	}
+	short := request.Err.Error()
+	switch {
+	case errors.As(request.Err, &dns):
+		short = dns.Name + ": " + dns.Err
+	case errors.As(request.Err, &number):
+		short = number.Error()
+	case errors.As(request.Err, &op):
+		short = op.Err.Error()
+	}
+	return strings.Replace(text, request.Error(), short, 1)
 }
 
 func (e *Error) Unwrap() error { return e.Err }
@@ -56,6 +82,8 @@ func (e *Error) Reason() string {
 
 // Hint says what to check.
 func (e *Error) Hint() string { return fmt.Sprintf(hintFor(e.Err), e.URL) }
+
+const hintNoRegistry = "check that %s is a registry and not another web server or a proxy"
 
 // hintFor returns a format with one %s, the mirror's URL.
 func hintFor(err error) string {
@@ -89,7 +117,7 @@ func hintFor(err error) string {
 	case errors.Is(err, errStalled):
 		return "the registry at %s accepts connections but does not get on: check its load, its disk and its log"
 	case errors.Is(err, errGarbage):
-		return "check that %s is a registry and not another web server or a proxy"
+		return hintNoRegistry
 	case errors.As(err, &status):
 		return status.hint()
 	}
@@ -139,6 +167,8 @@ func (e *StatusError) has(code string) bool {
 
 func (e *StatusError) hint() string {
 	switch {
+	case e.Code < http.StatusMultipleChoices:
+		return hintNoRegistry // a registry does not answer this request with that kind of success
 	case e.Code == http.StatusUnauthorized, e.Code == http.StatusForbidden, e.has("DENIED"), e.has("UNAUTHORIZED"):
 		return "give credentials that may push to %s: in site.yaml, or with docker login for the user that runs sallyport"
 	case e.Code == http.StatusMethodNotAllowed, e.has("UNSUPPORTED"):

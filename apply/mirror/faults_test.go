@@ -249,7 +249,7 @@ func TestBadRegistries(t *testing.T) {
 		"other digest": {map[string]http.HandlerFunc{"HEAD": func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Docker-Content-Digest", "sha256:x") }}, "it speaks of sha256:x", "not another web server", "mirror"},
 		"no location":  {map[string]http.HandlerFunc{"POST": upload("")}, "no upload location", "not another web server", "mirror"},
 		"bad location": {map[string]http.HandlerFunc{"POST": upload("ftp://%zz")}, "upload location", "not another web server", "mirror"},
-		"web page":     {map[string]http.HandlerFunc{"POST": garbage}, "200 OK: <html>Welcome to nginx!", "look at the log", "mirror"},
+		"web page":     {map[string]http.HandlerFunc{"POST": garbage}, "200 OK: <html>Welcome to nginx!", "not another web server", "mirror"},
 		"stores other": {map[string]http.HandlerFunc{"POST": upload("/up"), "PUT": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Docker-Content-Digest", digest.FromString("other").String())
 			w.WriteHeader(http.StatusCreated)
