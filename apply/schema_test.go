@@ -1,0 +1,93 @@
+package apply
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/sallyport-dev/sallyport/internal/doccheck"
+)
+
+// later is what site.yaml may hold and this version refuses, each as a change to least.
+var later = map[string][2]string{
+	"spec.target.flux": {"manifestsDir: {path: /m}", "flux: {a: b}"},
+	"spec.windows":     {"  trust:", "  windows: [\"Sat 02:00-04:00\"]\n  trust:"},
+	"spec.inbox":       {"  trust:", "  inbox: [/i]\n  trust:"},
+}
+
+func TestSchemaHasTheFieldsThatWork(t *testing.T) {
+	schema, err := doccheck.Site()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for name := range later {
+		names = append(names, name)
+	}
+	for _, difference := range schema.Compare(reflect.TypeFor[Config](), names) {
+		t.Error(difference)
+	}
+}
+
+func TestSchemaAgreesWithLoadConfig(t *testing.T) {
+	schema, err := doccheck.Site()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string][2]string{
+		"least":             {"", ""},
+		"https":             {"http://127.0.0.1:5000", "https://mirror.store"},
+		"all of a registry": {`5000"}`, `5000", credentials: c, ca: ca.pem, insecure: true}`},
+		"embedded":          {`{url: "http://127.0.0.1:5000"}`, `{dir: /d, listen: "127.0.0.1:5001"}`},
+		"embedded, in full": {`{url: "http://127.0.0.1:5000"}`, `{dir: /d, url: "", insecure: false}`},
+		"cluster":           {"manifestsDir: {path: /m}", "kubernetes: {kubeconfig: /k, context: c}"},
+		"the rest":          {"  trust:", "  slots: {backend: none}\n  state: s\n  platform: linux/arm/v7\n  checksDir: c\n  trust:"},
+		"labels":            {"{name: store-0142}", "{name: store-0142, labels: {region: emea}}"},
+	} {
+		text := strings.Replace(least, change[0], change[1], 1)
+		if _, err := parseConfig("site.yaml", []byte(text)); err != nil {
+			t.Errorf("%s: sallyport refuses it: %v", name, err)
+		}
+		if err := schema.Validate(text); err != nil {
+			t.Errorf("%s: the schema refuses it: %v", name, err)
+		}
+	}
+	if err := schema.Validate(ConfigTemplate); err != nil {
+		t.Errorf("the schema refuses the template: %v", err)
+	}
+	refused := map[string][2]string{
+		"unknown field":         {"  trust:", "  checkDir: /c\n  trust:"},
+		"no mirror":             {`  mirror: {url: "http://127.0.0.1:5000"}` + "\n", ""},
+		"empty mirror":          {`{url: "http://127.0.0.1:5000"}`, "{}"},
+		"both mirrors":          {`{url: "http://127.0.0.1:5000"}`, `{url: "http://a", dir: /d}`},
+		"mirror without scheme": {"http://127.0.0.1:5000", "127.0.0.1:5000"},
+		"listen with url":       {`5000"}`, `5000", listen: "a:1"}`},
+		"insecure embedded":     {`{url: "http://127.0.0.1:5000"}`, `{dir: /d, insecure: true}`},
+		"no trust":              {"  trust: release.pub\n", ""},
+		"no target":             {"    manifestsDir: {path: /m}\n", "    {}\n"},
+		"both targets":          {"{path: /m}", "{path: /m}\n    kubernetes: {kubeconfig: /k}"},
+		"no kubeconfig":         {"manifestsDir: {path: /m}", "kubernetes: {context: c}"},
+		"no path":               {"manifestsDir: {path: /m}", `manifestsDir: {path: ""}`},
+		"backend":               {"  trust:", "  slots: {backend: grub}\n  trust:"},
+		"platform":              {"  trust:", "  platform: amd64\n  trust:"},
+		"name":                  {"store-0142", "'store 0142'"},
+		"kind":                  {"Site", "Release"},
+		"version":               {"sallyport.dev/v1", "sallyport.dev/v2"},
+		"number as a label":     {"{name: store-0142}", "{name: store-0142, labels: {region: 1}}"},
+	}
+	for name, change := range later {
+		refused[name] = change
+	}
+	for name, change := range refused {
+		text := strings.Replace(least, change[0], change[1], 1)
+		if text == least {
+			t.Fatalf("%s: the case changes nothing", name)
+		}
+		if _, err := parseConfig("site.yaml", []byte(text)); reasonOf(err) != "spec" {
+			t.Errorf("%s: sallyport takes it: %v", name, err)
+		}
+		if schema.Validate(text) == nil {
+			t.Errorf("%s: the schema takes it", name)
+		}
+	}
+}

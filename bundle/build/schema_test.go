@@ -1,0 +1,90 @@
+package build
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/sallyport-dev/sallyport/internal/doccheck"
+)
+
+// later is what release.yaml may hold and this version refuses, each as a change to wholeSpec.
+var later = map[string][2]string{
+	"spec.sites":                      {"  catchUp:", "  sites: [{match: {a: b}}]\n  catchUp:"},
+	"spec.os":                         {"  catchUp:", "  os: {image: x}\n  catchUp:"},
+	"spec.manifests[].values":         {"- path: ./manifests", "- {path: ./manifests, values: {a: 1}}"},
+	"spec.checks[].prometheus":        {"      interval: 2s", "      prometheus: {address: x, query: y}"},
+	"spec.checks[].job":               {"      interval: 2s", "      job: {manifest: x}"},
+	"spec.checks[].successCondition":  {"      interval: 2s", "      successCondition: x"},
+	"spec.checks[].failureCondition":  {"      interval: 2s", "      failureCondition: x"},
+	"spec.checks[].inconclusiveLimit": {"      interval: 2s", "      inconclusiveLimit: 1"},
+}
+
+func TestSchemaHasTheFieldsThatWork(t *testing.T) {
+	schema, err := doccheck.Release()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for name := range later {
+		names = append(names, name)
+	}
+	for _, difference := range schema.Compare(reflect.TypeFor[document](), names) {
+		t.Error(difference)
+	}
+}
+
+func TestSchemaAgreesWithLoad(t *testing.T) {
+	schema, err := doccheck.Release()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := schema.Validate(wholeSpec); err != nil {
+		t.Errorf("the schema refuses what build takes: %v", err)
+	}
+	refused := map[string][2]string{
+		"unknown field":          {"  version:", "  verison:"},
+		"no version":             {"  version: 2.4.0\n", ""},
+		"version of two numbers": {"2.4.0\n  seq", "\"2.4\"\n  seq"},
+		"version with v":         {"2.4.0\n  seq", "v2.4.0\n  seq"},
+		"api version":            {"sallyport.dev/v1", "sallyport.dev/v9"},
+		"kind":                   {"kind: Release", "kind: Site"},
+		"name has capitals":      {"name: store-platform", "name: Store"},
+		"sequence zero":          {"sequence: 17", "sequence: 0"},
+		"sequence huge":          {"sequence: 17", "sequence: 9007199254740992"},
+		"platform":               {"linux/aarch64", "lin ux"},
+		"no path":                {"- path: ./manifests", "- {}"},
+		"image field":            {"path: spec.image", "path: \"\""},
+		"check of no kind":       {"- {name: mirror, image: {}}", "- {name: mirror}"},
+		"check of two kinds":     {"- {name: mirror, image: {}}", "- {name: mirror, image: {}, tcp: {address: \"a:1\"}}"},
+		"check with a bad name":  {"- {name: mirror,", "- {name: \"-mirror\","},
+		"wait":                   {"wait: all", "wait: some"},
+		"status":                 {"status: 200", "status: 20"},
+		"url":                    {"http://127", "ftp://127"},
+		"no command":             {"[/bin/true]", "[]"},
+		"no port":                {"127.0.0.1:22", "127.0.0.1"},
+		"duration":               {"timeout: 60s", "timeout: 60"},
+		"duration in words":      {"timeout: 60s", "timeout: a while"},
+		"negative limit":         {"failureLimit: 3", "failureLimit: -3"},
+		"number as a label":      {"store-format: large", "store-format: 1"},
+		"catch up later":         {"catchUp: immediate", "catchUp: window"},
+		"expires":                {"2027-06-30T00:00:00Z", "soon"},
+	}
+	for name, change := range later {
+		refused[name] = change
+	}
+	for name, change := range refused {
+		t.Run(name, func(t *testing.T) {
+			text := strings.Replace(wholeSpec, change[0], change[1], 1)
+			if text == wholeSpec {
+				t.Fatal("the case changes nothing")
+			}
+			if _, err := Load(writeSpec(t, text)); reasonOf(err, "") != "spec" {
+				t.Errorf("build takes it: %v", err)
+			}
+			if schema.Validate(text) == nil {
+				t.Error("the schema takes it")
+			}
+		})
+	}
+}
