@@ -3,6 +3,7 @@ package apply
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -104,11 +105,15 @@ func (r *run) slotContent() (*slot.Release, error) {
 		Objects: objects, Images: images, Report: report}, nil
 }
 
-// spooled reads a small blob that load has kept.
+// spooled reads a small blob that load has kept. It was verified before it was written, and a disk may lie.
 func (r *run) spooled(d digest.Digest) ([]byte, error) {
-	b, err := os.ReadFile(filepath.Join(r.tempPath(), d.Encoded()))
+	path := filepath.Join(r.tempPath(), d.Encoded())
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, stateError(err)
+	}
+	if got := digest.FromBytes(b); got != d {
+		return nil, stateError(fmt.Errorf("%s came back with the digest %s", path, got))
 	}
 	return b, nil
 }

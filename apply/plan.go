@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -9,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sallyport-dev/sallyport/apply/mirror"
+	"github.com/sallyport-dev/sallyport/apply/slot"
 	"github.com/sallyport-dev/sallyport/bundle"
 )
 
@@ -101,6 +103,10 @@ func (r *run) knownRepos() (map[digest.Digest][]string, error) {
 			continue
 		}
 		l, err := r.loadSlot(*rel)
+		var damaged *slot.DamagedError
+		if rel == r.journal.Previous && (errors.As(err, &damaged) || errors.Is(err, slot.ErrEmpty)) {
+			continue // its slot is about to be refilled, which is what mends it
+		}
 		if err != nil {
 			return nil, err
 		}

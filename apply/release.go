@@ -47,7 +47,7 @@ func openRelease(want Release, s *slot.Release) (*slotRelease, error) {
 	if s.Digest() != want.Digest {
 		return nil, &slot.DamagedError{Slot: want.Slot, Err: fmt.Errorf("it holds release %s, not %s", s.Digest(), want.Digest)}
 	}
-	d, err := bundle.ParseDescriptor(s.Descriptor)
+	d, err := describedBy(s)
 	if err != nil {
 		return nil, &slot.DamagedError{Slot: want.Slot, Err: err}
 	}
@@ -56,6 +56,29 @@ func openRelease(want Release, s *slot.Release) (*slotRelease, error) {
 		return nil, &slot.DamagedError{Slot: want.Slot, Err: err}
 	}
 	return &slotRelease{descriptor: d, yaml: s.Objects, manifests: m}, nil
+}
+
+// describedBy follows the digests from the release manifest, which was signed, to everything that comes of it.
+func describedBy(s *slot.Release) (*bundle.Descriptor, error) {
+	var m struct {
+		Config struct {
+			Digest digest.Digest `json:"digest"`
+		} `json:"config"`
+	}
+	if err := json.Unmarshal(s.Manifest, &m); err != nil {
+		return nil, fmt.Errorf("the release manifest: %w", err)
+	}
+	if got := digest.FromBytes(s.Descriptor); got != m.Config.Digest {
+		return nil, fmt.Errorf("the release manifest names descriptor %s, not %s", m.Config.Digest, got)
+	}
+	d, err := bundle.ParseDescriptor(s.Descriptor)
+	if err != nil {
+		return nil, err
+	}
+	if got := digest.FromBytes(s.Objects); got != d.Manifests.Digest {
+		return nil, fmt.Errorf("the descriptor names objects %s, not %s", d.Manifests.Digest, got)
+	}
+	return d, nil
 }
 
 // maxSaved bounds the manifests that a slot keeps, in bytes.

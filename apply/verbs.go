@@ -65,6 +65,9 @@ func (s *Site) take(ctx context.Context, verb string, in Input, o Options) (res 
 	r.outcome = nil
 	if r.journal.Phase == Written && r.journal.Staged.Digest == about.Digest {
 		r.say("note", "%s is staged already", about)
+		if err := r.fits(b.Descriptor(), r.journal); err != nil {
+			return nil, err
+		}
 	} else if err := r.accept(ctx, b, about, o); err != nil {
 		return nil, err
 	}
@@ -93,6 +96,9 @@ func (s *Site) ApplyStaged(ctx context.Context) (res *Result, err error) {
 			return r.concluded()
 		}
 		return nil, errorf("usage", "stage a bundle first: sallyport stage BUNDLE", "nothing is staged")
+	}
+	if err := r.stillGood(); err != nil {
+		return nil, err
 	}
 	r.switching = true
 	if err := r.walk(ctx); err != nil {
