@@ -32,7 +32,7 @@ func (d *demo) factory(ctx context.Context) error {
 		}
 		files := map[string]string{
 			"manifests-" + v.version + "/server.yaml": deployment(imageName(v.version), d.site.address()),
-			"release-" + v.version + ".yaml":          release(v.version, d.site.address(), extra),
+			"release-" + v.version + ".yaml":          release(v.version, d.site, extra),
 		}
 		for file, text := range files {
 			file = filepath.Join(d.dir, file)
@@ -61,7 +61,7 @@ func (d *demo) image(ctx context.Context, version, mode string) error {
 	return fixture.WriteLayout(filepath.Join(d.dir, "images"), imageName(version), img)
 }
 
-func release(version, address string, extra map[string]string) string {
+func release(version string, at site, extra map[string]string) string {
 	var images strings.Builder
 	fmt.Fprintf(&images, "    - name: %s\n      source: oci:./images\n", imageName(version))
 	for name, source := range extra {
@@ -80,11 +80,11 @@ spec:
   checks:
     - name: mirror
       image: {}
-    - name: server-is-well
+%s    - name: server-is-well
       http: {url: "http://%s/health", body: "^%s "}
       interval: 500ms
       timeout: 20s
-`, version, runtime.GOARCH, images.String(), version, address, strings.ReplaceAll(version, ".", `\\.`))
+`, version, runtime.GOARCH, images.String(), version, at.checks(), at.address(), strings.ReplaceAll(version, ".", `\\.`))
 }
 
 func deployment(image, address string) string {

@@ -68,6 +68,7 @@ spec:
 }
 
 func (f *folder) extra(context.Context, string) (map[string]string, error) { return nil, nil }
+func (f *folder) checks() string                                           { return "" }
 func (f *folder) address() string                                          { return f.server }
 
 func (f *folder) start(ctx context.Context, d *demo) error {

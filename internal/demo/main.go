@@ -53,6 +53,8 @@ type site interface {
 	start(ctx context.Context, d *demo) error
 	// extra are images beside the server that the release must bring, and their names.
 	extra(ctx context.Context, dir string) (map[string]string, error)
+	// checks are what release.yaml checks beside the mirror and the server.
+	checks() string
 	// address is where the server answers.
 	address() string
 	stop()

@@ -52,6 +52,9 @@ func (n *node) extra(ctx context.Context, dir string) (map[string]string, error)
 	return map[string]string{pauseName: "oci:./images"}, fixture.WriteLayout(dir+"/images", pauseName, img)
 }
 
+func (n *node) checks() string {
+	return "    - name: pods\n      kubernetes: {wait: all}\n      timeout: 60s\n"
+}
 func (n *node) address() string { return "127.0.0.1:8080" }
 func (n *node) stop()           {}
 
