@@ -143,13 +143,17 @@ func (v *validator) attached(im *Image) error {
 	for _, m := range im.Manifests {
 		subjects[m.Digest] = true
 	}
-	var seen []Attached
+	type key struct {
+		digest digest.Digest
+		tag    string
+	}
+	seen := map[key]bool{}
 	for _, a := range im.Attached {
-		same := func(o Attached) bool { return o.Digest == a.Digest && o.Tag == a.Tag }
-		if slices.ContainsFunc(seen, same) {
+		k := key{a.Digest, a.Tag}
+		if seen[k] {
 			return fmt.Errorf("attached %q is listed twice", a.Digest)
 		}
-		seen = append(seen, a)
+		seen[k] = true
 		// An artifact may belong to an artifact listed before it: a signature on an attestation.
 		if !subjects[a.Subject] {
 			return fmt.Errorf("attached %q: its subject %q is not part of the image", a.Digest, string(a.Subject))

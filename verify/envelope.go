@@ -1,11 +1,10 @@
 package verify
 
 import (
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
-	_ "crypto/sha256" // for crypto.SHA256
-	_ "crypto/sha512" // for crypto.SHA384
+	"crypto/sha256"
+	"crypto/sha512"
 	"errors"
 	"fmt"
 
@@ -114,10 +113,8 @@ func (e *envelope) parseDSSE(b []byte) error {
 	return nil
 }
 
-// signedBy tells whether the key made the signature.
-func (e *envelope) signedBy(key *ecdsa.PublicKey) bool {
-	return verifySignature(key, preAuthEncoding(e.payloadType, e.payload), e.signature)
-}
+// message is what the signature is over.
+func (e *envelope) message() message { return newMessage(preAuthEncoding(e.payloadType, e.payload)) }
 
 // preAuthEncoding is what DSSE signs: https://github.com/secure-systems-lab/dsse/blob/v1.0.0/protocol.md
 func preAuthEncoding(payloadType string, payload []byte) []byte {
@@ -125,21 +122,21 @@ func preAuthEncoding(payloadType string, payload []byte) []byte {
 	return append([]byte(head), payload...)
 }
 
-// verifySignature checks an ECDSA signature in ASN.1 form. For P-384 Sigstore's hash is SHA-384, but cosign's verifier
-// takes SHA-256 unless told otherwise, so signatures of both kinds are met.
-func verifySignature(key *ecdsa.PublicKey, message, signature []byte) bool {
-	hashes := []crypto.Hash{crypto.SHA256}
-	if key.Curve == elliptic.P384() {
-		hashes = []crypto.Hash{crypto.SHA384, crypto.SHA256}
+// message is signed bytes, hashed once however many keys a signature is tried with.
+type message struct{ sha256, sha384 []byte }
+
+func newMessage(b []byte) message {
+	short, long := sha256.Sum256(b), sha512.Sum384(b)
+	return message{short[:], long[:]}
+}
+
+// signed checks an ECDSA signature in ASN.1 form. For P-384 Sigstore's hash is SHA-384, but cosign's verifier takes
+// SHA-256 unless told otherwise, so signatures of both kinds are met.
+func (m message) signed(key *ecdsa.PublicKey, signature []byte) bool {
+	if key.Curve == elliptic.P384() && ecdsa.VerifyASN1(key, m.sha384, signature) {
+		return true
 	}
-	for _, hash := range hashes {
-		h := hash.New()
-		h.Write(message)
-		if ecdsa.VerifyASN1(key, h.Sum(nil), signature) {
-			return true
-		}
-	}
-	return false
+	return ecdsa.VerifyASN1(key, m.sha256, signature)
 }
 
 // Claimed gives the id of the key in whose name a Sigstore bundle is, for display only: nothing is verified. A hint that

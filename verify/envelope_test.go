@@ -189,7 +189,7 @@ func TestVerifySignatureOfP384TakesBothHashes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := verifySignature(&key.PublicKey, []byte("message"), sig); got != want {
+		if got := newMessage([]byte("message")).signed(&key.PublicKey, sig); got != want {
 			t.Errorf("%v: %v, want %v", hash, got, want)
 		}
 	}

@@ -118,7 +118,7 @@ func (t *Trust) simpleSigning(image digest.Digest, layer ocispec.Descriptor, pay
 	if err != nil || len(signature) == 0 {
 		return Signer{}, errors.New("a signature has no signature bytes")
 	}
-	k := t.signerOf(func(k trustedKey) bool { return verifySignature(k.ECDSA, payload, signature) })
+	k := t.signerOf(newMessage(payload), signature)
 	if k == nil {
 		return Signer{}, errors.New("a signature is by another key")
 	}

@@ -33,7 +33,7 @@ func (t *Trust) judge(release digest.Digest, s bundle.Signature) finding {
 	if f.fault = checkStatement(e.payload, release, s.PredicateType); f.fault != nil {
 		return f
 	}
-	f.signer = t.signerOf(func(k trustedKey) bool { return e.signedBy(k.ECDSA) })
+	f.signer = t.signerOf(e.message(), e.signature)
 	if f.named != nil && f.signer != f.named {
 		f.signer = nil
 		f.fault = errors.New("the key did not make this signature")

@@ -128,9 +128,9 @@ func (t *Trust) byHint(hint string) *trustedKey {
 }
 
 // signerOf gives the key that made the signature, or nil.
-func (t *Trust) signerOf(signed func(trustedKey) bool) *trustedKey {
+func (t *Trust) signerOf(m message, signature []byte) *trustedKey {
 	for i := range t.keys {
-		if signed(t.keys[i]) {
+		if m.signed(t.keys[i].ECDSA, signature) {
 			return &t.keys[i]
 		}
 	}
