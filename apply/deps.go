@@ -30,7 +30,7 @@ type Deps struct {
 	LoadTrust func() (*verify.Trust, error)
 	// RunChecks decides a trial: check.Run.
 	RunChecks func(context.Context, []bundle.Check, check.Env) ([]check.Result, bool, error)
-	// Workers is how many blobs are restored and pushed at once; 0: as many as the machine has processors, 3 at most.
+	// Workers is how many blobs are restored and pushed at once; 0: as many as the machine has processors, 2 at most.
 	Workers int
 	// Now is the clock.
 	Now func() time.Time
