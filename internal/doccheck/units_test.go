@@ -1,0 +1,176 @@
+package doccheck_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/sallyport-dev/sallyport/cmd"
+	"github.com/sallyport-dev/sallyport/internal/doccheck"
+)
+
+// setting is one line of a unit.
+type setting struct{ section, key, value string }
+
+type unit []setting
+
+// all gives the values of a key, which may be set several times.
+func (u unit) all(section, key string) []string {
+	var values []string
+	for _, s := range u {
+		if s.section == section && s.key == key {
+			values = append(values, s.value)
+		}
+	}
+	return values
+}
+
+func readUnit(t *testing.T, path string) unit {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var u unit
+	section := ""
+	for _, line := range strings.Split(string(raw), "\n") {
+		switch {
+		case line == "" || line[0] == '#':
+		case line[0] == '[':
+			section = strings.Trim(line, "[]")
+		default:
+			key, value, ok := strings.Cut(line, "=")
+			if !ok {
+				t.Fatalf("%s: %q is no setting", path, line)
+			}
+			u = append(u, setting{section, key, value})
+		}
+	}
+	return u
+}
+
+func units(t *testing.T) map[string]unit {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(doccheck.Root(), "docs", "systemd", "*.service"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]unit{}
+	for _, f := range files {
+		found[filepath.Base(f)] = readUnit(t, f)
+	}
+	return found
+}
+
+func TestUnits(t *testing.T) {
+	wants := map[string][]setting{
+		"sallyport-confirm.service": {
+			{"Service", "Type", "oneshot"},
+			{"Service", "ExecStart", "/usr/local/bin/sallyport confirm --progress none"},
+			{"Service", "Restart", "on-failure"},
+			{"Service", "RestartPreventExitStatus", "2 3 4 5 6"}, // 1 and 7 are safe to retry
+			{"Service", "TimeoutStartSec", "infinity"},
+			{"Unit", "ConditionPathExists", "/etc/sallyport/site.yaml"},
+			{"Unit", "Wants", "network-online.target"},
+			{"Unit", "StartLimitIntervalSec", "0"},
+			{"Install", "WantedBy", "multi-user.target"},
+		},
+		"sallyport-mirror.service": {
+			{"Service", "ExecStart", "/usr/local/bin/sallyport mirror serve --progress none"},
+			{"Service", "Restart", "on-failure"},
+			{"Service", "RestartPreventExitStatus", "2"},
+			{"Service", "ProtectSystem", "strict"},
+			{"Service", "ReadWritePaths", "/var/lib/sallyport/mirror"},
+			{"Service", "StateDirectory", "sallyport/mirror"}, // else a first start would find nothing to make writable
+			{"Service", "CapabilityBoundingSet", ""},
+			{"Service", "NoNewPrivileges", "yes"},
+			{"Unit", "ConditionPathExists", "/etc/sallyport/site.yaml"},
+			{"Install", "WantedBy", "multi-user.target"},
+		},
+	}
+	found := units(t)
+	for name, settings := range wants {
+		u, ok := found[name]
+		if !ok {
+			t.Errorf("there is no %s", name)
+			continue
+		}
+		for _, s := range settings {
+			if got := u.all(s.section, s.key); !slices.Equal(got, []string{s.value}) {
+				t.Errorf("%s: %s is %q, want %q", name, s.key, got, s.value)
+			}
+		}
+		after := strings.Fields(strings.Join(append(u.all("Unit", "After"), u.all("Unit", "Before")...), " "))
+		for _, other := range []string{"k3s.service", "containerd.service", "network-online.target"} {
+			if !slices.Contains(after, other) {
+				t.Errorf("%s: its place beside %s is not said", name, other)
+			}
+		}
+	}
+	if len(found) != len(wants) {
+		t.Errorf("there are %d units, want %d", len(found), len(wants))
+	}
+}
+
+// What the units run must be verbs and flags of the program, and have the manual page that they name.
+func TestUnitsRunVerbs(t *testing.T) {
+	ran := 0
+	for name, u := range units(t) {
+		for _, line := range u.all("Service", "ExecStart") {
+			words := strings.Fields(line)
+			verb, rest, err := cmd.Tree().Find(words[1:])
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			if err := verb.ParseFlags(rest); err != nil || verb.HasSubCommands() || verb.Flags().NArg() > 0 {
+				t.Errorf("%s: %q does not run (%v)", name, line, err)
+			}
+			page := "man:" + strings.ReplaceAll(verb.CommandPath(), " ", "-") + "(1)"
+			if got := u.all("Unit", "Documentation"); !slices.Contains(got, page) {
+				t.Errorf("%s names %q, not %s", name, got, page)
+			}
+			ran++
+		}
+	}
+	if ran != 2 {
+		t.Errorf("%d programs are run, want 2", ran)
+	}
+}
+
+// systemd's own judgement, where it is installed: of the units as they are, except that the program is one that exists
+// here. Elsewhere the tests above must do.
+func TestUnitsPleaseSystemd(t *testing.T) {
+	analyze, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		t.Logf("systemd-analyze is not here, so only the settings that TestUnits names were checked")
+		return
+	}
+	for name := range units(t) {
+		raw, err := os.ReadFile(filepath.Join(doccheck.Root(), "docs", "systemd", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out, err := verify(t, analyze, name, string(raw)); err != nil || out != "" {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+	}
+	bad := "[Service]\nExecStart=/bin/true\nProtectSistem=strict\n"
+	if out, err := verify(t, analyze, "bad.service", bad); !strings.Contains(out, "ProtectSistem") {
+		t.Errorf("a wrong unit is passed over: %v\n%s", err, out)
+	}
+}
+
+func verify(t *testing.T, analyze, name, text string) (output string, err error) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), name)
+	text = strings.ReplaceAll(text, "/usr/local/bin/sallyport", "/bin/true")
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), analyze, "verify", "--man=no", file).CombinedOutput()
+	return string(out), err
+}
