@@ -12,9 +12,10 @@ KUBERNETES := $(CACHE)/kubernetes-v1.36.3
 FUZZTIME ?= 1m
 
 LDFLAGS := -s -w -buildid= -X github.com/sallyport-dev/sallyport/cmd.version=$(VERSION)
+MAN := SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} CGO_ENABLED=0 go run ./internal/man
 BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
 
-.PHONY: help build site demo demo-cluster test lint bench e2e fuzz dist clean
+.PHONY: help build site man demo demo-cluster test lint bench e2e fuzz dist clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,6 +25,10 @@ build: ## bin/sallyport, the whole program
 
 site: ## bin/sallyport-site, the program for sites
 	$(BUILD) -tags site -o bin/sallyport-site .
+
+man: ## bin/man, a manual page for each verb
+	rm -rf bin/man
+	$(MAN) bin/man
 
 demo: build ## the main job on this machine: a good update, a bad one, a tampered one; needs Go only
 	go run ./internal/demo -program bin/sallyport
@@ -72,13 +77,15 @@ fuzz: ## every fuzz target for FUZZTIME (1m)
 	  done; \
 	done
 
-dist: ## reproducible programs for every platform, in dist/
+dist: ## reproducible programs for every platform, manual pages, units and schemas, in dist/
 	rm -rf dist; mkdir dist
 	for p in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do \
 	  GOOS=$${p%/*} GOARCH=$${p#*/} $(BUILD) -o dist/sallyport-$${p%/*}-$${p#*/} .; done
 	for p in amd64 arm64 arm; do \
 	  GOOS=linux GOARCH=$$p GOARM=7 $(BUILD) -tags site -o dist/sallyport-site-linux-$${p/%arm/armv7} .; done
-	cd dist && sha256sum * >SHA256SUMS
+	$(MAN) dist/man
+	cp -r docs/systemd docs/schema dist/
+	cd dist && find . -type f ! -name SHA256SUMS -printf '%P\0' | LC_ALL=C sort -z | xargs -0 sha256sum >SHA256SUMS
 
 clean: ## bin/ and dist/
 	rm -rf bin dist
