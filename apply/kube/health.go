@@ -84,19 +84,18 @@ func (c *Cluster) askPods(ctx context.Context, workload *unstructured.Unstructur
 		return nil
 	}
 	pods, err := c.pods(ctx, workload, now)
-	switch {
-	case err != nil && s.Status == Current:
-		return c.failed("list the pods of "+s.String(), err)
-	case err != nil:
-		return nil // what the workload says of itself is bad enough
-	case s.Status == Current:
-		if why := unsteady(pods); why != "" {
-			s.Status, s.Message = InProgress, why
-		}
-	default:
+	if s.Status != Current {
+		// That the pods cannot be asked matters little: what the workload says of itself is bad enough.
 		if why := worst(pods, isJob(workload) || workload.GetKind() == "Pod"); why != "" {
 			s.Message += "; " + why
 		}
+		return nil
+	}
+	if err != nil {
+		return c.failed("list the pods of "+s.String(), err)
+	}
+	if why := unsteady(pods); why != "" {
+		s.Status, s.Message = InProgress, why
 	}
 	return nil
 }
