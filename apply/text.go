@@ -2,7 +2,8 @@ package apply
 
 import (
 	"fmt"
-	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/oneline"
 )
 
 // size prints bytes in B, kB, MB, GB (10³) to three figures.
@@ -23,11 +24,4 @@ func size(n int64) string {
 func seconds(s float64) string { return fmt.Sprintf("%.3g s", s) }
 
 // oneLine makes text fit for the journal and for a line of output.
-func oneLine(s string) string {
-	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "?")), " ")
-	const most = 1000
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + "…"
-	}
-	return s
-}
+func oneLine(s string) string { return oneline.Clean(s, 1000) }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/oneline"
 )
 
 // Checks give the same answer from a terminal, a timer and a boot unit, so they see none of the caller's environment.
@@ -110,7 +112,7 @@ func (t *tail) Write(p []byte) (int, error) {
 func (t *tail) lastLine() string {
 	lines := bytes.Split(t.buf, []byte("\n"))
 	for i := len(lines) - 1; i >= 0; i-- {
-		if s := oneLine(string(lines[i]), maxMessage); s != "" {
+		if s := oneline.Clean(string(lines[i]), maxMessage); s != "" {
 			return ": " + s
 		}
 	}

@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
+
+	"github.com/sallyport-dev/sallyport/internal/oneline"
 )
 
 // errTimeout is the cause of a context that ended because the check's time was over.
@@ -83,20 +84,5 @@ func message(err error) string {
 	if err == nil {
 		return ""
 	}
-	return oneLine(err.Error(), 4*maxMessage)
-}
-
-// oneLine makes foreign text fit for a terminal and a log: no control characters, no line breaks, at most max bytes.
-func oneLine(s string, max int) string {
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(s, "?"))
-	s = strings.Join(strings.Fields(s), " ")
-	if len(s) <= max {
-		return s
-	}
-	return strings.ToValidUTF8(s[:max], "") + "…"
+	return oneline.Clean(err.Error(), 4*maxMessage)
 }

@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
-	"regexp"
-	"strings"
 	"time"
 
 	"github.com/sallyport-dev/sallyport/bundle"
@@ -39,58 +36,8 @@ func kind(c bundle.Check) string {
 
 // Validate tells what is wrong with a check that could otherwise only be found out during a trial.
 func Validate(c bundle.Check) error {
-	if c.Name == "" {
-		return &invalid{"", errors.New("it has no name")}
-	}
-	if err := validateKind(c); err != nil {
+	if err := c.Validate(); err != nil {
 		return &invalid{c.Name, err}
-	}
-	if c.Count < 0 {
-		return &invalid{c.Name, fmt.Errorf("count: %d is negative", c.Count)}
-	}
-	if c.FailureLimit != nil && *c.FailureLimit < 0 {
-		return &invalid{c.Name, fmt.Errorf("failureLimit: %d is negative", *c.FailureLimit)}
-	}
-	return nil
-}
-
-func validateKind(c bundle.Check) error {
-	n := 0
-	for _, set := range []bool{c.Kubernetes != nil, c.HTTP != nil, c.TCP != nil, c.Exec != nil, c.Image != nil} {
-		if set {
-			n++
-		}
-	}
-	switch {
-	case n != 1:
-		return errors.New("it needs exactly one of kubernetes, http, tcp, exec, image")
-	case c.Kubernetes != nil && c.Kubernetes.Wait != "all":
-		return fmt.Errorf("kubernetes.wait: %q is not known; it must be all", c.Kubernetes.Wait)
-	case c.HTTP != nil:
-		return validateHTTP(*c.HTTP)
-	case c.TCP != nil:
-		if _, port, err := net.SplitHostPort(c.TCP.Address); err != nil || port == "" {
-			return fmt.Errorf("tcp.address: %q is not HOST:PORT", c.TCP.Address)
-		}
-	case c.Exec != nil && (len(c.Exec.Command) == 0 || c.Exec.Command[0] == ""):
-		return errors.New("exec.command: it names no program")
-	}
-	return nil
-}
-
-func validateHTTP(h bundle.HTTPCheck) error {
-	u, err := url.Parse(h.URL)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return fmt.Errorf("http.url: %q is not an http or https URL", h.URL)
-	}
-	if strings.ContainsFunc(h.Method, func(r rune) bool { return r < 'A' || r > 'Z' }) {
-		return fmt.Errorf("http.method: %q is not an HTTP method", h.Method)
-	}
-	if h.Status != 0 && (h.Status < 100 || h.Status > 599) {
-		return fmt.Errorf("http.status: %d is not an HTTP status", h.Status)
-	}
-	if _, err := regexp.Compile(h.Body); err != nil {
-		return fmt.Errorf("http.body: %w", err)
 	}
 	return nil
 }

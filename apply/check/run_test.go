@@ -52,7 +52,7 @@ func TestVerdicts(t *testing.T) {
 		{"over the limit", func(c *bundle.Check) { c.FailureLimit = ptr(2) }, []error{errBad, errBad, errBad, nil}, Fail, 3, "(3 tries in 0"},
 		{"no failure allowed", func(c *bundle.Check) { c.FailureLimit = ptr(0) }, []error{errBad, nil}, Fail, 1, "(1 try in 0"},
 		{"hopeless", func(*bundle.Check) {}, []error{permanent{errBad}, nil}, Error, 1, "1 of 2 objects not ready"},
-		{"not valid", func(c *bundle.Check) { c.Kubernetes.Wait = "some" }, nil, Error, 0, `check "c": kubernetes.wait: "some" is not known`},
+		{"not valid", func(c *bundle.Check) { c.Kubernetes.Wait = "some" }, nil, Error, 0, `check "c": kubernetes: wait is "some", not all`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := kubernetes("c")
@@ -198,23 +198,23 @@ func TestValidate(t *testing.T) {
 		want  string // empty: valid
 	}{
 		{"kubernetes", kubernetes("c"), ""},
-		{"no name", kubernetes(""), "it has no name"},
-		{"no kind", bundle.Check{Name: "c"}, "exactly one of"},
-		{"two kinds", bundle.Check{Name: "c", Image: &bundle.ImageCheck{}, TCP: &bundle.TCPCheck{Address: "a:1"}}, "exactly one of"},
+		{"no name", kubernetes(""), "the name is not made of"},
+		{"no kind", bundle.Check{Name: "c"}, "it has none of"},
+		{"two kinds", bundle.Check{Name: "c", Image: &bundle.ImageCheck{}, TCP: &bundle.TCPCheck{Address: "a:1"}}, "more than one kind: tcp, image"},
 		{"exec", exec("true"), ""},
-		{"exec of nothing", exec(), "names no program"},
-		{"exec of an empty name", exec("", "x"), "names no program"},
+		{"exec of nothing", exec(), "exec: command is empty"},
+		{"exec of an empty name", exec("", "x"), "exec: command is empty"},
 		{"tcp", tcp("[::1]:80"), ""},
 		{"tcp without port", tcp("localhost"), "is not HOST:PORT"},
-		{"tcp with an empty port", tcp("localhost:"), "is not HOST:PORT"},
+		{"tcp with an empty port", tcp("localhost:"), "has no port between"},
 		{"http", web(bundle.HTTPCheck{URL: "https://a/b", Status: 204, Body: "^ok$"}), ""},
-		{"http by file", web(bundle.HTTPCheck{URL: "file:///etc/passwd"}), "is not an http or https URL"},
-		{"http without host", web(bundle.HTTPCheck{URL: "http:///x"}), "is not an http or https URL"},
-		{"http with a bad method", web(bundle.HTTPCheck{URL: "http://a", Method: "GET /"}), "is not an HTTP method"},
-		{"http with a bad status", web(bundle.HTTPCheck{URL: "http://a", Status: 42}), "is not an HTTP status"},
-		{"http with a bad body", web(bundle.HTTPCheck{URL: "http://a", Body: "("}), "http.body: error parsing regexp"},
-		{"negative count", bundle.Check{Name: "c", Image: &bundle.ImageCheck{}, Count: -1}, "count: -1 is negative"},
-		{"negative limit", bundle.Check{Name: "c", Image: &bundle.ImageCheck{}, FailureLimit: ptr(-1)}, "failureLimit: -1 is negative"},
+		{"http by file", web(bundle.HTTPCheck{URL: "file:///etc/passwd"}), "is not an http or https address"},
+		{"http without host", web(bundle.HTTPCheck{URL: "http:///x"}), "is not an http or https address"},
+		{"http with a bad method", web(bundle.HTTPCheck{URL: "http://a", Method: "GET /"}), "is not a request method"},
+		{"http with a bad status", web(bundle.HTTPCheck{URL: "http://a", Status: 42}), "status 42 is not between"},
+		{"http with a bad body", web(bundle.HTTPCheck{URL: "http://a", Body: "("}), "body is not a regular expression"},
+		{"negative count", bundle.Check{Name: "c", Image: &bundle.ImageCheck{}, Count: -1}, "count -1 is not between"},
+		{"negative limit", bundle.Check{Name: "c", Image: &bundle.ImageCheck{}, FailureLimit: ptr(-1)}, "failureLimit -1 is negative"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			err := Validate(tt.check)
@@ -239,20 +239,6 @@ func TestSeconds(t *testing.T) {
 	} {
 		if got := seconds(d); got != want {
 			t.Errorf("seconds(%s) = %q, want %q", d, got, want)
-		}
-	}
-}
-
-func TestOneLine(t *testing.T) {
-	for in, want := range map[string]string{
-		"plain":                  "plain",
-		"two\nlines\r\n":         "two lines",
-		"\x1b[31mred\x1b[0m\a":   "[31mred [0m",
-		"bad \xff utf-8":         "bad ? utf-8",
-		strings.Repeat("é", 200): strings.Repeat("é", 149) + "…",
-	} {
-		if got := oneLine(in, 299); got != want {
-			t.Errorf("oneLine(%q) = %q, want %q", in, got, want)
 		}
 	}
 }

@@ -10,11 +10,12 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-	"unicode"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/sallyport-dev/sallyport/internal/oneline"
 )
 
 // failed makes a TargetError of what went wrong while doing something. The end of the caller's context stays what it
@@ -156,18 +157,5 @@ func withoutValue(message string) string {
 	return tidy(message[strings.LastIndex(message, ": ")+2:])
 }
 
-// tidy makes a message of the server or of a program one line of bearable length, fit for a terminal.
-func tidy(s string) string {
-	const most = 300
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, s)
-	s = strings.Join(strings.Fields(s), " ")
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
-}
+// tidy makes a message of the server or of a program one line of bearable length.
+func tidy(s string) string { return oneline.Clean(s, 300) }

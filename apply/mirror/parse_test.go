@@ -57,9 +57,3 @@ func FuzzCutIndex(f *testing.F) {
 		}
 	})
 }
-
-func TestShortenMakesOneSafeLine(t *testing.T) {
-	if got := shorten("a\n\tb\x1b[31m\xff" + strings.Repeat("é", 1000)); strings.ContainsAny(got, "\n\x1b") || len([]rune(got)) != maxErrorText+1 {
-		t.Errorf("got %q", got)
-	}
-}

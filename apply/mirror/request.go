@@ -10,11 +10,12 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/sallyport-dev/sallyport/internal/oneline"
 )
 
 const (
@@ -151,20 +152,8 @@ func statusError(req *http.Request, resp *http.Response) *StatusError {
 	return e
 }
 
-// shorten makes foreign text fit for an error message: one line, printable, limited.
-func shorten(s string) string {
-	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "?")), " ")
-	s = strings.Map(func(r rune) rune {
-		if strconv.IsPrint(r) {
-			return r
-		}
-		return '?'
-	}, s)
-	if runes := []rune(s); len(runes) > maxErrorText {
-		return string(runes[:maxErrorText]) + "…"
-	}
-	return s
-}
+// shorten makes foreign text fit for an error message.
+func shorten(s string) string { return oneline.Clean(s, maxErrorText) }
 
 // loginError turns the login library's refusals into ours.
 func loginError(err error) error {
