@@ -37,7 +37,7 @@ func TestFirstRelease(t *testing.T) {
 	if got := forms(d); got[bundle.FormRecompressed] != 3 || len(got) != 1 {
 		t.Errorf("layers travel as %v, want 3 recompressed", got)
 	}
-	if len(d.SBOMs) != 4 || res.Packages < 3 {
+	if len(d.SBOMs) != 4 || res.Packages < 2 {
 		t.Errorf("%d SBOMs, %d packages", len(d.SBOMs), res.Packages)
 	}
 	for _, want := range []string{"release shop 1.0.0 (sequence 1), linux/amd64", "images 2 images in 2 manifests",
@@ -68,11 +68,6 @@ func TestSameInputsSameBytes(t *testing.T) {
 	again := f.build(cfg)
 	if !bytes.Equal(read(t, first.File), read(t, again.File)) || !bytes.Equal(read(t, first.Lock), read(t, again.Lock)) {
 		t.Fatal("two builds differ")
-	}
-	key, _ := signer(t, "release")
-	cfg.Signers = append(cfg.Signers, key)
-	if signed := f.build(cfg); signed.Digest != first.Digest {
-		t.Error("signing changes the release digest")
 	}
 	if want := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC); !first.Descriptor.Created.Equal(want) {
 		t.Errorf("created %v, want the images' time %v", first.Descriptor.Created, want)
@@ -123,7 +118,7 @@ func TestSecondReleaseTravelsAsDelta(t *testing.T) {
 	t.Run("on a delta without the images", func(t *testing.T) {
 		f := f.move(t)
 		f.layout(serverName+"3.0.0", serverImage(t, "3.0.0"))
-		f.layout(toolName, toolImage(t))
+		f.layout(toolName, toolImage())
 		third := f.build(f.config("3.0.0", f.path("out"))) // a folder: 1.0.0 has what 2.0.0 is made from
 		if got := forms(third.Descriptor); got[bundle.FormDelta] != 1 || third.Descriptor.Bases[0].Version != "2.0.0" || len(third.Descriptor.Bases) != 1 {
 			t.Errorf("layers travel as %v on %+v", got, third.Descriptor.Bases)
@@ -201,7 +196,11 @@ func TestSignedBundleVerifies(t *testing.T) {
 	cfg := f.config("1.0.0")
 	cfg.Signers = append(cfg.Signers, a, b)
 	cfg.Version, cfg.Invocation = "0.1.0", "https://ci.example.com/1"
+	cfg.Output = f.path("out/signed.tar")
 	res := f.build(cfg)
+	if unsigned := f.build(f.config("1.0.0")); unsigned.Digest != res.Digest {
+		t.Error("signing changes the release digest")
+	}
 	f.write("release.pub", string(public))
 	trust, err := verify.LoadTrust(f.path("release.pub"))
 	if err != nil {

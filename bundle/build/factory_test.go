@@ -2,11 +2,11 @@ package build
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -29,27 +29,37 @@ const (
 // programs holds each version of the server, which is linked once for all tests.
 var programs sync.Map
 
-// program is a real Go program.
+// program is a real Go program, small because every build of these tests lists its packages and packs it.
 func program(t *testing.T, version string) []byte {
 	t.Helper()
-	build, _ := programs.LoadOrStore(version, sync.OnceValues(func() ([]byte, error) {
-		dir, err := os.MkdirTemp("", "program-")
-		if err != nil {
-			return nil, err
-		}
-		defer os.RemoveAll(dir)
-		path, err := fixture.Program(context.Background(), dir, "github.com/sallyport-dev/sallyport/internal/fixture/server",
-			"amd64", map[string]string{"version": version})
-		if err != nil {
-			return nil, err
-		}
-		return os.ReadFile(path)
-	}))
+	build, _ := programs.LoadOrStore(version, sync.OnceValues(func() ([]byte, error) { return link(version) }))
 	b, err := build.(func() ([]byte, error))()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return b
+}
+
+func link(version string) ([]byte, error) {
+	dir, err := os.MkdirTemp("", "program-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	source := "package main\n\nimport \"os\"\n\nfunc main() {\n" +
+		strings.Repeat("\tprintln(len(os.Args), \"server "+version+"\")\n", 3+len(version)) + "}\n"
+	for name, text := range map[string]string{"go.mod": "module example.test/server\n\ngo 1.26\n", "main.go": source} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			return nil, err
+		}
+	}
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", "server", ".")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off", "GOOS=linux", "GOARCH=amd64")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("%w: %s", err, out)
+	}
+	return os.ReadFile(filepath.Join(dir, "server"))
 }
 
 // factory is a folder with an image layout, manifests and specs.
@@ -63,7 +73,7 @@ type factory struct {
 func newFactory(t *testing.T, versions ...string) *factory {
 	t.Helper()
 	f := &factory{t: t, dir: t.TempDir()}
-	f.layout(toolName, toolImage(t))
+	f.layout(toolName, toolImage())
 	for _, v := range versions {
 		f.layout(serverName+v, serverImage(t, v))
 		f.write("manifests-"+v+"/server.yaml", manifests(serverName+v, toolName))
@@ -115,23 +125,23 @@ func must[T any](v T, err error) T {
 func serverImage(t *testing.T, version string) v1.Image {
 	base := must(fixture.Layer(
 		fixture.File{Path: "etc/os-release", Mode: 0o644, Data: []byte("ID=debian\nVERSION_ID=\"12\"\n")},
-		fixture.File{Path: "usr/share/words", Mode: 0o644, Data: words()}))
+		fixture.File{Path: "usr/share/words", Mode: 0o644, Data: words("version")}))
 	app := must(fixture.Layer(fixture.File{Path: "server", Mode: 0o755, Data: program(t, version)},
 		fixture.File{Path: "etc/version", Mode: 0o644, Data: []byte(version)}))
 	return must(fixture.Image("amd64", "/server", base, app))
 }
 
 // words is text that does not compress away.
-func words() []byte {
+func words(of string) []byte {
 	var b bytes.Buffer
-	for i := range 5000 {
-		fmt.Fprintf(&b, "word %d of all versions\n", i*i*7919)
+	for i := range 2000 {
+		fmt.Fprintf(&b, "word %d of every %s\n", i*i*7919, of)
 	}
 	return b.Bytes()
 }
 
-func toolImage(t *testing.T) v1.Image {
-	layer := must(fixture.Layer(fixture.File{Path: "tool", Mode: 0o755, Data: program(t, "tool")}))
+func toolImage() v1.Image {
+	layer := must(fixture.Layer(fixture.File{Path: "tool", Mode: 0o755, Data: words("tool")}))
 	return must(fixture.Image("amd64", "/tool", layer))
 }
 

@@ -59,7 +59,7 @@ func pushIndex(t *testing.T, ref, version string) {
 	t.Helper()
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, arch := range []string{"amd64", "arm64"} {
-		base := must(fixture.Layer(fixture.File{Path: "usr/share/words", Mode: 0o644, Data: words()}))
+		base := must(fixture.Layer(fixture.File{Path: "usr/share/words", Mode: 0o644, Data: words("version")}))
 		app := must(fixture.Layer(fixture.File{Path: "server", Mode: 0o755, Data: append(program(t, version), arch...)}))
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: must(fixture.Image(arch, "/server", base, app)),
 			Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: arch}}})

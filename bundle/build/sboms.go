@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -17,6 +18,7 @@ import (
 
 // writeSBOMs makes the documents of each image manifest. Those of an image that a base has are the base's.
 func (b *builder) writeSBOMs(ctx context.Context) error {
+	prepare := sync.OnceValues(func() (context.Context, error) { return sbom.Prepare(ctx) })
 	seen := make(map[digest.Digest]bool)
 	images, packages, fresh := 0, 0, 0
 	for _, img := range b.release.images {
@@ -27,7 +29,10 @@ func (b *builder) writeSBOMs(ctx context.Context) error {
 			seen[m.Desc.Digest] = true
 			list := b.heldSBOMs(m.Desc.Digest)
 			if list == nil {
-				var err error
+				ctx, err := prepare()
+				if err != nil {
+					return err
+				}
 				if list, err = b.newSBOMs(ctx, img, m); err != nil {
 					return fmt.Errorf("SBOM of %s (%s): %w", img.name, bundle.FormatPlatform(m.Platform), err)
 				}

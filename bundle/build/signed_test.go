@@ -30,7 +30,7 @@ func TestSignedImages(t *testing.T) {
 	list := "  images:\n"
 	for i, how := range []string{"--new-bundle-format=false", "--new-bundle-format"} {
 		ref := fmt.Sprintf("%s/signed/app%d:1.0", host, i)
-		img := toolImage(t)
+		img := toolImage()
 		if err := fixture.Push(t.Context(), ref, img); err != nil {
 			t.Fatal(err)
 		}
