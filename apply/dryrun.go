@@ -77,7 +77,7 @@ func (s *Site) look() (*run, error) {
 	if r.lock, err = takeLock(s.cfg.Spec.State, r.verb); err != nil {
 		return nil, err
 	}
-	if r.journal, err = loadJournal(s.journalPath()); err != nil {
+	if r.journal, err = s.readJournal(); err != nil {
 		return nil, errors.Join(err, r.lock.release())
 	}
 	return r, nil

@@ -121,6 +121,26 @@ func loadJournal(path string) (*journal, error) {
 	return j, nil
 }
 
+// readJournal reads the site's journal. Where that is lost, the history still tells how far the site had come: losing a
+// file must not open the way back to older releases.
+func (s *Site) readJournal() (*journal, error) {
+	j, err := loadJournal(s.journalPath())
+	if err != nil || j.Transaction > 0 {
+		return j, err
+	}
+	attempts, _, err := readHistory(s.historyPath())
+	if err != nil {
+		return nil, stateError(err)
+	}
+	for _, a := range attempts {
+		j.Transaction = max(j.Transaction, a.Transaction)
+		if a.Result == ResultCommitted {
+			j.RollbackIndex = max(j.RollbackIndex, a.Sequence)
+		}
+	}
+	return j, nil
+}
+
 // parseJournal accepts the one byte form that marshal writes.
 func parseJournal(data []byte) (*journal, error) {
 	if len(data) > maxJournal {

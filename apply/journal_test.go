@@ -220,3 +220,27 @@ func marshalLine(a Attempt) ([]byte, error) {
 	b, err := json.Marshal(a)
 	return append(b, '\n'), err
 }
+
+// A journal that was moved away, as its own error advises, takes the rollback index with it; the history has it too.
+func TestLostJournalKeepsTheRollbackIndex(t *testing.T) {
+	r := newReleases(t)
+	s := newTestSite(t, r.factory, newWorld())
+	s.must(r.one)
+	s.must(r.two)
+	if err := os.Remove(s.journalPath()); err != nil {
+		t.Fatal(err)
+	}
+	if st := s.status(); st.RollbackIndex != 2 || st.Current != nil {
+		t.Errorf("status is %+v", st)
+	}
+	if _, err := s.apply(r.one); reasonOf(err) != "sequence" {
+		t.Errorf("an older release: %v", err)
+	}
+	s.must(r.two)
+	if p := s.problem(&r.two); p != "" {
+		t.Error(p)
+	}
+	if h, err := s.History(); err != nil || len(h.Attempts) != 3 || h.Attempts[2].Transaction != 3 {
+		t.Errorf("history is %+v, %v", h, err)
+	}
+}

@@ -66,7 +66,7 @@ func (r *run) open() (err error) {
 		return err
 	}
 	r.backend = r.slots.NoBackend()
-	if r.journal, err = loadJournal(r.journalPath()); err != nil {
+	if r.journal, err = r.readJournal(); err != nil {
 		return err
 	}
 	return r.dropAside()

@@ -31,7 +31,7 @@ type Status struct {
 
 // Status reads the journal. It takes no lock and asks neither mirror nor target, so it answers at any time.
 func (s *Site) Status() (*Status, error) {
-	j, err := loadJournal(s.journalPath())
+	j, err := s.readJournal()
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func since(attempts []Attempt, current Release) *time.Time {
 // Runs says in half a sentence what the site runs: "store-0142 runs store-platform 2.3.0".
 func (s *Site) Runs() string {
 	name := s.cfg.Metadata.Name
-	j, err := loadJournal(s.journalPath())
+	j, err := s.readJournal()
 	switch {
 	case err != nil:
 		return "what " + name + " runs cannot be told: its journal cannot be read"
@@ -102,7 +102,7 @@ func (s *Site) History() (*History, error) {
 // Releases returns the releases that the site may still need: the current one first, then the previous, the staged and
 // the one on trial, those that there are. What they are made of must stay in the mirror.
 func (s *Site) Releases() (all []*bundle.Descriptor, err error) {
-	j, err := loadJournal(s.journalPath())
+	j, err := s.readJournal()
 	if err != nil {
 		return nil, err
 	}
