@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -58,7 +60,14 @@ layer by digest. The same inputs give the same bytes, signatures apart; SOURCE_D
 	return c
 }
 
+// buildMemory is how much memory the garbage collector lets the heap have, in bytes, before it works harder.
+// $GOMEMLIMIT goes before it.
+const buildMemory = 900 << 20
+
 func (p *program) build(ctx context.Context, f buildFlags) error {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(buildMemory)
+	}
 	if f.output == "" {
 		return &usageError{"no output file", "name one: -o store-platform-2.4.0.tar"}
 	}

@@ -119,8 +119,10 @@ func hint(err error) string {
 	return reasons["unexpected"].hint
 }
 
-// message is err's text on one line.
-func message(err error) string { return oneLine(err.Error()) }
+// message is err's text on one line. Errors that came together stand on lines of their own before.
+func message(err error) string {
+	return oneLine(strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; "))
+}
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 

@@ -66,22 +66,65 @@ func (p *program) mirrorServe(ctx context.Context, remote bool) error {
 }
 
 func (p *program) mirrorFsckVerb() *cobra.Command {
-	return &cobra.Command{
-		Use:   "fsck",
+	var repair string
+	c := &cobra.Command{
+		Use:   "fsck [--repair BUNDLE]",
 		Short: "Read all that the current and the previous release need, and compare digests",
 		Long: `Read every manifest and blob that the current, the previous and a staged release need from the mirror, and compare
-digests. Changes nothing. Exit status 6 means that something is missing or damaged.`,
-		Example: "  sallyport mirror fsck",
-		Args:    args(),
-		RunE:    func(c *cobra.Command, _ []string) error { return p.mirrorFsck(c.Context()) },
+digests. Exit status 6 means that something is missing or damaged. Nothing is changed without --repair.
+
+--repair BUNDLE deletes what is damaged first, and brings what is missing from a bundle of the current, the previous or
+the staged release. A bundle that was built against a base needs that base in the mirror.`,
+		Example: `  sallyport mirror fsck
+  sallyport mirror fsck --repair store-platform-2.4.0.tar`,
+		Args: args(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			s, err := p.openSite()
+			if err != nil {
+				return err
+			}
+			if repair != "" {
+				if err := p.mirrorRepair(c.Context(), s, repair); err != nil {
+					return err
+				}
+			}
+			return p.mirrorFsck(c.Context(), s)
+		},
 	}
+	c.Flags().StringVar(&repair, "repair", "", "a bundle from which to bring what is missing or damaged")
+	return c
 }
 
-func (p *program) mirrorFsck(ctx context.Context) error {
-	s, err := p.openSite()
+// mirrorRepair deletes what is damaged and brings what is missing from a bundle.
+func (p *program) mirrorRepair(ctx context.Context, s *apply.Site, path string) error {
+	in, err := p.openBundle(path, "")
 	if err != nil {
 		return err
 	}
+	defer in.Close()
+	p.ui.say("bundle", "%s", in.Name())
+	res, err := s.Repair(ctx, apply.Input{Name: in.Name(), Size: in.Size(), Reader: in}, func(ctx context.Context, releases []*bundle.Descriptor) error {
+		client, done, err := apply.OpenMirror(ctx, s.Config().Spec.Mirror)
+		if err != nil {
+			return err
+		}
+		report, err := mirror.Fsck(ctx, client, releases)
+		if err == nil {
+			err = mirror.DropDamaged(ctx, client, report)
+		}
+		return errors.Join(err, done())
+	})
+	if err != nil {
+		if exitCode(err) == exitUntrusted {
+			err = blame(in.Name(), err)
+		}
+		return err
+	}
+	p.ui.say("mended", "%s pushed to the mirror", size(res.Bytes.Pushed))
+	return nil
+}
+
+func (p *program) mirrorFsck(ctx context.Context, s *apply.Site) error {
 	releases, err := s.Releases()
 	if err != nil {
 		return err
@@ -138,7 +181,7 @@ func (e *fsckError) Error() string {
 }
 func (*fsckError) Reason() string { return "person" }
 func (*fsckError) Hint() string {
-	return "stop what writes to its disk, check the disk, and apply a full bundle of the release"
+	return "check the mirror's disk, then: sallyport mirror fsck --repair BUNDLE, with a full bundle of the release"
 }
 
 func (p *program) mirrorGCVerb() *cobra.Command {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -39,15 +40,21 @@ type program struct {
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	p := &program{stdin: stdin, out: stdout, err: stderr}
+	out := &output{Writer: stdout}
+	p := &program{stdin: stdin, out: out, err: stderr}
 	root := p.root()
 	root.SetArgs(args)
 	root.SetIn(stdin)
-	root.SetOut(stdout)
+	root.SetOut(out)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	if p.ui != nil {
 		p.ui.endBar()
+	}
+	if out.err != nil {
+		err = fmt.Errorf("writing to standard output: %w", out.err)
+		printError(stdout, stderr, false, err)
+		return exitCode(err)
 	}
 	if err == nil {
 		return exitDone
@@ -55,7 +62,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = &interruptedError{err}
 	}
-	printError(stdout, stderr, p.flags.json, err)
+	printError(stdout, stderr, p.flags.json || slices.Contains(args, "--json"), err)
 	return exitCode(err)
 }
 

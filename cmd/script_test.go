@@ -15,14 +15,17 @@ import (
 	"strings"
 	"testing"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/sallyport-dev/sallyport/internal/fixture"
+	"github.com/sallyport-dev/sallyport/internal/testtools"
 )
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"sallyport": func() { os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+		"linger":    linger,
 	})
 }
 
@@ -32,22 +35,45 @@ func TestSessions(t *testing.T) {
 	if err != nil || len(sessions) == 0 {
 		t.Fatalf("no session in testdata: %v", err)
 	}
+	shop := newShop(t)
 	testscript.Run(t, testscript.Params{
 		Dir:   "testdata",
-		Setup: setupSession,
+		Setup: func(env *testscript.Env) error { return setupSession(env, shop) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": cmdExits,
-			"image": cmdImage,
-			"flip":  cmdFlip,
-			"cut":   cmdCut,
-			"json":  cmdJSON,
+			"await":      cmdAwait,
+			"cosign":     func(ts *testscript.TestScript, neg bool, args []string) { cmdCosign(t, ts, neg, args) },
+			"cut":        cmdCut,
+			"damage":     cmdDamage,
+			"disk":       cmdDisk,
+			"ended":      cmdEnded,
+			"exits":      cmdExits,
+			"flip":       cmdFlip,
+			"image":      cmdImage,
+			"json":       cmdJSON,
+			"onlyobject": cmdOnlyObject,
+			"push":       cmdPush,
+			"reach":      cmdReach,
+			"registry":   cmdRegistry,
+			"release":    cmdRelease,
+			"remember":   cmdRemember,
+			"same":       cmdSame,
+			"settings":   cmdSettings,
+			"signal":     cmdSignal,
+			"start":      cmdStart,
+			"unchanged":  cmdUnchanged,
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond != "mount" {
+				return false, fmt.Errorf("no condition is called %s", cond)
+			}
+			return canMount(), nil
 		},
 	})
 }
 
 // setupSession gives a session a site of its own: addresses for its mirror and for the server that checks ask. The server
 // plays what runs on the site: it is ill while the manifests name what the file sick holds.
-func setupSession(env *testscript.Env) error {
+func setupSession(env *testscript.Env, shop string) error {
 	mirror, err := freeAddress()
 	if err != nil {
 		return err
@@ -68,6 +94,16 @@ func setupSession(env *testscript.Env) error {
 	env.Vars = append(env.Vars,
 		"COSIGN_PASSWORD=test", "SALLYPORT_SITE="+filepath.Join(env.WorkDir, "site.yaml"), "HOME="+env.WorkDir,
 		"MIRROR="+mirror, "SERVER="+l.Addr().String(), "ARCH="+runtime.GOARCH)
+	linger, err := lookPath(env.Getenv("PATH"), "linger")
+	if err != nil {
+		return err
+	}
+	env.Vars = append(env.Vars, "LINGER="+linger) // checks do not inherit PATH
+	newSession(env)
+	if err := openShop(env, shop); err != nil {
+		return err
+	}
+	env.Values["session"].(*session).env = env.Vars
 	// Sessions cannot know the addresses and the processor: $NAME in their files stands for them.
 	return expandFiles(env)
 }
@@ -85,6 +121,16 @@ func expandFiles(env *testscript.Env) error {
 	})
 }
 
+// lookPath finds a program in the folders of a PATH.
+func lookPath(path, program string) (string, error) {
+	for _, dir := range filepath.SplitList(path) {
+		if _, err := os.Stat(filepath.Join(dir, program)); err == nil {
+			return filepath.Join(dir, program), nil
+		}
+	}
+	return "", fmt.Errorf("%s is not in %s", program, path)
+}
+
 func freeAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -93,7 +139,7 @@ func freeAddress() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// exits STATUS COMMAND...: the command ends with just that status.
+// exits STATUS COMMAND...: the command fails with just that status, and says so as every failure is told.
 func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits STATUS COMMAND...")
@@ -108,6 +154,7 @@ func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
 	if strconv.Itoa(got) != args[0] {
 		ts.Fatalf("exit status %d, want %s\n%s%s", got, args[0], ts.ReadFile("stdout"), ts.ReadFile("stderr"))
 	}
+	wellFormed(ts, args[0], args)
 }
 
 // image LAYOUT REF SEED...: adds an image to an OCI layout, whose layer has a file of 300 kB for each seed. Files of
@@ -116,15 +163,27 @@ func cmdImage(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
 		ts.Fatalf("usage: image LAYOUT REF SEED...")
 	}
+	ts.Check(writeImage(ts.MkAbs(args[0]), args[1], args[2:]...))
+}
+
+func writeImage(layout, ref string, seeds ...string) error {
+	img, err := seededImage(ref, seeds...)
+	if err != nil {
+		return err
+	}
+	return fixture.WriteLayout(layout, ref, img)
+}
+
+func seededImage(ref string, seeds ...string) (v1.Image, error) {
 	var files []fixture.File
-	for _, seed := range args[2:] {
-		files = append(files, fixture.File{Path: "data/" + seed, Mode: 0o644, Data: []byte(text(seed, args[1]))})
+	for _, seed := range seeds {
+		files = append(files, fixture.File{Path: "data/" + seed, Mode: 0o644, Data: []byte(text(seed, ref))})
 	}
 	layer, err := fixture.Layer(files...)
-	ts.Check(err)
-	img, err := fixture.Image(runtime.GOARCH, "/app", layer)
-	ts.Check(err)
-	ts.Check(fixture.WriteLayout(ts.MkAbs(args[0]), args[1], img))
+	if err != nil {
+		return nil, err
+	}
+	return fixture.Image(runtime.GOARCH, "/app", layer)
 }
 
 // text is 300 kB that compress badly and are the same for every ref but for the last line.
@@ -175,26 +234,40 @@ func cmdJSON(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) < 2 || len(args) > 3 {
 		ts.Fatalf("usage: json FILE PATH [WANT]")
 	}
-	var v any
-	if err := json.Unmarshal([]byte(ts.ReadFile(args[0])), &v); err != nil {
-		ts.Fatalf("%s is not one JSON object: %v\n%s", args[0], err, ts.ReadFile(args[0]))
+	v := valueAt(ts, args[0], args[1])
+	found := v != nil && (len(args) == 2 || fmt.Sprint(v) == args[2])
+	if found == neg {
+		ts.Fatalf("%s is %v", args[1], v)
 	}
-	for _, step := range strings.Split(args[1], ".") {
+}
+
+// valueAt is what stands in a JSON file at a path such as a.b.0.c; nil if nothing does.
+func valueAt(ts *testscript.TestScript, file, path string) any {
+	var v any
+	if err := json.Unmarshal([]byte(ts.ReadFile(file)), &v); err != nil {
+		ts.Fatalf("%s is not one JSON object: %v\n%s", file, err, ts.ReadFile(file))
+	}
+	for _, step := range strings.Split(path, ".") {
 		switch at := v.(type) {
 		case map[string]any:
 			v = at[step]
 		case []any:
 			i, err := strconv.Atoi(step)
 			if err != nil || i >= len(at) {
-				ts.Fatalf("%s: no element %s", args[1], step)
+				ts.Fatalf("%s: no element %s", path, step)
 			}
 			v = at[i]
 		default:
 			v = nil
 		}
 	}
-	found := v != nil && (len(args) == 2 || fmt.Sprint(v) == args[2])
-	if found == neg {
-		ts.Fatalf("%s is %v", args[1], v)
+	return v
+}
+
+// cosign ARG...: runs stock cosign, which is built if this machine has none.
+func cmdCosign(t *testing.T, ts *testscript.TestScript, neg bool, args []string) {
+	if neg {
+		ts.Fatalf("usage: cosign ARG...")
 	}
+	ts.Check(ts.Exec(testtools.Cosign(t), args...))
 }

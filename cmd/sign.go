@@ -42,7 +42,7 @@ func (p *program) signBundle(ctx context.Context, path string, keys []string) er
 		return err
 	}
 	if !info.Mode().IsRegular() || strings.HasSuffix(path, ".001") {
-		return &usageError{path + " is not a bundle in one file", "name the file itself; join parts first: cat FILE.0* > FILE"}
+		return &usageError{path + " is not a bundle in one file", "name the file itself; join parts first: cat FILE.[0-9]* > FILE"}
 	}
 	in, err := p.openBundle(path, "signing")
 	if err != nil {
@@ -51,7 +51,7 @@ func (p *program) signBundle(ctx context.Context, path string, keys []string) er
 	defer in.Close()
 	r, err := bundle.NewReader(in)
 	if err != nil {
-		return err
+		return blame(in.Name(), err)
 	}
 	sigs := r.Signatures()
 	for _, s := range signers {
@@ -66,12 +66,25 @@ func (p *program) signBundle(ctx context.Context, path string, keys []string) er
 		sigs = append(sigs, sig)
 	}
 	if err := replace(ctx, path, r, sigs); err != nil {
-		return err
+		return blame(path, err)
 	}
 	for _, s := range signers {
 		p.ui.say("signed", "%s by %s (%s)", path, s.Name(), s.KeyID())
 	}
-	return nil
+	if !p.flags.json {
+		return nil
+	}
+	added := make([]signature, len(signers))
+	for i, s := range signers {
+		added[i] = signature{s.KeyID(), s.Name()}
+	}
+	return p.object(map[string]any{"apiVersion": bundle.APIVersion, "kind": "Signed", "file": path, "signatures": added})
+}
+
+// signature is one that sign has added, as inspect shows it.
+type signature struct {
+	KeyID  string `json:"keyID"`
+	Signer string `json:"signer"`
 }
 
 // replace writes the bundle with sigs beside itself and puts that in its place.
