@@ -78,18 +78,26 @@ func (r *run) roomFor(p *plan) error {
 		return stateError(err)
 	}
 	if !r.cfg.Spec.Mirror.Embedded() {
+		if err := enough(r.cfg.Spec.State, state.free, inState); err != nil {
+			return err
+		}
 		r.say("fits", "needs %s to work in, %s free", size(inState), size(state.free))
-		return enough(r.cfg.Spec.State, state.free, inState)
+		return nil
 	}
 	m, err := diskOf(r.cfg.Spec.Mirror.Dir)
 	if err != nil {
 		return stateError(err)
 	}
-	r.say("fits", "needs %s of disk, %s free", size(inMirror+inState), size(min(m.free, state.free)))
 	if m.device == state.device {
-		return enough(r.cfg.Spec.Mirror.Dir, m.free, inMirror+inState)
+		err = enough(r.cfg.Spec.Mirror.Dir, m.free, inMirror+inState)
+	} else {
+		err = errors.Join(enough(r.cfg.Spec.State, state.free, inState), enough(r.cfg.Spec.Mirror.Dir, m.free, inMirror))
 	}
-	return errors.Join(enough(r.cfg.Spec.State, state.free, inState), enough(r.cfg.Spec.Mirror.Dir, m.free, inMirror))
+	if err != nil {
+		return err
+	}
+	r.say("fits", "needs %s of disk, %s free", size(inMirror+inState), size(min(m.free, state.free)))
+	return nil
 }
 
 func enough(path string, free, need int64) error {
