@@ -44,7 +44,7 @@ test: ## all tests; installs what they need where it may
 	go run ./internal/testtools/build cosign
 	CGO_ENABLED=0 go test -timeout 20m ./...
 	CGO_ENABLED=0 go test -tags site ./cmd/... .
-	go test -race -timeout 20m ./internal/durable ./internal/strictyaml ./bundle ./bundle/image ./verify ./apply ./apply/mirror ./apply/check ./apply/slot
+	go test -race -short -timeout 20m ./internal/durable ./internal/strictyaml ./bundle ./bundle/image ./verify ./apply ./apply/mirror ./apply/check ./apply/slot
 
 lint: $(LINT) ## gofmt, vet, golangci-lint, shellcheck
 	internal/testtools/setup lint

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/sallyport-dev/sallyport/apply/check"
 	"github.com/sallyport-dev/sallyport/apply/kube"
@@ -190,7 +191,7 @@ func (r *run) check(ctx context.Context, which Release) (results []check.Result,
 	if err != nil {
 		return nil, err.Error(), nil
 	}
-	checks := append(rel.descriptor.Checks[:len(rel.descriptor.Checks):len(rel.descriptor.Checks)], own...)
+	checks := slices.Concat(rel.descriptor.Checks, own)
 	if len(checks) == 0 {
 		r.say("checks", "none: neither the release nor the site names any")
 	}

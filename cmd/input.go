@@ -33,7 +33,7 @@ func (in *input) Read(b []byte) (int, error) {
 	n, err := in.File.Read(b)
 	in.done += int64(n)
 	if in.label != "" && n > 0 {
-		in.ui.progress(in.label, "", in.done, in.Size())
+		in.ui.progress(in.label, in.done, in.Size())
 	}
 	return n, err
 }

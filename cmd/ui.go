@@ -88,7 +88,7 @@ func (u *ui) print(format string, args ...any) {
 }
 
 // progress shows that done of total bytes of a phase are through. It draws nothing where there is no terminal.
-func (u *ui) progress(label, text string, done, total int64) {
+func (u *ui) progress(label string, done, total int64) {
 	if u.barsOut == nil || total <= 0 {
 		return
 	}
@@ -142,7 +142,7 @@ func (u *ui) mark(s string) string {
 // event passes on what a library tells: a line, or with a total, how far a phase is.
 func (p *program) event(label, text string, done, total int64) {
 	if total > 0 {
-		p.ui.progress(label, text, done, total)
+		p.ui.progress(label, done, total)
 		return
 	}
 	p.ui.say(label, "%s", text)

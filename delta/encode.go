@@ -35,11 +35,12 @@ func (e *encoder) pieces(list []piece) error {
 			if err := e.flush(); err != nil {
 				return err
 			}
-			if p.program != nil {
+			switch {
+			case p.program != nil:
 				err = e.program(p)
-			} else if p.from < 0 {
+			case p.from < 0:
 				err = e.literal(p)
-			} else {
+			default:
 				e.run = run{at: e.at, from: p.from, length: p.length, restamp: p.restamp, rule: p.rule}
 			}
 		}

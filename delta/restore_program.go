@@ -1,6 +1,7 @@
 package delta
 
 import (
+	"errors"
 	"io"
 
 	"github.com/sallyport-dev/sallyport/delta/program"
@@ -45,7 +46,7 @@ func (r *restorer) program(n int64) error {
 			p.Spans = append(p.Spans, program.Span{Old: s.old, New: s.new, Size: s.size})
 		}
 	}
-	if err := p.Prepare(); err == program.ErrInvalid {
+	if err := p.Prepare(); errors.Is(err, program.ErrInvalid) {
 		return malformed("%v", err)
 	} else if err != nil {
 		return err

@@ -135,7 +135,7 @@ func Run(ctx context.Context, cfg Config) (res *Result, err error) {
 // interrupted gives the context's error where a consequence of it would hide it.
 func interrupted(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
-		return fmt.Errorf("%w (%v)", ctx.Err(), err)
+		return fmt.Errorf("%w (%w)", ctx.Err(), err)
 	}
 	return err
 }

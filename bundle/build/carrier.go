@@ -40,7 +40,7 @@ func (c bundleCarrier) extract(ctx context.Context, want map[digest.Digest]int64
 			return err
 		}
 		e, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/opencontainers/go-digest"
@@ -55,7 +56,7 @@ func (f *finder) search(d digest.Digest, visiting map[digest.Digest]bool) bool {
 	}
 	visiting[d] = true
 	defer delete(visiting, d)
-	all := append(f.b.bases.list[:len(f.b.bases.list):len(f.b.bases.list)], f.b.bases.older...)
+	all := slices.Concat(f.b.bases.list, f.b.bases.older)
 	for _, form := range []bundle.Form{bundle.FormFull, bundle.FormRecompressed, bundle.FormDelta} {
 		for _, k := range all {
 			if f.carriedBy(k, d, form, visiting) {

@@ -2,6 +2,7 @@ package recompress
 
 import (
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
 	"io"
 
@@ -143,15 +144,14 @@ type inflateErrors struct{ r io.Reader }
 
 func (e *inflateErrors) Read(p []byte) (int, error) {
 	n, err := e.r.Read(p)
-	switch err := err.(type) {
-	case nil:
-		return n, nil
-	case flate.CorruptInputError, flate.InternalError:
+	var corrupt flate.CorruptInputError
+	var internal flate.InternalError
+	switch {
+	case err == nil, errors.Is(err, io.EOF):
+		return n, err
+	case errors.As(err, &corrupt), errors.As(err, &internal):
 		return n, &Error{reason: "format", message: "gzip member", err: err}
 	default:
-		if err == io.EOF {
-			return n, err
-		}
 		return n, readError("gzip member", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/binary"
+	"errors"
 	"io"
 )
 
@@ -62,7 +63,7 @@ func scan(blob io.Reader, out io.Writer, visit func(segment) error) error {
 	s.in = bufio.NewReaderSize(&s.counted, 64<<10)
 	defer s.unzstd.close()
 	magic, err := s.in.Peek(4)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return readError("blob", err)
 	}
 	switch {

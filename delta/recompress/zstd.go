@@ -41,7 +41,7 @@ func (z *zstdDecoder) close() {
 func (s *scanner) frames() error {
 	for {
 		magic, err := s.in.Peek(4)
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return readError("blob", err)
 		}
 		if !isZstd(magic) {
