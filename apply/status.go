@@ -76,6 +76,14 @@ func (s *Site) Runs() string {
 	return name + " runs " + j.Current.String()
 }
 
+// RunsAgain is Runs after an update that was undone: "store-0142 runs store-platform 2.3.0 again".
+func (s *Site) RunsAgain() string {
+	if j, err := s.readJournal(); err == nil && j.Current == nil {
+		return s.cfg.Metadata.Name + " is empty again"
+	}
+	return s.Runs() + " again"
+}
+
 // History is what became of every transaction of the site.
 type History struct {
 	APIVersion string    `json:"apiVersion"`

@@ -226,6 +226,8 @@ func (r *run) concluded() (*Result, error) {
 	switch {
 	case r.outcome.Reason != "":
 		return r.result(r.outcome.Result, &about), r.rolledBackError()
+	case r.outcome.Result == resultInterrupted:
+		return r.result(ResultNothing, r.journal.Current), nil // a load that was given up has changed nothing
 	case r.outcome.Result == ResultRolledBack:
 		// The verb rollback has done its work: the release that was left is the one that was rolled back.
 		return r.result(ResultRolledBack, r.journal.Previous), nil

@@ -186,7 +186,7 @@ func (p *program) closing(s *apply.Site, res *apply.Result, err error) {
 	switch {
 	case err != nil && errors.Is(err, context.Canceled):
 	case err != nil && exitCode(err) == exitRolledBack:
-		p.print("\nThe update failed and %s again. Nothing was lost.\n", s.Runs())
+		p.print("\nThe update failed and %s. Nothing was lost.\n", s.RunsAgain())
 	case err != nil:
 	case res.Result == apply.ResultCommitted:
 		p.loaded(res)

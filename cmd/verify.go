@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -59,7 +60,7 @@ func (p *program) verify(ctx context.Context, path, keys string) error {
 		p.ui.say("signed", "%s", s)
 	}
 	for _, c := range report.Checks {
-		p.ui.say(c.Name, "%-4s  %s", c.Verdict, c.Message)
+		p.ui.say(fmt.Sprintf("%-10s", c.Name), "%-4s  %s", c.Verdict, c.Message)
 	}
 	p.print("%s is good: every byte is what was signed.\n", in.Name())
 	return nil
