@@ -84,6 +84,7 @@ spec:
       http: {url: "http://%s/health", body: "^%s "}
       interval: 500ms
       timeout: 20s
+      failureLimit: 10
 `, version, runtime.GOARCH, images.String(), version, at.checks(), at.address(), strings.ReplaceAll(version, ".", `\\.`))
 }
 
