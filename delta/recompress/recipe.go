@@ -108,7 +108,7 @@ func (p *parser) part() part {
 		next.verbatim = p.take(p.uvarint(maxVerbatim))
 	case kindStored:
 		next.plainSize = p.uvarint(maxPlain)
-	case kindDeflate, kindZstd:
+	case kindDeflate, kindZstd, kindRaw, kindZlib:
 		next.plainSize = p.uvarint(maxPlain)
 		next.encoder = encoder{family: p.byte(), level: int8(p.byte())}
 		next.encoder.block = int32(p.uvarint(maxBlock))

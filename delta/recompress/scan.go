@@ -17,6 +17,8 @@ const (
 	kindStored               // plain bytes as they are
 	kindDeflate              // a DEFLATE stream and gzip's trailer
 	kindZstd                 // one Zstandard frame
+	kindRaw                  // a DEFLATE stream by itself
+	kindZlib                 // a DEFLATE stream and zlib's trailer
 )
 
 // segment is a stretch of a blob, and of the plain bytes that it holds.

@@ -2,7 +2,7 @@ package recompress
 
 import (
 	"errors"
-	"hash/crc32"
+	"hash"
 	"io"
 )
 
@@ -12,7 +12,7 @@ type Writer struct {
 	parts []part
 	open  io.WriteCloser // of the part that is being written; nil: none
 	left  int64          // plain bytes that this part still takes
-	crc   uint32         // of this part's plain bytes
+	sum   hash.Hash32    // of this part's plain bytes; nil: none
 }
 
 // NewWriter returns a writer that takes the plain bytes and writes the blob to w. Close must be
@@ -36,8 +36,8 @@ func (w *Writer) Write(p []byte) (int, error) {
 		if _, err := w.open.Write(next); err != nil {
 			return taken, err
 		}
-		if w.parts[0].kind == kindDeflate {
-			w.crc = crc32.Update(w.crc, crc32.IEEETable, next)
+		if w.sum != nil {
+			w.sum.Write(next)
 		}
 		w.left -= int64(len(next))
 		taken += len(next)
@@ -76,7 +76,7 @@ func (w *Writer) advance() error {
 
 func (w *Writer) begin() (err error) {
 	p := w.parts[0]
-	w.left, w.crc = p.plainSize, 0
+	w.left, w.sum = p.plainSize, newSum(p.kind)
 	switch p.kind {
 	case kindVerbatim:
 		_, err = w.w.Write(p.verbatim)
@@ -93,11 +93,10 @@ func (w *Writer) end() error {
 	err := w.open.Close()
 	p := w.parts[0]
 	w.open, w.parts = nil, w.parts[1:]
-	if err != nil || p.kind != kindDeflate {
+	if err != nil {
 		return err
 	}
-	trailer := gzipTrailer(w.crc, p.plainSize)
-	_, err = w.w.Write(trailer[:])
+	_, err = w.w.Write(trailer(p.kind, w.sum, p.plainSize))
 	return err
 }
 
