@@ -149,11 +149,7 @@ func (d *deflater) slide() {
 	d.blockStart -= windowSize
 	for _, table := range [][]uint16{d.head[:], d.prev[:]} {
 		for i, p := range table {
-			if p >= windowSize {
-				table[i] = p - windowSize
-			} else {
-				table[i] = 0
-			}
+			table[i] = p & uint16(int16(p)>>15) & windowMask // p less windowSize, at least 0
 		}
 	}
 }
@@ -187,16 +183,19 @@ func (d *deflater) longest(candidate int) int {
 	if d.flavor == Zlib {
 		nice = min(nice, d.lookahead)
 	}
-	scan := d.window[d.start : d.start+maxMatch : d.start+maxMatch]
+	w := d.window[:]
+	scan := w[d.start : d.start+maxMatch : d.start+maxMatch]
+	// Almost every candidate fails at the bytes up to the first one that would make it the best.
+	first := binary.LittleEndian.Uint16(scan)
+	last := binary.LittleEndian.Uint16(scan[best-1:])
 	for {
-		match := d.window[candidate : candidate+maxMatch : candidate+maxMatch]
-		if match[best] == scan[best] && match[best-1] == scan[best-1] && match[0] == scan[0] && match[1] == scan[1] {
-			n := same(match, scan)
-			if n > best {
+		if binary.LittleEndian.Uint16(w[candidate+best-1:]) == last && binary.LittleEndian.Uint16(w[candidate:]) == first {
+			if n := same(w[candidate:candidate+maxMatch], scan); n > best {
 				d.matchStart, best = candidate, n
 				if n >= nice || best >= maxMatch {
 					break
 				}
+				last = binary.LittleEndian.Uint16(scan[best-1:])
 			}
 		}
 		candidate = int(d.prev[candidate&windowMask])
@@ -208,8 +207,9 @@ func (d *deflater) longest(candidate int) int {
 	return min(best, d.lookahead)
 }
 
-// same returns how many bytes two strings have in common.
+// same returns how many bytes two strings have in common, maxMatch at most.
 func same(a, b []byte) int {
+	a, b = a[:maxMatch], b[:maxMatch]
 	n := 0
 	for ; n+8 <= maxMatch; n += 8 {
 		if d := binary.LittleEndian.Uint64(a[n:]) ^ binary.LittleEndian.Uint64(b[n:]); d != 0 {
