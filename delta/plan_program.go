@@ -31,6 +31,9 @@ func programOf(now, then []byte, passes int, x *index) (piece, bool, error) {
 		if err := p.Prepare(); err != nil {
 			return piece{}, false, err
 		}
+		if err := p.Learn(now); err != nil {
+			return piece{}, false, err
+		}
 		if pass == passes {
 			return piece{length: int64(len(now)), program: pp}, true, nil
 		}
@@ -146,6 +149,15 @@ func appendDescription(b []byte, p *program.Program) []byte {
 		number(a.Old - last)
 		b = appendZigzag(b, a.New-a.Old)
 		last = a.Old
+	}
+	number(int64(len(p.Moves)))
+	last = 0
+	for _, m := range p.Moves {
+		number(m.Old - last)
+		last = m.Old
+	}
+	for _, m := range p.Moves {
+		b = appendZigzag(b, m.By)
 	}
 	return b
 }

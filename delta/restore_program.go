@@ -130,7 +130,22 @@ func (d *programReader) description() *program.Program {
 			break
 		}
 	}
+	d.moves(p)
 	return p
+}
+
+func (d *programReader) moves(p *program.Program) {
+	last := int64(0)
+	for range d.number(program.MaxMoves) {
+		last += d.number(maxAddress)
+		p.Moves = append(p.Moves, program.Move{Old: last})
+		if last > maxAddress || d.err != nil {
+			return
+		}
+	}
+	for i := range p.Moves {
+		p.Moves[i].By = unzigzag(d.number(maxAddress))
+	}
 }
 
 func (d *programReader) loads() []program.Load {

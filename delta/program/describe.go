@@ -82,7 +82,9 @@ func (d *describer) section(s, twin *elf.Section, isGo bool) {
 	case s.Flags&elf.SHF_EXECINSTR != 0:
 		switch d.before.Machine {
 		case elf.EM_X86_64:
-			r.Kind = CodeAMD64
+			if r.Kind = CodeAMD64; d.before.Type == elf.ET_EXEC && d.after.Type == elf.ET_EXEC && !isGo {
+				r.Kind = CodeFixed
+			}
 		case elf.EM_AARCH64:
 			r.Kind = CodeARM64
 		}
@@ -96,7 +98,8 @@ func (d *describer) section(s, twin *elf.Section, isGo bool) {
 		r.Kind, r.Base = EHIndex, d.base(Base{int64(s.Addr), int64(twin.Addr)})
 	case isGo:
 		d.goSection(&r, s)
-	case slices.Contains([]string{".data.rel.ro", ".data", ".got", ".got.plt", ".init_array", ".fini_array", ".dynamic"}, s.Name):
+	case slices.Contains([]string{".data.rel.ro", ".data", ".got", ".got.plt", ".init_array", ".fini_array", ".dynamic"}, s.Name),
+		d.before.Type == elf.ET_EXEC && d.after.Type == elf.ET_EXEC && slices.Contains([]string{".rodata", ".PyRuntime"}, s.Name):
 		r.Kind = Pointers
 	}
 	if r.Kind < kinds {

@@ -42,6 +42,7 @@ const (
 	EHIndex                 // .eh_frame_hdr
 	GoFunctions             // .gopclntab of Go 1.20 and later; bases from the region's on: text, its tables
 	GoTypes                 // type descriptors among pointers; bases from the region's on: types, text
+	CodeFixed               // x86-64 instructions of a program that has a fixed place in memory
 	kinds
 )
 
@@ -56,9 +57,13 @@ type Region struct {
 // Span says that bytes of the old file became bytes of the new one.
 type Span struct{ Old, New, Size int64 }
 
-// Anchor says where an address went that no span covers: of zeroed memory, say. It holds up to the
+// Anchor says where an address went that no file fills: of zeroed memory, say. It holds up to the
 // next anchor.
 type Anchor struct{ Old, New int64 }
+
+// Move says where one address went, by how far that is from where spans and anchors put it, or from
+// its old place where they do not.
+type Move struct{ Old, By int64 }
 
 // Limits of a program.
 const (
@@ -67,6 +72,7 @@ const (
 	MaxRegions = 64
 	MaxSpans   = 1 << 18
 	MaxAnchors = 1 << 16
+	MaxMoves   = 1 << 19
 	maxRefs    = 2 << 20
 	maxFile    = 1 << 31  // bytes of the old file
 	maxLooked  = 16 << 20 // types that claim the same methods may not take for ever
@@ -82,11 +88,15 @@ type Program struct {
 	Regions  []Region // by offset, without overlaps
 	Spans    []Span
 	Anchors  []Anchor // by old address
+	Moves    []Move   // by old address
 
+	moved  exact
 	byOld  []Span // by old offset, without overlaps
 	refs   []ref  // in tables, by position
 	looked int64  // at methods of types, to find refs
 	mask   bool   // references in code are blanked out instead
+	last   int    // the span of byOld found last
+	learn  *learner
 }
 
 // ErrInvalid says that a program's numbers contradict each other.
@@ -98,7 +108,8 @@ func (p *Program) Prepare() error {
 		return ErrInvalid
 	}
 	p.byOld = widest(p.Spans)
-	p.refs, p.looked = nil, 0
+	p.last, p.refs, p.looked = 0, nil, 0
+	p.moved = p.exactly(p.Moves)
 	for _, r := range p.Regions {
 		if err := p.scanTable(r); err != nil {
 			return err
@@ -122,7 +133,7 @@ const maxAddress = 1 << 62
 
 func (p *Program) valid() bool {
 	if p.Size < 0 || p.Size > maxFile || len(p.OldLoads) > MaxLoads || len(p.NewLoads) > MaxLoads || len(p.Bases) > MaxBases ||
-		len(p.Regions) > MaxRegions || len(p.Spans) > MaxSpans || len(p.Anchors) > MaxAnchors {
+		len(p.Regions) > MaxRegions || len(p.Spans) > MaxSpans || len(p.Anchors) > MaxAnchors || len(p.Moves) > MaxMoves {
 		return false
 	}
 	for _, l := range append(slices.Clone(p.OldLoads), p.NewLoads...) {
@@ -142,7 +153,8 @@ func (p *Program) valid() bool {
 			return false
 		}
 	}
-	return slices.IsSortedFunc(p.Anchors, func(a, b Anchor) int { return compare(a.Old, b.Old) })
+	return slices.IsSortedFunc(p.Anchors, func(a, b Anchor) int { return compare(a.Old, b.Old) }) &&
+		slices.IsSortedFunc(p.Moves, func(a, b Move) int { return compare(a.Old, b.Old) })
 }
 
 // needs returns how many bases a kind uses.
@@ -188,6 +200,14 @@ func offset(loads []Load, address int64) (int64, bool) {
 
 // Target returns where an address of the old program went; it is not ok if that is not known.
 func (p *Program) Target(old int64) (int64, bool) {
+	if new, ok := p.moved.find(old); ok {
+		return new, true
+	}
+	return p.guess(old)
+}
+
+// guess is Target without regard to Moves.
+func (p *Program) guess(old int64) (int64, bool) {
 	at, ok := offset(p.OldLoads, old)
 	if !ok {
 		return 0, false
@@ -195,14 +215,17 @@ func (p *Program) Target(old int64) (int64, bool) {
 	if at < 0 {
 		return p.anchored(old)
 	}
-	n, _ := slices.BinarySearchFunc(p.byOld, at, func(s Span, at int64) int { return compare(s.Old, at+1) })
-	if n > 0 {
-		if s := p.byOld[n-1]; at < s.Old+s.Size {
+	if p.last < len(p.byOld) {
+		if s := &p.byOld[p.last]; at >= s.Old && at < s.Old+s.Size {
 			return address(p.NewLoads, s.New+at-s.Old)
 		}
 	}
-	if moved, ok := p.anchored(old); ok {
-		return moved, true
+	n, _ := slices.BinarySearchFunc(p.byOld, at, func(s Span, at int64) int { return compare(s.Old, at+1) })
+	if n > 0 {
+		if s := p.byOld[n-1]; at < s.Old+s.Size {
+			p.last = n - 1
+			return address(p.NewLoads, s.New+at-s.Old)
+		}
 	}
 	return p.between(n, at)
 }
@@ -235,10 +258,10 @@ const slack = 16
 const chunk = 64 << 10
 
 // Copy gives emit the size bytes that go from offset old of the old file to offset new of the new
-// one, projected, piece by piece. A reference that the copy cuts stays as it is.
+// one, projected, piece by piece. A reference that the copy cuts stays as it is. Instructions of
+// x86-64 are told apart from the copy's beginning on.
 func (p *Program) Copy(old, new, size int64, emit func(b []byte) error) error {
 	buf := make([]byte, min(chunk, size))
-	before := byte(0)
 	for size > 0 {
 		b := buf[:min(int64(len(buf)), size)]
 		if n, err := p.Old.ReadAt(b, old); n < len(b) {
@@ -247,8 +270,7 @@ func (p *Program) Copy(old, new, size int64, emit func(b []byte) error) error {
 			}
 			return err
 		}
-		var n int
-		n, before = p.project(b, before, old, new, int64(len(b)) == size)
+		n := p.project(b, old, new, int64(len(b)) == size)
 		if err := emit(b[:n]); err != nil {
 			return err
 		}
@@ -259,29 +281,25 @@ func (p *Program) Copy(old, new, size int64, emit func(b []byte) error) error {
 
 // project replaces the references in b, which holds bytes of the old file from offset old on that go
 // to offset new of the new file. Unless last is set it stops short of b's end, where a reference may
-// be cut. It returns how many bytes are done. before is the byte in front of b, 0 if it belongs to a
-// reference; the byte in front of what comes next is returned.
-func (p *Program) project(b []byte, before byte, old, new int64, last bool) (int, byte) {
+// be cut. It returns how many bytes are done.
+func (p *Program) project(b []byte, old, new int64, last bool) int {
 	done := 0
 	for done < len(b) {
-		r, end := p.regionAt(old + int64(done))
-		part := b[done:]
-		cut := last
-		if rest := end - old - int64(done); rest <= int64(len(part)) {
-			part, cut = part[:rest], true
+		w := &window{b: b[done:], old: old + int64(done), new: new + int64(done), last: last}
+		r, end := p.regionAt(w.old)
+		if rest := end - w.old; rest <= int64(len(w.b)) {
+			w.b, w.last = w.b[:rest], true
 		}
-		n := len(part)
+		n := len(w.b)
 		if r != nil {
-			n, before = p.projectRegion(r, part, before, old+int64(done), new+int64(done), cut)
-		} else {
-			before = 0
+			n = p.projectRegion(r, w)
 		}
 		done += n
-		if n < len(part) {
+		if n < len(w.b) {
 			break
 		}
 	}
-	return done, before
+	return done
 }
 
 // regionAt returns the region at an offset, or nil, and where that ends.
@@ -298,27 +316,27 @@ func (p *Program) regionAt(at int64) (*Region, int64) {
 	return nil, maxAddress
 }
 
-func (p *Program) projectRegion(r *Region, b []byte, before byte, old, new int64, last bool) (int, byte) {
-	n := len(b)
-	if !last {
-		n = max(0, n-slack)
+func (p *Program) projectRegion(r *Region, w *window) int {
+	w.n = len(w.b)
+	if !w.last {
+		w.n = max(0, w.n-slack)
 	}
-	from, ok := address(p.OldLoads, old)
-	to, moves := address(p.NewLoads, new)
+	var ok, moves bool
+	w.from, ok = address(p.OldLoads, w.old)
+	w.to, moves = address(p.NewLoads, w.new)
 	if !ok || !moves {
-		return n, 0
+		return w.n
 	}
 	switch r.Kind {
-	case CodeAMD64:
-		return p.amd64(r, b, n, before, from, to)
+	case CodeAMD64, CodeFixed:
+		return p.amd64(r, w)
 	case CodeARM64:
-		return p.arm64(r, b, n, from, to), 0
+		return p.arm64(r, w)
+	case Pointers, GoTypes:
+		w.n = wholeWords(w.n, len(w.b), w.from)
+		p.pointers(w)
 	}
-	if r.Kind == Pointers || r.Kind == GoTypes {
-		n = wholeWords(n, len(b), from)
-		p.pointers(b[:n], from)
-	}
-	return p.tables(b, n, old, from, to), 0
+	return p.tables(w)
 }
 
 // wholeWords returns where the word ends that byte n of b cuts.

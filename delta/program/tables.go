@@ -31,32 +31,34 @@ func (h how) width() int {
 	return 4
 }
 
-// tables projects the references of tables that begin in the first n bytes of b, which come from
-// offset old, and returns where the last of them ends, or n.
-func (p *Program) tables(b []byte, n int, old, from, to int64) int {
-	i, _ := slices.BinarySearchFunc(p.refs, old, func(r ref, at int64) int { return compare(int64(r.pos), at) })
+// tables projects the references of tables that begin in w.b[:w.n], and returns where the last of
+// them ends, or w.n.
+func (p *Program) tables(w *window) int {
+	n := w.n
+	i, _ := slices.BinarySearchFunc(p.refs, w.old, func(r ref, at int64) int { return compare(int64(r.pos), at) })
 	for ; i < len(p.refs); i++ {
 		r := p.refs[i]
-		at := int64(r.pos) - old
-		if at >= int64(n) {
+		at := int64(r.pos) - w.old
+		if at >= int64(w.n) {
 			break
 		}
 		end := int(at) + r.how.width()
-		if end > len(b) {
+		if end > len(w.b) {
 			break
 		}
 		n = max(n, end)
-		p.projectRef(r, b[at:], from+at, to+at)
+		p.projectRef(r, w, at)
 	}
 	return n
 }
 
-func (p *Program) projectRef(r ref, b []byte, from, to int64) {
+func (p *Program) projectRef(r ref, w *window, at int64) {
 	if r.how == absolute {
-		p.pointer(b)
+		p.pointer(w, at)
 		return
 	}
-	v := binary.LittleEndian.Uint32(b)
+	b := w.b[at:]
+	v := word(b)
 	var target, origin int64
 	scale := int64(1)
 	switch r.how {
@@ -64,28 +66,41 @@ func (p *Program) projectRef(r ref, b []byte, from, to int64) {
 		scale = 4
 		fallthrough
 	case fromBase:
-		target, origin = p.Bases[r.base].Old+int64(int32(v))*scale, p.Bases[r.base].New
+		target, origin = p.Bases[r.base].Old+v*scale, p.Bases[r.base].New
 	case fromSelf:
-		target, origin = from+int64(int32(v)), to
+		target, origin = w.from+at+v, w.to+at
 	case behindSelf:
-		target = from - int64(v)
+		target, origin, scale = w.from+at-v, w.to+at, -1
 	}
 	moved, ok := p.Target(target)
-	if !ok {
-		return
+	if p.learn != nil {
+		actual := origin + word(p.learn.new[w.new+at:])*scale
+		p.learn.vote(target, actual, ok && actual == moved)
 	}
-	if r.how == behindSelf {
-		binary.LittleEndian.PutUint32(b, uint32(to-moved))
-		return
+	if ok {
+		putWord(b, (moved-origin)/scale)
 	}
-	binary.LittleEndian.PutUint32(b, uint32((moved-origin)/scale))
 }
 
-func (p *Program) pointer(b []byte) {
-	if v := binary.LittleEndian.Uint64(b); v < maxAddress {
-		if moved, ok := p.Target(int64(v)); ok {
-			binary.LittleEndian.PutUint64(b, uint64(moved))
-		}
+// pointers projects 64-bit addresses.
+func (p *Program) pointers(w *window) {
+	for i := -w.from & 7; i+8 <= int64(w.n); i += 8 {
+		p.pointer(w, i)
+	}
+}
+
+func (p *Program) pointer(w *window, at int64) {
+	v := binary.LittleEndian.Uint64(w.b[at:])
+	if v >= maxAddress {
+		return
+	}
+	moved, ok := p.Target(int64(v))
+	if p.learn != nil {
+		actual := int64(binary.LittleEndian.Uint64(p.learn.new[w.new+at:]))
+		p.learn.vote(int64(v), actual, ok && actual == moved)
+	}
+	if ok {
+		binary.LittleEndian.PutUint64(w.b[at:], uint64(moved))
 	}
 }
 

@@ -1,0 +1,82 @@
+package program
+
+import (
+	"bufio"
+	"debug/elf"
+
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// TestDecodeLikeObjdump compares the decoder's instruction boundaries with objdump's, over the code of
+// real programs.
+func TestDecodeLikeObjdump(t *testing.T) {
+	tool, err := exec.LookPath("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{"/bin/bash", tool} {
+		f, err := elf.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if f.Machine != elf.EM_X86_64 {
+			t.Skipf("%s is not a program for x86-64", file)
+		}
+		s := f.Section(".text")
+		code, err := s.Data()
+		if err != nil {
+			t.Fatal(err)
+		}
+		code = code[:min(len(code), 4<<20)]
+		ours := map[uint64]bool{}
+		for at := 0; at < len(code); {
+			ours[s.Addr+uint64(at)] = true
+			in, ok := decode(code[at:])
+			if !ok {
+				in.size = 1
+			}
+			at += in.size
+		}
+		wrong, all := 0, 0
+		for _, address := range disassemble(t, file, s.Addr, s.Addr+uint64(len(code))) {
+			all++
+			if !ours[address] {
+				if wrong++; wrong < 20 {
+					t.Logf("%s: an instruction at %#x", file, address)
+				}
+			}
+		}
+		if all < 10_000 || wrong*1000 > all {
+			t.Errorf("%s: %d of %d instructions begin elsewhere", file, wrong, all)
+		}
+	}
+}
+
+// disassemble returns where objdump finds instructions.
+func disassemble(t *testing.T, file string, from, to uint64) []uint64 {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "objdump", "-d", "-w", "--no-show-raw-insn", "-j", ".text",
+		"--start-address="+strconv.FormatUint(from, 10), "--stop-address="+strconv.FormatUint(to, 10), file)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var list []uint64
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		head, rest, ok := strings.Cut(lines.Text(), ":\t")
+		if address, err := strconv.ParseUint(strings.TrimSpace(head), 16, 64); ok && err == nil && rest != "" {
+			list = append(list, address)
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	return list
+}

@@ -1,0 +1,169 @@
+package program
+
+import "slices"
+
+// exact holds where single addresses went, for looking them up.
+type exact struct {
+	list   []Anchor
+	filter []uint64 // bits of the hashes of the addresses in list
+}
+
+const filterBits = 19
+
+func filterHash(address int64) uint64 {
+	return uint64(address) * 0x9e3779b97f4a7c15 >> (64 - filterBits)
+}
+
+func (e *exact) find(old int64) (int64, bool) {
+	if len(e.list) == 0 {
+		return 0, false
+	}
+	if h := filterHash(old); e.filter[h/64]>>(h%64)&1 == 0 {
+		return 0, false
+	}
+	n, ok := slices.BinarySearchFunc(e.list, old, func(a Anchor, old int64) int { return compare(a.Old, old) })
+	if !ok {
+		return 0, false
+	}
+	return e.list[n].New, true
+}
+
+// exactly looks up where moves start from. Spans and anchors have to be at hand.
+func (p *Program) exactly(moves []Move) exact {
+	if len(moves) == 0 {
+		return exact{}
+	}
+	e := exact{list: make([]Anchor, len(moves)), filter: make([]uint64, 1<<filterBits/64)}
+	for i, m := range moves {
+		from, ok := p.guess(m.Old)
+		if !ok {
+			from = m.Old
+		}
+		e.list[i] = Anchor{m.Old, from + m.By}
+		h := filterHash(m.Old)
+		e.filter[h/64] |= 1 << (h % 64)
+	}
+	return e
+}
+
+// learner counts where references in copied bytes really go.
+type learner struct {
+	new   []byte
+	votes []Anchor // that contradict what was predicted, and all for memory that no file fills
+	right []uint16 // by a hash of the old address: how often the prediction was right
+
+	loads, newLoads []Load
+}
+
+const rightBits = 20
+
+func rightHash(address int64) uint64 { return uint64(address) * 0x9e3779b97f4a7c15 >> (64 - rightBits) }
+
+// vote takes where a reference to an old address goes in the new file.
+func (l *learner) vote(old, new int64, right bool) {
+	at, ok := offset(l.loads, old)
+	_, exists := offset(l.newLoads, new)
+	switch {
+	case !ok || !exists:
+	case at < 0 || !right:
+		l.votes = append(l.votes, Anchor{old, new})
+	default:
+		if n := &l.right[rightHash(old)]; *n < 1<<16-1 {
+			*n++
+		}
+	}
+}
+
+// What an entry has to win, in references that it sets right.
+const (
+	moveWins   = 2
+	anchorWins = 2
+)
+
+// Learn finds out from the references in new, the new file, which addresses spans and anchors do not
+// predict well, and sets anchors and moves accordingly.
+func (p *Program) Learn(new []byte) error {
+	p.Moves, p.moved = nil, exact{}
+	p.learn = &learner{new: new, right: make([]uint16, 1<<rightBits), loads: p.OldLoads, newLoads: p.NewLoads}
+	defer func() { p.learn = nil }()
+	for _, s := range p.Spans {
+		if err := p.Copy(s.Old, s.New, s.Size, func([]byte) error { return nil }); err != nil {
+			return err
+		}
+	}
+	tally := p.learn.tally()
+	p.learnAnchors(tally)
+	for i := range tally {
+		t := &tally[i]
+		from, ok := p.guess(t.old)
+		if !ok {
+			from = t.old
+		}
+		if ok && from == t.new {
+			continue
+		}
+		if at, _ := offset(p.OldLoads, t.old); at >= 0 {
+			t.others += int(p.learn.right[rightHash(t.old)])
+		}
+		if t.votes-t.others >= moveWins && len(p.Moves) < MaxMoves {
+			p.Moves = append(p.Moves, Move{t.old, t.new - from})
+		}
+	}
+	p.moved = p.exactly(p.Moves)
+	return nil
+}
+
+// count says how many references to an address go to the new one that most go to, and how many are
+// known to go elsewhere.
+type count struct {
+	old, new int64
+	votes    int
+	others   int // that a move would break
+}
+
+func (l *learner) tally() []count {
+	slices.SortFunc(l.votes, func(a, b Anchor) int {
+		if a.Old != b.Old {
+			return compare(a.Old, b.Old)
+		}
+		return compare(a.New, b.New)
+	})
+	var list []count
+	for i := 0; i < len(l.votes); {
+		n := i
+		for n < len(l.votes) && l.votes[n] == l.votes[i] {
+			n++
+		}
+		c := count{old: l.votes[i].Old, new: l.votes[i].New, votes: n - i}
+		if k := len(list); k == 0 || list[k-1].old != c.old {
+			list = append(list, c)
+		} else if list[k-1].votes < c.votes {
+			list[k-1] = c
+		}
+		i = n
+	}
+	return list
+}
+
+// learnAnchors makes anchors of how far addresses went that no file fills.
+func (p *Program) learnAnchors(tally []count) {
+	p.Anchors = p.Anchors[:0]
+	shift, open := int64(0), false
+	for i := 0; i < len(tally); {
+		t := tally[i]
+		if at, _ := offset(p.OldLoads, t.old); at >= 0 {
+			i++
+			continue
+		}
+		n, votes := i, 0
+		for n < len(tally) && tally[n].new-tally[n].old == t.new-t.old {
+			votes += tally[n].votes
+			n++
+		}
+		if (!open || t.new-t.old != shift) && (n-i >= 2 || votes >= anchorWins) && len(p.Anchors) < MaxAnchors {
+			shift, open = t.new-t.old, true
+			p.Anchors = append(p.Anchors, Anchor{t.old, t.new})
+		}
+		i = n
+	}
+}
