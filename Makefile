@@ -10,6 +10,7 @@ LINT_VERSION := v2.15.0
 LINT := $(CACHE)/golangci-lint-$(LINT_VERSION)/golangci-lint
 KUBERNETES := $(CACHE)/kubernetes-v1.36.3
 FUZZTIME ?= 1m
+BENCH ?=
 
 LDFLAGS := -s -w -buildid= -X github.com/sallyport-dev/sallyport/cmd.version=$(VERSION)
 MAN := SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} CGO_ENABLED=0 go run ./internal/man
@@ -59,9 +60,9 @@ $(LINT):
 	mkdir -p $(@D)
 	GOBIN=$(@D) CGO_ENABLED=0 go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 
-bench: build ## sizes, times and memory beside the peers' (root for Debian's packages; SALLYPORT_CORPUS names a corpus)
+bench: build ## sizes, times and memory beside the peers'; BENCH_PAIRS=a,b and BENCH=-sections=… choose (root for Debian's packages)
 	internal/testtools/setup bench
-	go run ./internal/bench -program bin/sallyport
+	go run ./internal/bench -program bin/sallyport $(BENCH)
 
 e2e: build ## the main job on a real Kubernetes node (root; Debian's packages)
 	internal/testtools/setup node

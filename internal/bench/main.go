@@ -1,6 +1,6 @@
-// Bench measures sallyport as whole processes on pairs of images: sizes, times and peak memory, beside skopeo in the
-// same run on the same registry software. Limits that a figure misses are printed as such; it measures, it does
-// not fail.
+// Bench measures sallyport on pairs of images: sizes, times and peak memory of patches beside zstd, xdelta3, bsdiff and
+// casync, and of whole processes beside skopeo on the same registry software. Limits that a figure misses are
+// printed as such; it measures, it does not fail.
 //
 // A pair is a folder NAME/{old,new} of OCI image layouts with NAME/manifests/{old,new}, below $SALLYPORT_CORPUS
 // (default ~/.cache/sallyport-corpus). Without any it makes a small pair of its own.
@@ -17,20 +17,37 @@ import (
 	"strings"
 )
 
-func main() { os.Exit(start()) }
+func main() {
+	if len(os.Args) > 2 && os.Args[1] == "work" {
+		os.Exit(status(work(context.Background(), os.Args[2:])))
+	}
+	os.Exit(status(start()))
+}
 
-func start() int {
-	program := flag.String("program", "bin/sallyport", "the sallyport to measure")
-	corpus := flag.String("corpus", corpusDir(), "the folder of pairs")
-	only := flag.String("only", "", "measure these pairs only (comma-separated)")
-	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, *program, *corpus, *only); err != nil {
+func status(err error) int {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		return 1
 	}
 	return 0
+}
+
+// sections are the parts of the bench that are wanted.
+type sections map[string]bool
+
+func start() error {
+	program := flag.String("program", "bin/sallyport", "the sallyport to measure")
+	corpus := flag.String("corpus", corpusDir(), "the folder of pairs")
+	only := flag.String("only", os.Getenv("BENCH_PAIRS"), "measure these pairs only (comma-separated); $BENCH_PAIRS")
+	list := flag.String("sections", "start,delta,speed,program,load", "what to measure, of these and growth, which takes long")
+	flag.Parse()
+	wanted := sections{}
+	for _, s := range strings.Split(*list, ",") {
+		wanted[s] = true
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	return run(ctx, *program, *corpus, *only, wanted)
 }
 
 func corpusDir() string {
@@ -44,7 +61,7 @@ func corpusDir() string {
 	return filepath.Join(cache, "sallyport-corpus")
 }
 
-func run(ctx context.Context, program, corpus, only string) error {
+func run(ctx context.Context, program, corpus, only string, wanted sections) error {
 	program, err := filepath.Abs(program)
 	if err != nil {
 		return err
@@ -65,33 +82,51 @@ func run(ctx context.Context, program, corpus, only string) error {
 		}
 		pairs = []pair{p}
 	}
-	fmt.Println("start-up and size")
+	if wanted["delta"] {
+		if err := deltas(ctx, pairs, work, wanted["speed"]); err != nil {
+			return err
+		}
+	}
+	if wanted["growth"] {
+		if err := growth(ctx, pairs, work); err != nil {
+			return err
+		}
+	}
+	if wanted["start"] || wanted["program"] || wanted["load"] {
+		return programs(ctx, program, pairs, work, wanted)
+	}
+	return nil
+}
+
+// programs measures whole processes of sallyport.
+func programs(ctx context.Context, program string, pairs []pair, work string, wanted sections) error {
+	fmt.Println("\nstart-up and size")
 	site, err := startUp(ctx, program, work)
-	if err != nil {
+	if err != nil || !wanted["program"] && !wanted["load"] {
 		return err
 	}
-	fmt.Printf("\n"+columns, "PAIR", "LAYERS", "FULL", "DELTA", "BUILD FULL", "BUILD DELTA", "VERIFY",
-		"LOAD PLAIN : skopeo", "LOAD FULL : skopeo", "LOAD DELTA : skopeo", "AGAIN")
+	var rows []row
 	for _, p := range pairs {
 		dir := filepath.Join(work, p.name)
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			return err
 		}
 		b := &bench{program: program, site: site, dir: dir, pair: p}
-		row, err := b.measure(ctx)
+		r, err := b.measure(ctx, wanted)
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
-		row.print(p.name)
+		rows = append(rows, r)
 		if err := os.RemoveAll(dir); err != nil {
 			return err
 		}
 	}
-	fmt.Println(`
-Sizes in kB. Times are wall seconds, with peak RSS in MiB; the site's half is done by the site program. Loading: apply into
-Debian's docker-registry, beside skopeo copy of the same images from an OCI archive into another one in the same state.
-PLAIN ships every blob in its original form, FULL and DELTA each in its smallest, which the site has to compress again.
-Limits: plain 1.2 x skopeo, delta 1.0 x, again 2 s, RSS 128 MiB (build: 1024).`)
+	if wanted["program"] {
+		printPassages(pairs, rows)
+	}
+	if wanted["load"] {
+		printLoads(pairs, rows)
+	}
 	return nil
 }
 

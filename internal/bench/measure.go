@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,19 +11,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 )
-
-// cost is what one process took.
-type cost struct {
-	wall time.Duration
-	rss  int64 // peak, bytes
-}
-
-func (c cost) String() string {
-	return fmt.Sprintf("%.2fs %dM", c.wall.Seconds(), c.rss>>20)
-}
 
 // bench measures one pair in a folder of its own.
 type bench struct {
@@ -43,44 +31,45 @@ type row struct {
 	buildFull, buildDelta, verify        cost
 	plain, loadFull, loadDelta, again    cost
 	skopeoPlain, skopeoFull, skopeoDelta cost
+	passage                              passage
+}
+
+func printLoads(pairs []pair, rows []row) {
+	fmt.Printf("\n"+columns, "PAIR", "LAYERS", "FULL", "DELTA", "BUILD FULL", "BUILD DELTA", "VERIFY",
+		"LOAD PLAIN : skopeo", "LOAD FULL : skopeo", "LOAD DELTA : skopeo", "AGAIN")
+	for i, r := range rows {
+		r.print(pairs[i].name)
+	}
+	fmt.Println(`
+Sizes in kB. Times are wall seconds, with peak RSS in MiB; the site's half is done by the site program. Loading: apply into
+Debian's docker-registry, beside skopeo copy of the same images from an OCI archive into another one in the same state.
+PLAIN ships every blob in its original form, FULL and DELTA each in its smallest, which the site has to compress again.
+Limits: plain 1.2 x skopeo, delta 1.0 x, again 2 s, RSS 128 MiB (build: 1024).`)
 }
 
 func (r row) print(name string) {
 	fmt.Printf(columns, name, kB(r.layers), kB(r.full), kB(r.delta), r.buildFull, r.buildDelta, r.verify,
 		beside(r.plain, r.skopeoPlain), beside(r.loadFull, r.skopeoFull), beside(r.loadDelta, r.skopeoDelta),
-		fmt.Sprintf("%.2fs", r.again.wall.Seconds()))
+		fmt.Sprintf("%.2fs", r.again.Wall.Seconds()))
 }
 
 func beside(ours, theirs cost) string {
-	return fmt.Sprintf("%s : %.1fs = %.2f", ours, theirs.wall.Seconds(), ours.wall.Seconds()/theirs.wall.Seconds())
+	return fmt.Sprintf("%s : %.1fs = %.2f", ours, theirs.Wall.Seconds(), ours.Wall.Seconds()/theirs.Wall.Seconds())
 }
 
 func kB(n int64) string { return fmt.Sprintf("%.1f", float64(n)/1000) }
 
 // exec runs a command in the bench's folder and tells what it cost.
 func (b *bench) exec(ctx context.Context, name string, args ...string) (cost, []byte, error) {
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir = b.dir
-	cmd.Env = append(os.Environ(), "COSIGN_PASSWORD=bench", "SALLYPORT_SITE="+filepath.Join(b.dir, "site.yaml"))
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	start := time.Now()
-	err := cmd.Run()
-	c := cost{wall: time.Since(start)}
-	if err != nil {
-		return c, nil, fmt.Errorf("%s %s: %w\n%s%s", filepath.Base(name), strings.Join(args, " "), err, out.Bytes(), errs.Bytes())
-	}
-	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		c.rss = int64(usage.Maxrss) << 10
-	}
-	return c, out.Bytes(), nil
+	return process(ctx, b.dir, []string{"COSIGN_PASSWORD=bench", "SALLYPORT_SITE=" + filepath.Join(b.dir, "site.yaml")}, name, args...)
 }
 
 func (b *bench) sallyport(ctx context.Context, args ...string) (cost, []byte, error) {
 	return b.exec(ctx, b.program, args...)
 }
 
-func (b *bench) measure(ctx context.Context) (row, error) {
+// measure builds a pair's bundles and does with them what the sections want.
+func (b *bench) measure(ctx context.Context, wanted sections) (row, error) {
 	var r row
 	var err error
 	if _, _, err = b.sallyport(ctx, "key", "generate", "--output-key-prefix", "release"); err != nil {
@@ -97,13 +86,21 @@ func (b *bench) measure(ctx context.Context) (row, error) {
 	if _, err = build("old", "-o", "old.tar"); err != nil {
 		return r, err
 	}
-	if _, err = build("old", "--plain", "-o", "plain.tar"); err != nil {
-		return r, err
-	}
 	if r.buildFull, err = build("new", "-o", "full.tar"); err != nil {
 		return r, err
 	}
 	if r.buildDelta, err = build("new", "--base", "old.tar", "-o", "delta.tar"); err != nil {
+		return r, err
+	}
+	if wanted["program"] {
+		if err := b.through(ctx, platform, &r); err != nil {
+			return r, err
+		}
+	}
+	if !wanted["load"] {
+		return r, nil
+	}
+	if _, err = build("old", "--plain", "-o", "plain.tar"); err != nil {
 		return r, err
 	}
 	if r.verify, _, err = b.exec(ctx, b.site, "verify", "full.tar", "--key", "release.pub", "--quiet"); err != nil {
@@ -171,7 +168,7 @@ func (b *bench) loadEmpty(ctx context.Context, platform, bundle string, then fun
 		return
 	}
 	defer stopPeer()
-	if err = b.writeSite(mirror, platform); err != nil {
+	if err = b.writeSite(fmt.Sprintf("{url: \"http://%s\"}", mirror), platform); err != nil {
 		return
 	}
 	if ours, _, err = b.exec(ctx, b.site, "apply", bundle, "--quiet"); err != nil {
@@ -185,13 +182,7 @@ func (b *bench) loadEmpty(ctx context.Context, platform, bundle string, then fun
 
 // registry runs Debian's docker-registry on an empty folder.
 func (b *bench) registry(ctx context.Context, name string) (address string, stop func(), err error) {
-	var listen net.ListenConfig
-	l, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", nil, err
-	}
-	address = l.Addr().String()
-	if err := l.Close(); err != nil {
+	if address, err = freeAddress(ctx); err != nil {
 		return "", nil, err
 	}
 	config := filepath.Join(b.dir, name+"-registry.yaml")
@@ -213,6 +204,16 @@ func (b *bench) registry(ctx context.Context, name string) (address string, stop
 	}
 	stop()
 	return "", nil, errors.New("docker-registry does not answer")
+}
+
+// freeAddress is one that nobody listens on.
+func freeAddress(ctx context.Context) (string, error) {
+	var listen net.ListenConfig
+	l, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
 }
 
 func answers(ctx context.Context, url string) bool {
@@ -245,8 +246,7 @@ func (b *bench) skopeo(ctx context.Context, side, registry string) (cost, error)
 		if err != nil {
 			return sum, err
 		}
-		sum.wall += c.wall
-		sum.rss = max(sum.rss, c.rss)
+		sum.add(c)
 	}
 	return sum, nil
 }
@@ -260,7 +260,7 @@ func startUp(ctx context.Context, program, work string) (site string, err error)
 		if err != nil {
 			return "", err
 		}
-		best = min(best, c.wall)
+		best = min(best, c.Wall)
 	}
 	info, err := os.Stat(program)
 	if err != nil {

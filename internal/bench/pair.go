@@ -77,12 +77,13 @@ func (b *bench) writeReleases() (platform string, err error) {
 	return platform, nil
 }
 
+// writeSite writes site.yaml; mirror is its field as YAML.
 func (b *bench) writeSite(mirror, platform string) error {
 	manifests := filepath.Join(b.dir, "site-manifests")
 	if err := os.Mkdir(manifests, 0o755); err != nil {
 		return err
 	}
-	text := fmt.Sprintf("apiVersion: sallyport.dev/v1\nkind: Site\nmetadata: {name: bench}\nspec:\n  state: %s\n  trust: %s\n  platform: %s\n  mirror: {url: \"http://%s\"}\n  target:\n    manifestsDir: {path: %s}\n",
+	text := fmt.Sprintf("apiVersion: sallyport.dev/v1\nkind: Site\nmetadata: {name: bench}\nspec:\n  state: %s\n  trust: %s\n  platform: %s\n  mirror: %s\n  target:\n    manifestsDir: {path: %s}\n",
 		filepath.Join(b.dir, "state"), filepath.Join(b.dir, "release.pub"), platform, mirror, manifests)
 	return os.WriteFile(filepath.Join(b.dir, "site.yaml"), []byte(text), 0o644)
 }
