@@ -44,7 +44,7 @@ func Apply(ctx context.Context, w io.Writer, patch io.Reader, olds []Old, l Limi
 	}
 	out := &checkedWriter{w: w, left: h.blobSize, hash: sha256.New()}
 	packer := recipe.NewWriter(out)
-	if err := restore(ctx, packer, s, newSource(used), h.plainSize); err != nil {
+	if err := restore(ctx, packer, s, newSource(used), h.plainSize, scratch{l.TempDir, h.scratch}); err != nil {
 		return err
 	}
 	if err := packer.Close(); err != nil {
@@ -54,6 +54,23 @@ func Apply(ctx context.Context, w io.Writer, patch io.Reader, olds []Old, l Limi
 		return malformed("goes on after its end")
 	}
 	return out.check(h.blobDigest)
+}
+
+// Needs says what applying a patch takes.
+type Needs struct {
+	Size    int64 // bytes of the blob
+	Plain   int64 // bytes of the expanded blob, which is never kept
+	Scratch int64 // bytes of temporary files at most
+}
+
+// ReadNeeds reads what applying a patch takes from its header: patch is read a little beyond that.
+// Errors are as Apply's.
+func ReadNeeds(patch io.Reader) (Needs, error) {
+	h, err := readHeader(bufio.NewReader(patch))
+	if err != nil {
+		return Needs{}, err
+	}
+	return Needs{Size: h.blobSize, Plain: h.plainSize, Scratch: h.scratch + spooled(h.streams)}, nil
 }
 
 // checkOlds returns the olds that the patch uses, found to be the right ones.

@@ -85,6 +85,7 @@ type builder struct {
 	o       Options
 	streams []*streamBuilder
 	used    []int
+	scratch int64 // bytes of files that applying needs
 }
 
 func (b *builder) build(w io.Writer) (Result, error) {
@@ -148,35 +149,33 @@ func (b *builder) plan() ([]piece, *source, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	p := &planner{ctx: b.ctx, c: c, plain: b.plain, members: members, ids: ids, effort: b.o.Effort}
+	p := &planner{ctx: b.ctx, c: c, plain: b.plain, members: members, ids: ids}
+	p.worker = &worker{ctx: b.ctx, c: c, src: c.src, plain: b.plain, effort: b.o.Effort}
 	err = p.run()
 	return p.pieces, c.src, err
 }
 
 // encode turns pieces into operations, which address the olds that are used.
 func (b *builder) encode(pieces []piece, all *source) error {
-	e := &encoder{plain: b.plain, all: all, streams: b.streams, used: make([]int64, len(b.olds))}
+	e := &encoder{plain: b.plain, all: all, streams: b.streams, dir: b.o.TempDir, used: make([]int64, len(b.olds))}
 	reads := make([]bool, len(b.olds))
-	for _, p := range pieces {
-		if p.from >= 0 {
-			reads[e.oldOf(p.from)] = true
-		}
-	}
-	start := int64(0)
+	e.reads(pieces, reads)
 	for i, o := range b.olds {
-		e.used[i] = start
+		e.used[i] = e.size
 		if reads[i] {
 			b.used = append(b.used, i)
-			start += o.Size
+			e.size += o.Size
 		}
 	}
-	return e.pieces(pieces)
+	err := e.pieces(pieces)
+	b.scratch = e.scratch
+	return err
 }
 
 // finish ends the streams and makes the header. The largest stream comes last: it alone need not be
 // kept by who applies the patch.
 func (b *builder) finish() (*header, []io.ReadSeeker, error) {
-	h := &header{blobSize: b.size, plainSize: b.plain.size, olds: make([]oldID, len(b.olds))}
+	h := &header{blobSize: b.size, plainSize: b.plain.size, scratch: b.scratch, olds: make([]oldID, len(b.olds))}
 	for _, i := range b.used {
 		sum, err := digestOld(b.ctx, b.olds[i])
 		if err != nil {
@@ -233,7 +232,7 @@ func (b *builder) prove(h *header, bodies []io.ReadSeeker) error {
 		return err
 	}
 	sum := sha256.New()
-	if err := restore(b.ctx, sum, s, newSource(used), b.plain.size); err != nil {
+	if err := restore(b.ctx, sum, s, newSource(used), b.plain.size, scratch{b.o.TempDir, read.scratch}); err != nil {
 		return fmt.Errorf("prove patch: %w", err)
 	}
 	if [sha256.Size]byte(sum.Sum(nil)) != b.plain.sum {

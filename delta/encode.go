@@ -10,7 +10,10 @@ import (
 type encoder struct {
 	plain    io.ReaderAt
 	all      *source // what pieces' addresses mean
-	used     []int64 // where each old begins for operations; negative: not used
+	used     []int64 // where each old begins for operations
+	size     int64   // of all olds that operations may read
+	scratch  int64   // bytes of files that one operation needs at most
+	dir      string  // for such files
 	streams  []*streamBuilder
 	at       int64 // in plain
 	next     int64 // where operations expect the next copy
@@ -38,6 +41,8 @@ func (e *encoder) pieces(list []piece) error {
 			switch {
 			case p.program != nil:
 				err = e.program(p)
+			case p.nested != nil:
+				err = e.nested(p)
 			case p.from < 0:
 				err = e.literal(p)
 			default:
@@ -55,7 +60,7 @@ func (e *encoder) pieces(list []piece) error {
 // join makes p part of the run, if it goes on where the run ends.
 func (e *encoder) join(p piece) (bool, error) {
 	r := &e.run
-	if r.length == 0 || p.program != nil || p.from != r.from+r.length || e.oldOf(p.from) != e.oldOf(r.from) {
+	if r.length == 0 || p.program != nil || p.nested != nil || p.from != r.from+r.length || e.oldOf(p.from) != e.oldOf(r.from) {
 		return false, nil
 	}
 	switch {

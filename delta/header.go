@@ -27,6 +27,7 @@ type header struct {
 	blobSize   int64
 	blobDigest [sha256.Size]byte
 	plainSize  int64
+	scratch    int64 // bytes of files that one operation needs at most
 	olds       []oldID
 	streams    []streamInfo
 }
@@ -51,6 +52,7 @@ func (h *header) marshal() []byte {
 	b = binary.AppendUvarint(b, uint64(h.blobSize))
 	b = append(b, h.blobDigest[:]...)
 	b = binary.AppendUvarint(b, uint64(h.plainSize))
+	b = binary.AppendUvarint(b, uint64(h.scratch))
 	b = binary.AppendUvarint(b, uint64(len(h.olds)))
 	for _, o := range h.olds {
 		if !o.used {
@@ -81,6 +83,7 @@ func readHeader(r *bufio.Reader) (*header, error) {
 	h := &header{blobSize: p.uvarint(maxSize)}
 	copy(h.blobDigest[:], p.bytes(sha256.Size))
 	h.plainSize = p.uvarint(maxSize)
+	h.scratch = p.uvarint(maxExpanded)
 	for range p.uvarint(maxOlds) {
 		h.olds = append(h.olds, p.old())
 	}

@@ -15,6 +15,7 @@ type piece struct {
 	rule    timeRule // that makes a header out of the old one
 	restamp bool     // rule is to be used
 	program *programPiece
+	nested  *nestedPiece
 	whole   bool // the whole content of an entry, or its padding, and just as it was
 }
 
@@ -26,8 +27,7 @@ type planner struct {
 	members []member
 	ids     []contentID
 	rules   []timeRule
-	effort  Effort
-	index   index // of the content in hand
+	worker  *worker
 	pieces  []piece
 	last    int // old member that was used last
 }
@@ -172,7 +172,11 @@ func (p *planner) content(m member, id contentID, match int) error {
 		p.add(piece{length: m.size(), from: p.c.address(old, old.content), whole: true})
 		return nil
 	}
-	return p.changed(m, match)
+	list, err := p.worker.changed(m, match)
+	for _, piece := range list {
+		p.add(piece)
+	}
+	return err
 }
 
 func (p *planner) add(next piece) {

@@ -2,58 +2,84 @@ package delta
 
 import (
 	"bytes"
+	"context"
+	"io"
 	"unicode/utf8"
 )
 
+// worker plans contents that no old has. It is not for concurrent use.
+type worker struct {
+	ctx    context.Context
+	c      *catalogue
+	src    *source
+	plain  io.ReaderAt
+	effort Effort
+	index  index // of the content in hand
+}
+
 // changed plans the content of a member that no old has.
-func (p *planner) changed(m member, match int) error {
+func (w *worker) changed(m member, match int) (list []piece, err error) {
 	for at := m.content; at < m.end; at += loadLimit {
-		if err := p.window(m, at, min(loadLimit, m.end-at), match); err != nil {
-			return err
+		part, err := w.window(m, at, min(loadLimit, m.end-at), match)
+		if err != nil {
+			return nil, err
 		}
+		list = append(list, part...)
 	}
-	return nil
+	return list, nil
 }
 
 // window plans size bytes of content that begin at offset at.
-func (p *planner) window(m member, at, size int64, match int) error {
+func (w *worker) window(m member, at, size int64, match int) ([]piece, error) {
 	now := make([]byte, size)
-	if err := readAt(p.plain, now, at); err != nil {
-		return err
+	if err := readAt(w.plain, now, at); err != nil {
+		return nil, err
+	}
+	then := &neighbours{}
+	if match >= 0 && w.c.members[match].size() > 0 {
+		if err := w.load(then, match, at-m.content); err != nil {
+			return nil, err
+		}
+	}
+	if size == m.size() {
+		if p, ok, err := w.nested(now, then); ok || err != nil {
+			return []piece{p}, err
+		}
 	}
 	kind := opBinary
 	if isText(now) {
 		kind = opText
 	}
-	if match < 0 || p.c.members[match].size() == 0 {
-		p.add(piece{length: size, from: literal, literal: kind})
-		return nil
-	}
-	old := p.c.members[match]
+	return w.pieces(now, then, kind, size == m.size())
+}
+
+// load adds an old member to neighbours; of one that is too large the stretch at an offset.
+func (w *worker) load(then *neighbours, match int, at int64) error {
+	old := w.c.members[match]
 	start := old.content
-	if old.size() > loadLimit { // the stretch at the same place
-		start += min(at-m.content, old.size()-loadLimit)
+	if old.size() > loadLimit {
+		start += min(at, old.size()-loadLimit)
 	}
-	then := make([]byte, min(loadLimit, old.end-start))
-	if err := p.c.src.read(then, p.c.address(old, start)); err != nil {
+	content := make([]byte, min(loadLimit, old.end-start))
+	if err := w.src.read(content, w.c.address(old, start)); err != nil {
 		return err
 	}
-	if size == m.size() && old.size() == int64(len(then)) && kind == opBinary {
-		if piece, ok, err := programOf(now, then, programPasses(p.effort), &p.index); ok || err != nil {
-			piece.from = p.c.address(old, start)
-			p.add(piece)
-			return err
-		}
-	}
-	segments := diffContent(now, then, kind, &p.index)
-	for _, s := range segments {
-		next := piece{length: int64(s.length), from: literal, literal: kind}
-		if s.from >= 0 {
-			next.from = p.c.address(old, start) + int64(s.from)
-		}
-		p.add(next)
-	}
+	then.add(content, w.c.address(old, start), old.size() <= loadLimit)
 	return nil
+}
+
+// pieces plans a content, or a window of one, out of its neighbours.
+func (w *worker) pieces(now []byte, then *neighbours, kind opKind, whole bool) ([]piece, error) {
+	if len(then.bytes) == 0 {
+		return []piece{{length: int64(len(now)), from: literal, literal: kind}}, nil
+	}
+	if kind == opBinary && whole && len(then.parts) == 1 && then.parts[0].whole {
+		if p, ok, err := programOf(now, then.bytes, programPasses(w.effort), &w.index); ok || err != nil {
+			p.from = then.parts[0].address
+			return []piece{p}, err
+		}
+	}
+	return then.pieces(diffContent(now, then.bytes, kind, &w.index), kind), nil
 }
 
 func diffContent(now, then []byte, kind opKind, x *index) []segment {

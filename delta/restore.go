@@ -18,6 +18,7 @@ const (
 	opBinary                 // literal bytes
 	opRestamp                // whole tar entries of the source, with other times
 	opProgram                // a program, out of another version of it
+	opNested                 // a file that holds compressed streams, out of its expanded form
 	opKindSpan = 8
 )
 
@@ -30,16 +31,33 @@ type restorer struct {
 	next   int64 // address after the last copy
 	buf    []byte
 	header [tarBlock]byte
+
+	scratch scratch
+	inside  bool // of a nested operation
+}
+
+// scratch is where operations may keep what they need for a while.
+type scratch struct {
+	dir   string // "": os.TempDir()
+	limit int64  // bytes of one operation in files
 }
 
 // restore writes the plain bytes, size of them, to w.
-func restore(ctx context.Context, w io.Writer, s *streams, src *source, size int64) error {
-	r := &restorer{ctx: ctx, w: w, s: s, src: src, buf: make([]byte, 128<<10)}
+func restore(ctx context.Context, w io.Writer, s *streams, src *source, size int64, on scratch) error {
+	r := &restorer{ctx: ctx, w: w, s: s, src: src, buf: make([]byte, 128<<10), scratch: on}
+	if err := r.run(size); err != nil {
+		return err
+	}
+	return s.finished()
+}
+
+// run makes size bytes.
+func (r *restorer) run(size int64) error {
 	for size > 0 {
-		if err := ctx.Err(); err != nil {
+		if err := r.ctx.Err(); err != nil {
 			return err
 		}
-		v, err := readUvarint(s.readers[streamOps], maxSize*opKindSpan)
+		v, err := readUvarint(r.s.readers[streamOps], maxSize*opKindSpan)
 		if err != nil {
 			return err
 		}
@@ -52,7 +70,7 @@ func restore(ctx context.Context, w io.Writer, s *streams, src *source, size int
 			return err
 		}
 	}
-	return s.finished()
+	return nil
 }
 
 func (r *restorer) op(kind opKind, n int64) error {
@@ -65,6 +83,8 @@ func (r *restorer) op(kind opKind, n int64) error {
 		return r.fromSource(n, r.restamp)
 	case opProgram:
 		return r.program(n)
+	case opNested:
+		return r.nested(n)
 	case opHeaders:
 		return r.literal(streamHeaders, n)
 	case opText:

@@ -80,9 +80,22 @@ func openStreams(r io.Reader, infos []streamInfo, dir string) (*streams, error) 
 	return s, nil
 }
 
+// keptInMemory bounds a stream's coded bytes that are kept in memory; more go to a file.
+const keptInMemory = maxMemory / int64(streamCount)
+
+// spooled returns how many bytes of streams go to a file.
+func spooled(infos []streamInfo) (n int64) {
+	for i, info := range infos {
+		if i < len(infos)-1 && info.coded > keptInMemory {
+			n += info.coded
+		}
+	}
+	return n
+}
+
 // keep takes a stream's body out of the patch.
 func (s *streams) keep(body io.Reader, info streamInfo, dir string) (io.Reader, error) {
-	if info.coded <= maxMemory/int64(streamCount) {
+	if info.coded <= keptInMemory {
 		b, err := io.ReadAll(body)
 		return bytes.NewReader(b), err
 	}

@@ -1,0 +1,258 @@
+package delta
+
+import (
+	"archive/tar"
+	"archive/zip"
+	"bytes"
+	"compress/flate"
+	"compress/gzip"
+	"compress/zlib"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// prose makes n lines that compress as text does; those that by divides, but for the first, tell another number.
+func prose(n, by int) []byte {
+	var b []byte
+	r := rand.New(rand.NewPCG(7, 7))
+	for i := range n {
+		number := r.IntN(1 << 30)
+		if by > 0 && i > 0 && i%by == 0 {
+			number++
+		}
+		b = fmt.Appendf(b, "line %d of the manual page says %x and %s\n", i, number, []string{"more", "less", "nothing"}[r.IntN(3)])
+	}
+	return b
+}
+
+func gzipWith(t testing.TB, text []byte, level int) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w, err := gzip.NewWriterLevel(&b, level)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Name, w.ModTime = "page.1", time.Unix(1_700_000_000+int64(len(text)), 0)
+	if _, err := w.Write(text); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// zipped makes a zip of entries, compressed at a level; wide entries have data descriptors.
+func zipped(t testing.TB, level int, entries ...[]byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	w.RegisterCompressor(zip.Deflate, func(out io.Writer) (io.WriteCloser, error) { return flate.NewWriter(out, level) })
+	for i, text := range entries {
+		f, err := w.CreateHeader(&zip.FileHeader{Name: fmt.Sprintf("com/example/C%d.class", i), Method: zip.Deflate, Modified: time.Unix(1_700_000_000, 0)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Write(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func oneFile(t testing.TB, name string, body []byte) []byte {
+	t.Helper()
+	return makeTar(t, []file{{tar.Header{Name: name, Mode: 0o644, ModTime: time.Unix(1_700_000_000, 0)}, body}})
+}
+
+// patchOf round-trips one file's change and returns the patch's size.
+func patchOf(t testing.TB, before, after []byte) int {
+	t.Helper()
+	return len(roundTrip(t, gzipped(t, oneFile(t, "opt/file", after)), old(oneFile(t, "opt/file", before))))
+}
+
+// TestNested changes a few lines inside of compressed files: the patch holds the lines.
+func TestNested(t *testing.T) {
+	before, after := prose(3000, 0), prose(3000, 500)
+	others := make([][]byte, 20)
+	for i := range others {
+		others[i] = prose(300+i, 0)[i:]
+	}
+	ar := func(member []byte) []byte {
+		return fmt.Appendf(nil, "!<arch>\n%-48s%-10d`\n%s\n", "control.tar.gz", len(member), member)
+	}
+	for _, test := range []struct {
+		name          string
+		before, after []byte
+	}{
+		{"gzip", gzipWith(t, before, 9), gzipWith(t, after, 9)},
+		{"gzip of what was plain", before, gzipWith(t, after, 6)},
+		{"gzip members", append(gzipWith(t, before, 9), gzipWith(t, others[0], 1)...), append(gzipWith(t, after, 9), gzipWith(t, others[0], 1)...)},
+		{"zip", zipped(t, 6, append(others, before)...), zipped(t, 6, append(others, after)...)},
+		{"zip at another level", zipped(t, 6, before), zipped(t, 1, after)},
+		{"package", ar(gzipWith(t, before, 9)), ar(gzipWith(t, after, 9))},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if n := patchOf(t, test.before, test.after); n > 900 {
+				t.Errorf("patch of %d bytes", n)
+			}
+		})
+	}
+}
+
+// TestNestedUnpacked makes a plain file out of one that was compressed.
+func TestNestedUnpacked(t *testing.T) {
+	before, after := prose(3000, 0), prose(3000, 500)
+	if n := patchOf(t, gzipWith(t, before, 9), after); n > 900 {
+		t.Errorf("patch of %d bytes", n)
+	}
+}
+
+// TestNestedLarge has expanded forms that need files, and says so.
+func TestNestedLarge(t *testing.T) {
+	before, after := prose(60_000, 0), prose(60_000, 9000)
+	patch := roundTrip(t, gzipped(t, oneFile(t, "f.gz", gzipWith(t, after, 6))), old(oneFile(t, "f.gz", gzipWith(t, before, 6))))
+	needs, err := ReadNeeds(bytes.NewReader(patch))
+	if err != nil || needs.Scratch < int64(len(before)) || needs.Scratch > int64(len(before))+1000 {
+		t.Errorf("needs %+v (%v) where a file of %d bytes is expanded", needs, err, len(before))
+	}
+	if len(patch) > 1500 {
+		t.Errorf("patch of %d bytes", len(patch))
+	}
+}
+
+// TestNestedDamaged round-trips archives that lie about what they hold, whole and changed.
+func TestNestedDamaged(t *testing.T) {
+	text := prose(200, 0)
+	good := zipped(t, 6, text, text[100:], prose(100, 3))
+	for seed := range uint64(20) {
+		r := rand.New(rand.NewPCG(seed, 5))
+		bad := bytes.Clone(good)
+		if seed%3 == 0 {
+			bad = gzipWith(t, text, 9)
+		}
+		for range 1 + r.IntN(6) {
+			bad[r.IntN(len(bad))] = byte(r.Uint32())
+		}
+		if seed%4 == 0 {
+			bad = bad[:r.IntN(len(bad))]
+		}
+		patchOf(t, good, bad)
+		patchOf(t, bad, good)
+		patchOf(t, bad, edit(r, bad, 3))
+	}
+}
+
+// TestNestedOverlap round-trips a zip whose entries share one stream, and one that claims too much.
+func TestNestedOverlap(t *testing.T) {
+	before, after := zipped(t, 6, prose(300, 0), prose(200, 0)), zipped(t, 6, prose(300, 40), prose(200, 30))
+	first := bytes.Index(after, []byte("PK\x01\x02"))
+	second := first + 4 + bytes.Index(after[first+4:], []byte("PK\x01\x02"))
+	overlapping := bytes.Clone(after)
+	copy(overlapping[second+zipEntryLocal:][:4], after[first+zipEntryLocal:][:4])
+	patchOf(t, before, overlapping)
+	for _, field := range []int{zipEntryPacked, zipEntryPacked + 4, zipEntryLocal} {
+		for _, v := range []uint32{0, 1, 1 << 31, 1<<32 - 1} {
+			wrong := bytes.Clone(after)
+			binary.LittleEndian.PutUint32(wrong[first+field:], v)
+			patchOf(t, before, wrong)
+		}
+	}
+}
+
+// compressedELF makes an ELF file whose one section is compressed.
+func compressedELF(t testing.TB, text []byte) []byte {
+	t.Helper()
+	var section bytes.Buffer
+	section.Write(binary.LittleEndian.AppendUint64([]byte{elfCompressZlib, 0, 0, 0, 0, 0, 0, 0}, uint64(len(text))))
+	section.Write(make([]byte, 8))
+	w, err := zlib.NewWriterLevel(&section, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(text); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, elfHeaderSize)
+	copy(b, "\x7fELF\x02\x01\x01")
+	b = append(b, section.Bytes()...)
+	binary.LittleEndian.PutUint64(b[elfSections:], uint64(len(b)))
+	binary.LittleEndian.PutUint16(b[elfSectionSize:], shdrSize)
+	binary.LittleEndian.PutUint16(b[elfSectionCount:], 1)
+	shdr := make([]byte, shdrSize)
+	shdr[shdrType] = 1
+	binary.LittleEndian.PutUint64(shdr[shdrFlags:], shfCompressed)
+	binary.LittleEndian.PutUint64(shdr[shdrOffset:], elfHeaderSize)
+	binary.LittleEndian.PutUint64(shdr[shdrBytes:], uint64(section.Len()))
+	return append(b, shdr...)
+}
+
+// TestNestedSection expands a section, and reads the expanded file as an ELF file.
+func TestNestedSection(t *testing.T) {
+	before, after := compressedELF(t, prose(3000, 0)), compressedELF(t, prose(3000, 500))
+	if n := patchOf(t, before, after); n > 900 {
+		t.Errorf("patch of %d bytes", n)
+	}
+	streams := packedStreams(after, loadLimit)
+	if len(streams) != 1 || !streams[0].inflate(after, loadLimit) {
+		t.Fatalf("found %d streams", len(streams))
+	}
+	u := unpack(after, streams)
+	was := bytes.Clone(u.bytes)
+	undo := reshape(u.bytes, u.streams)
+	if streams := elfStreams(u.bytes); len(streams) > 0 {
+		t.Error("the expanded section claims to be compressed")
+	}
+	shdr := sectionTable(u.bytes)
+	at, size := binary.LittleEndian.Uint64(shdr[shdrOffset:]), binary.LittleEndian.Uint64(shdr[shdrBytes:])
+	if !bytes.Equal(u.bytes[at:][:size], prose(3000, 500)) {
+		t.Error("the section header does not lead to the expanded section")
+	}
+	if undo(); !bytes.Equal(u.bytes, was) {
+		t.Error("the file is not as it was")
+	}
+}
+
+// TestNestedTools takes what the tools of distributions make.
+func TestNestedTools(t *testing.T) {
+	before, after := prose(3000, 0), prose(3000, 500)
+	run := func(text []byte, command ...string) []byte {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "text"), text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		c := exec.CommandContext(t.Context(), command[0], command[1:]...)
+		c.Dir = dir
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Fatalf("%s (install it): %v\n%s", command[0], err, out)
+		}
+		out, err := os.ReadFile(filepath.Join(dir, "out"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	for _, command := range [][]string{
+		{"sh", "-c", "gzip -9n <text >out"},
+		{"sh", "-c", "gzip <text >out"},
+		{"python3", "-c", "import zipfile; zipfile.ZipFile('out', 'w', zipfile.ZIP_DEFLATED).write('text')"},
+		{"python3", "-c", "import zipfile; zipfile.ZipFile('out', 'w', zipfile.ZIP_DEFLATED, compresslevel=9).write('text')"},
+	} {
+		if n := patchOf(t, run(before, command...), run(after, command...)); n > 900 {
+			t.Errorf("%v: patch of %d bytes", command, n)
+		}
+	}
+}
