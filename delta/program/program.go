@@ -74,8 +74,8 @@ const (
 	MaxAnchors = 1 << 16
 	MaxMoves   = 1 << 19
 	maxRefs    = 2 << 20
-	maxFile    = 1 << 31  // bytes of the old file
-	maxLooked  = 16 << 20 // types that claim the same methods may not take for ever
+	maxFile    = 1 << 31 // bytes of the old file
+	maxGroups  = 1 << 20
 )
 
 // Program projects references. Spans have to be in the order of the new file and need not cover it.
@@ -93,9 +93,9 @@ type Program struct {
 	moved  exact
 	byOld  []Span // by old offset, without overlaps
 	refs   []ref  // in tables, by position
-	looked int64  // at methods of types, to find refs
-	mask   bool   // references in code are blanked out instead
-	last   int    // the span of byOld found last
+	groups []group
+	mask   bool // references in code are blanked out instead
+	last   int  // the span of byOld found last
 	learn  *learner
 }
 
@@ -108,13 +108,14 @@ func (p *Program) Prepare() error {
 		return ErrInvalid
 	}
 	p.byOld = widest(p.Spans)
-	p.last, p.refs, p.looked = 0, nil, 0
+	p.last, p.refs, p.groups = 0, nil, nil
 	p.moved = p.exactly(p.Moves)
 	for _, r := range p.Regions {
 		if err := p.scanTable(r); err != nil {
 			return err
 		}
 	}
+	p.orderGroups()
 	slices.SortStableFunc(p.refs, func(a, b ref) int { return compare(int64(a.pos), int64(b.pos)) })
 	return nil
 }
@@ -165,7 +166,7 @@ func (p *Program) needs(k Kind) int {
 	case GoFunctions:
 		return goFunctionBases
 	case GoTypes:
-		return 2
+		return goTypeBases
 	}
 	return 0
 }
@@ -336,7 +337,7 @@ func (p *Program) projectRegion(r *Region, w *window) int {
 		w.n = wholeWords(w.n, len(w.b), w.from)
 		p.pointers(w)
 	}
-	return p.tables(w)
+	return p.projectGroups(w, p.tables(w))
 }
 
 // wholeWords returns where the word ends that byte n of b cuts.
