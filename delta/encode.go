@@ -166,7 +166,7 @@ func (e *encoder) changes(r run) (bool, error) {
 
 // fixes writes what a fixer reads.
 type fixes struct {
-	gaps, values *streamBuilder
+	gaps, values io.Writer
 	gap          int64
 	any          bool
 }

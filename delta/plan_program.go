@@ -1,16 +1,19 @@
 package delta
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"github.com/sallyport-dev/sallyport/delta/program"
 )
 
-// programPiece makes a whole file out of another version of it.
+// programPiece makes a whole file out of another version of it. Neither version stays in memory.
 type programPiece struct {
-	p     *program.Program
-	steps []step
-	new   []byte
+	p        *program.Program
+	steps    []step
+	gaps     bytes.Buffer // of all steps
+	values   bytes.Buffer
+	literals bytes.Buffer
 }
 
 // programOf plans a file that is a program, as far as both versions are; it is not ok where they are
@@ -21,7 +24,7 @@ func programOf(now, then []byte, passes int, x *index) (piece, bool, error) {
 	if p == nil {
 		return piece{}, false, nil
 	}
-	pp := &programPiece{p: p, new: now}
+	pp := &programPiece{p: p}
 	want, have := program.Masked(now), program.Masked(then)
 	for pass := 1; ; pass++ {
 		pp.take(diffContent(want, have, opBinary, x))
@@ -35,7 +38,7 @@ func programOf(now, then []byte, passes int, x *index) (piece, bool, error) {
 			return piece{}, false, err
 		}
 		if pass == passes {
-			return piece{length: int64(len(now)), program: pp}, true, nil
+			return piece{length: int64(len(now)), program: pp}, true, pp.correct(now)
 		}
 		var err error
 		if have, err = p.Moved(); err != nil {
@@ -83,39 +86,44 @@ func (e *encoder) program(p piece) error {
 	e.next = address + p.program.p.Size
 	ops.Write(appendDescription(nil, p.program.p))
 	next := int64(0)
-	for i := range p.program.steps {
-		s := &p.program.steps[i]
-		if err := e.changesOf(p.program, s); err != nil {
-			return err
-		}
+	for _, s := range p.program.steps {
 		ops.Write(binary.AppendUvarint(nil, uint64(s.size)*stepKindSpan+uint64(s.kind)))
-		if s.kind == stepLiteral {
-			e.streams[streamBinary].Write(p.program.new[s.new:][:s.size])
-		} else {
+		if s.kind != stepLiteral {
 			e.streams[streamSources].Write(appendZigzag(nil, s.old-next))
 			next = s.old
 		}
 		next += s.size
 	}
+	e.streams[streamGaps].Write(p.program.gaps.Bytes())
+	e.streams[streamValues].Write(p.program.values.Bytes())
+	e.streams[streamBinary].Write(p.program.literals.Bytes())
 	return nil
 }
 
-// changesOf writes what of a step's projected bytes has to change.
-func (e *encoder) changesOf(pp *programPiece, s *step) error {
-	if s.kind == stepLiteral {
-		return nil
+// correct finds what of the projected bytes has to change to make now.
+func (pp *programPiece) correct(now []byte) error {
+	for i := range pp.steps {
+		s := &pp.steps[i]
+		if s.kind == stepLiteral {
+			pp.literals.Write(now[s.new:][:s.size])
+			continue
+		}
+		f := &fixes{gaps: &pp.gaps, values: &pp.values}
+		at := s.new
+		err := pp.p.Copy(s.old, s.new, s.size, func(b []byte) error {
+			f.compare(b, now[at:][:len(b)])
+			at += int64(len(b))
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if s.kind = stepCopy; f.end() {
+			s.kind = stepAdd
+		}
 	}
-	f := e.newFixes()
-	at := s.new
-	err := pp.p.Copy(s.old, s.new, s.size, func(b []byte) error {
-		f.compare(b, pp.new[at:][:len(b)])
-		at += int64(len(b))
-		return nil
-	})
-	if s.kind = stepCopy; f.end() {
-		s.kind = stepAdd
-	}
-	return err
+	pp.p = pp.p.Description()
+	return nil
 }
 
 func appendDescription(b []byte, p *program.Program) []byte {

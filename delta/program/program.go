@@ -120,6 +120,11 @@ func (p *Program) Prepare() error {
 	return nil
 }
 
+// Description returns p's numbers without the old file and without what Prepare found in it.
+func (p *Program) Description() *Program {
+	return &Program{Size: p.Size, OldLoads: p.OldLoads, NewLoads: p.NewLoads, Bases: p.Bases, Regions: p.Regions, Anchors: p.Anchors, Moves: p.Moves}
+}
+
 func compare(a, b int64) int {
 	switch {
 	case a < b:
