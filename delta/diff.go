@@ -149,8 +149,7 @@ func (b *builder) plan() ([]piece, *source, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	p := &planner{ctx: b.ctx, c: c, plain: b.plain, members: members, ids: ids}
-	p.worker = &worker{ctx: b.ctx, c: c, src: c.src, plain: b.plain, effort: b.o.Effort}
+	p := &planner{ctx: b.ctx, c: c, plain: b.plain, members: members, ids: ids, effort: b.o.Effort, workers: b.o.Workers}
 	err = p.run()
 	return p.pieces, c.src, err
 }

@@ -49,6 +49,14 @@ func cleared(b []int32, n int) []int32 {
 	return b
 }
 
+// shrink gives back the memory of a large index.
+func (x *index) shrink() {
+	x.data = nil
+	if cap(x.prev) > 4<<20 {
+		x.head, x.prev = nil, nil
+	}
+}
+
 // hash needs max(key, 8) bytes.
 func (x *index) hash(b []byte) uint64 {
 	v := binary.LittleEndian.Uint64(b)

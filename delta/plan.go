@@ -27,7 +27,9 @@ type planner struct {
 	members []member
 	ids     []contentID
 	rules   []timeRule
-	worker  *worker
+	changed map[int][]piece // the contents that no old has
+	effort  Effort
+	workers int
 	pieces  []piece
 	last    int // old member that was used last
 }
@@ -43,11 +45,14 @@ func (p *planner) run() error {
 	if err := p.findRules(matches); err != nil {
 		return err
 	}
-	for i, m := range p.members {
+	if err := p.changedContents(matches); err != nil {
+		return err
+	}
+	for i := range p.members {
 		if err := p.ctx.Err(); err != nil {
 			return err
 		}
-		if err := p.member(m, p.ids[i], matches[i]); err != nil {
+		if err := p.member(i, matches[i]); err != nil {
 			return err
 		}
 	}
@@ -99,7 +104,8 @@ func (p *planner) nearest(list []int) int {
 }
 
 // member plans one member: headers, content, padding.
-func (p *planner) member(m member, id contentID, match int) error {
+func (p *planner) member(i, match int) error {
+	m := p.members[i]
 	if match >= 0 {
 		if err := p.headers(m, p.c.members[match]); err != nil {
 			return err
@@ -107,9 +113,7 @@ func (p *planner) member(m member, id contentID, match int) error {
 	} else {
 		p.add(piece{length: m.content - m.start, from: literal, literal: opHeaders, header: true})
 	}
-	if err := p.content(m, id, match); err != nil {
-		return err
-	}
+	p.content(i, match)
 	return p.padding(m, match)
 }
 
@@ -159,24 +163,19 @@ func (p *planner) readBoth(now []byte, at int64, then []byte, address int64) err
 	return p.c.src.read(then, address)
 }
 
-func (p *planner) content(m member, id contentID, match int) error {
-	if m.size() == 0 {
-		return nil
+func (p *planner) content(i, match int) {
+	if list, ok := p.changed[i]; ok {
+		p.pieces = append(p.pieces, list...)
+		return
 	}
-	if same := p.c.byContent[id]; len(same) > 0 {
+	if same := p.c.byContent[p.ids[i]]; len(same) > 0 {
 		n := same[0]
 		if contains(same, match) {
 			n = match
 		}
 		old := p.c.members[n]
-		p.add(piece{length: m.size(), from: p.c.address(old, old.content), whole: true})
-		return nil
+		p.add(piece{length: old.size(), from: p.c.address(old, old.content), whole: true})
 	}
-	list, err := p.worker.changed(m, match)
-	for _, piece := range list {
-		p.add(piece)
-	}
-	return err
 }
 
 func (p *planner) add(next piece) {

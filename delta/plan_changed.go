@@ -2,20 +2,8 @@ package delta
 
 import (
 	"bytes"
-	"context"
-	"io"
 	"unicode/utf8"
 )
-
-// worker plans contents that no old has. It is not for concurrent use.
-type worker struct {
-	ctx    context.Context
-	c      *catalogue
-	src    *source
-	plain  io.ReaderAt
-	effort Effort
-	index  index // of the content in hand
-}
 
 // changed plans the content of a member that no old has.
 func (w *worker) changed(m member, match int) (list []piece, err error) {
