@@ -27,7 +27,7 @@ func programOf(now, then []byte, passes int, x *index) (piece, bool, error) {
 	pp := &programPiece{p: p}
 	want, have := program.Masked(now), program.Masked(then)
 	for pass := 1; ; pass++ {
-		pp.take(diffContent(want, have, opBinary, x))
+		pp.take(derived(diffContent(want, have, opBinary, x), p.Derived))
 		if len(p.Spans) == 0 || len(pp.steps) > program.MaxSpans {
 			return piece{}, false, nil
 		}
@@ -57,6 +57,38 @@ func programPasses(e Effort) int {
 		return 4
 	}
 	return 3
+}
+
+// derived puts spans in the place of segments.
+func derived(list []segment, spans []program.Span) []segment {
+	for _, s := range spans {
+		var out []segment
+		at := 0
+		for _, g := range list {
+			end := at + g.length
+			if before := min(end, int(s.New)) - at; before > 0 {
+				out = append(out, g.part(0, before))
+			}
+			if at <= int(s.New) && end > int(s.New) {
+				out = append(out, segment{length: int(s.Size), from: int(s.Old)})
+			}
+			if after := end - max(at, int(s.New+s.Size)); after > 0 {
+				out = append(out, g.part(g.length-after, after))
+			}
+			at = end
+		}
+		list = out
+	}
+	return list
+}
+
+// part returns n bytes of a segment from an offset on.
+func (s segment) part(at, n int) segment {
+	if s.from >= 0 {
+		s.from += at
+	}
+	s.length = n
+	return s
 }
 
 // take makes segments the program's steps and spans.

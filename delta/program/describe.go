@@ -96,7 +96,7 @@ func (d *describer) section(s, twin *elf.Section, isGo bool) {
 	case s.Name == ".eh_frame_hdr":
 		r.Kind, r.Base = EHIndex, d.base(Base{int64(s.Addr), int64(twin.Addr)})
 	case isGo:
-		d.goSection(&r, s)
+		d.goSection(r, s)
 	case slices.Contains([]string{".data.rel.ro", ".data", ".got", ".got.plt", ".init_array", ".fini_array", ".dynamic"}, s.Name),
 		d.before.Type == elf.ET_EXEC && d.after.Type == elf.ET_EXEC && slices.Contains([]string{".rodata", ".PyRuntime"}, s.Name):
 		r.Kind = Pointers

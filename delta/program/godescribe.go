@@ -7,27 +7,54 @@ import (
 )
 
 // goSection describes a section of a Go program that holds no code.
-func (d *describer) goSection(r *Region, s *elf.Section) {
+func (d *describer) goSection(r Region, s *elf.Section) {
 	r.Kind = Pointers
 	old, ok1 := findModule(d.old, d.before)
 	new, ok2 := findModule(d.new, d.after)
 	if !ok1 || !ok2 {
+		d.p.Regions = append(d.p.Regions, r)
 		return
 	}
-	switch s.Name {
-	case ".gopclntab":
-		r.Kind = GoFunctions
-		r.Base = d.base(Base{old[moduleText], new[moduleText]}, Base{old[moduleNames], new[moduleNames]}, Base{old[moduleUnits], new[moduleUnits]},
-			Base{old[moduleFiles], new[moduleFiles]}, Base{old[modulePC], new[modulePC]}, Base{old[moduleTable], new[moduleTable]},
-			Base{old[moduleFuncData], new[moduleFuncData]}, Base{old[moduleROData], new[moduleROData]})
-	case ".typelink":
-		r.Kind = Offsets
-		r.Base = d.base(Base{old[moduleTypes], new[moduleTypes]})
-	default:
-		if at := old[moduleTypes]; at >= int64(s.Addr) && at < int64(s.Addr+s.Size) {
-			r.Kind = GoTypes
-			r.Base = d.base(Base{old[moduleTypes], new[moduleTypes]}, Base{old[moduleText], new[moduleText]})
+	switch at := old[moduleTypes]; {
+	case s.Name == ".gopclntab":
+		r.Kind, r.Base = GoFunctions, d.moduleBases(&old, &new, moduleText, moduleNames, moduleUnits, moduleFiles, modulePC, moduleTable, moduleFuncData, moduleROData)
+	case s.Name == ".typelink":
+		r.Kind, r.Base = Offsets, d.moduleBases(&old, &new, moduleTypes)
+	case at >= int64(s.Addr) && at < int64(s.Addr+s.Size):
+		r.Kind, r.Base = GoTypes, d.moduleBases(&old, &new, moduleTypes, moduleText)
+	}
+	d.goRegions(r, s, &old, &new)
+}
+
+func (d *describer) moduleBases(old, new *module, words ...int) int {
+	n := len(d.p.Bases)
+	for _, i := range words {
+		d.base(Base{old[i], new[i]})
+	}
+	return n
+}
+
+// goRegions adds a section as a region, but findfunctab, if it lies there, as one of its own.
+func (d *describer) goRegions(r Region, s *elf.Section, old, new *module) {
+	start, size := old[moduleBuckets]-int64(s.Addr), old.bucketBytes()
+	at, ok := offset(d.p.NewLoads, new[moduleBuckets])
+	if start < 0 || size <= 0 || start > r.Size-size || !ok || at < 0 || !inside(at, new.bucketBytes(), int64(len(d.new))) {
+		d.p.Regions = append(d.p.Regions, r)
+		return
+	}
+	buckets := Region{Kind: GoBuckets, Offset: r.Offset + start, Size: size}
+	buckets.Base = d.moduleBases(old, new, moduleBuckets, moduleMinPC, moduleMaxPC, moduleFuncTab)
+	d.base(Base{old.endOfFuncTab(), new.endOfFuncTab()}, Base{old[moduleText], new[moduleText]})
+	before, after := r, r
+	before.Size = start
+	after.Offset, after.Size = buckets.Offset+size, r.Size-start-size
+	for _, part := range []Region{before, buckets, after} {
+		if part.Size > 0 {
+			d.p.Regions = append(d.p.Regions, part)
 		}
+	}
+	for done := int64(0); done < new.bucketBytes(); done += size {
+		d.p.Derived = append(d.p.Derived, Span{Old: buckets.Offset, New: at + done, Size: min(size, new.bucketBytes()-done)})
 	}
 }
 
@@ -40,6 +67,11 @@ const (
 	moduleFiles    = 7
 	modulePC       = 10
 	moduleTable    = 13
+	moduleFuncTab  = 16
+	moduleFuncs    = 17
+	moduleBuckets  = 19
+	moduleMinPC    = 20
+	moduleMaxPC    = 21
 	moduleText     = 22
 	moduleTypes    = 37
 	moduleROData   = 39
@@ -89,4 +121,18 @@ func (m *module) read(b []byte, table *elf.Section) bool {
 		}
 	}
 	return m[moduleText] > 0 && m[moduleTypes] > 0 && m[moduleFuncData] > 0
+}
+
+// bucketBytes returns the size of findfunctab.
+func (m *module) bucketBytes() int64 {
+	parts := (m[moduleMaxPC] - m[moduleMinPC] + goPart - 1) / goPart
+	if parts <= 0 || parts > goMaxBuckets*goParts {
+		return 0
+	}
+	return (parts+goParts-1)/goParts*4 + parts
+}
+
+// endOfFuncTab returns where functab's last function ends; what follows it is the end of its code.
+func (m *module) endOfFuncTab() int64 {
+	return m[moduleFuncTab] + goTabEntry*min(max(0, m[moduleFuncs]-1), goMaxFunctions)
 }

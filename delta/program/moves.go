@@ -110,7 +110,7 @@ func (p *Program) Learn(new []byte) error {
 		}
 	}
 	p.moved = p.exactly(p.Moves)
-	return nil
+	return p.makeBuckets()
 }
 
 // count says how many references to an address go to the new one that most go to, and how many are

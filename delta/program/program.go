@@ -43,6 +43,7 @@ const (
 	GoFunctions             // .gopclntab of Go 1.20 and later; bases from the region's on: text, its tables
 	GoTypes                 // type descriptors among pointers; bases from the region's on: types, text
 	CodeFixed               // x86-64 instructions of a program that has a fixed place in memory
+	GoBuckets               // runtime.findfunctab, made anew; bases from the region's on: itself, first and last code, functab and its end, text
 	kinds
 )
 
@@ -89,14 +90,16 @@ type Program struct {
 	Spans    []Span
 	Anchors  []Anchor // by old address
 	Moves    []Move   // by old address
+	Derived  []Span   // what a builder copies, whatever it finds, because projection makes it anew
 
-	moved  exact
-	byOld  []Span // by old offset, without overlaps
-	refs   []ref  // in tables, by position
-	groups []group
-	mask   bool // references in code are blanked out instead
-	last   int  // the span of byOld found last
-	learn  *learner
+	moved   exact
+	byOld   []Span // by old offset, without overlaps
+	refs    []ref  // in tables, by position
+	groups  []group
+	buckets []byte // findfunctab of the new file
+	mask    bool   // references in code are blanked out instead
+	last    int    // the span of byOld found last
+	learn   *learner
 }
 
 // ErrInvalid says that a program's numbers contradict each other.
@@ -117,7 +120,7 @@ func (p *Program) Prepare() error {
 	}
 	p.orderGroups()
 	slices.SortStableFunc(p.refs, func(a, b ref) int { return compare(int64(a.pos), int64(b.pos)) })
-	return nil
+	return p.makeBuckets()
 }
 
 // Description returns p's numbers without the old file and without what Prepare found in it.
@@ -172,6 +175,8 @@ func (p *Program) needs(k Kind) int {
 		return goFunctionBases
 	case GoTypes:
 		return goTypeBases
+	case GoBuckets:
+		return goBucketsBases
 	}
 	return 0
 }
@@ -338,6 +343,8 @@ func (p *Program) projectRegion(r *Region, w *window) int {
 		return p.amd64(r, w)
 	case CodeARM64:
 		return p.arm64(r, w)
+	case GoBuckets:
+		return p.projectBuckets(r, w)
 	case Pointers, GoTypes:
 		w.n = wholeWords(w.n, len(w.b), w.from)
 		p.pointers(w)

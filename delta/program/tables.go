@@ -183,7 +183,11 @@ func (t *table) bytes(at int64, n int) []byte {
 		if t.buf == nil {
 			t.buf = make([]byte, 64<<10)
 		}
-		t.buf = t.buf[:min(int64(cap(t.buf)), t.size-at)]
+		ahead := int64(cap(t.buf)) // of what is read in order
+		if at < t.at || at > t.at+int64(cap(t.buf)) {
+			ahead = max(int64(n), 512)
+		}
+		t.buf = t.buf[:min(ahead, t.size-at)]
 		t.at = at
 		if m, err := t.r.ReadAt(t.buf, t.start+at); m < len(t.buf) {
 			if err == nil || err == io.EOF {
