@@ -7,6 +7,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -15,6 +16,7 @@ import (
 type oldMember struct {
 	member
 	old int
+	id  contentID
 }
 
 // contentID tells contents apart.
@@ -32,20 +34,21 @@ type catalogue struct {
 	byAlias   map[string][]int
 	byContent map[contentID][]int
 	seed      maphash.Seed
+	similar   func() (*similarity, error) // of all contents, made when it is asked for first
 }
 
 func newCatalogue(ctx context.Context, olds []Old, workers int) (*catalogue, error) {
 	c := &catalogue{src: newSource(olds), byPath: map[string][]int{}, byAlias: map[string][]int{}, byContent: map[contentID][]int{}, seed: maphash.MakeSeed()}
 	lists := make([][]member, len(olds))
 	ids := make([][]contentID, len(olds))
-	g, ctx := errgroup.WithContext(ctx)
+	g, reading := errgroup.WithContext(ctx)
 	g.SetLimit(workers)
 	for i, o := range olds {
 		g.Go(func() (err error) {
-			if lists[i], err = tarMembers(ctx, o, o.Size); err != nil {
+			if lists[i], err = tarMembers(reading, o, o.Size); err != nil {
 				return err
 			}
-			ids[i], err = contentIDs(ctx, o, lists[i], c.seed)
+			ids[i], err = contentIDs(reading, o, lists[i], c.seed)
 			return err
 		})
 	}
@@ -54,21 +57,25 @@ func newCatalogue(ctx context.Context, olds []Old, workers int) (*catalogue, err
 	}
 	for i, list := range lists {
 		for j, m := range list {
-			c.add(oldMember{m, i}, ids[i][j])
+			c.add(oldMember{m, i, ids[i][j]})
 		}
 	}
+	c.similar = sync.OnceValues(func() (*similarity, error) { return newSimilarity(ctx, c, workers) })
 	return c, nil
 }
 
-func (c *catalogue) add(m oldMember, id contentID) {
+func (c *catalogue) add(m oldMember) {
 	n := len(c.members)
 	c.members = append(c.members, m)
 	c.byPath[m.name] = append(c.byPath[m.name], n)
 	if m.size() > 0 {
 		c.byAlias[alias(m.name)] = append(c.byAlias[alias(m.name)], n)
-		c.byContent[id] = append(c.byContent[id], n)
+		c.byContent[m.id] = append(c.byContent[m.id], n)
 	}
 }
+
+// first tells whether no old member before n has its content.
+func (c *catalogue) first(n int) bool { return c.byContent[c.members[n].id][0] == n }
 
 // address returns where an offset of m's blob is among all olds.
 func (c *catalogue) address(m oldMember, offset int64) int64 { return c.src.starts[m.old] + offset }

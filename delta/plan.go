@@ -34,8 +34,11 @@ type planner struct {
 	last    int // old member that was used last
 }
 
-// loadLimit bounds the bytes of one file that are in memory: the rest is matched by itself.
-const loadLimit = 128 << 20
+// Bounds of the bytes of one file that are in memory.
+const (
+	loadLimit  = 128 << 20 // of a file as a whole
+	windowSize = 64 << 20  // of a larger one: each window is matched by itself
+)
 
 func (p *planner) run() error {
 	matches := make([]int, len(p.members))

@@ -7,8 +7,12 @@ import (
 
 // changed plans the content of a member that no old has.
 func (w *worker) changed(m member, match int) (list []piece, err error) {
-	for at := m.content; at < m.end; at += loadLimit {
-		part, err := w.window(m, at, min(loadLimit, m.end-at), match)
+	limit := int64(loadLimit)
+	if m.size() > limit {
+		limit = windowSize
+	}
+	for at := m.content; at < m.end; at += limit {
+		part, err := w.window(m, at, min(limit, m.end-at), match)
 		if err != nil {
 			return nil, err
 		}
@@ -23,11 +27,9 @@ func (w *worker) window(m member, at, size int64, match int) ([]piece, error) {
 	if err := readAt(w.plain, now, at); err != nil {
 		return nil, err
 	}
-	then := &neighbours{}
-	if match >= 0 && w.c.members[match].size() > 0 {
-		if err := w.load(then, match, at-m.content); err != nil {
-			return nil, err
-		}
+	then, err := w.neighbours(now, at-m.content, match, size == m.size())
+	if err != nil {
+		return nil, err
 	}
 	if size == m.size() {
 		if p, ok, err := w.nested(now, then); ok || err != nil {
@@ -39,21 +41,6 @@ func (w *worker) window(m member, at, size int64, match int) ([]piece, error) {
 		kind = opText
 	}
 	return w.pieces(now, then, kind, size == m.size())
-}
-
-// load adds an old member to neighbours; of one that is too large the stretch at an offset.
-func (w *worker) load(then *neighbours, match int, at int64) error {
-	old := w.c.members[match]
-	start := old.content
-	if old.size() > loadLimit {
-		start += min(at, old.size()-loadLimit)
-	}
-	content := make([]byte, min(loadLimit, old.end-start))
-	if err := w.src.read(content, w.c.address(old, start)); err != nil {
-		return err
-	}
-	then.add(content, w.c.address(old, start), old.size() <= loadLimit)
-	return nil
 }
 
 // pieces plans a content, or a window of one, out of its neighbours.

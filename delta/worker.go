@@ -79,9 +79,11 @@ func (p *planner) jobs(matches []int) (list []job) {
 			continue
 		}
 		j := job{i: i, match: matches[i], held: min(m.size(), loadLimit)}
+		then := similarRoom(j.held)
 		if j.match >= 0 {
-			j.held += min(p.c.members[j.match].size(), loadLimit)
+			then = max(then, p.c.members[j.match].size())
 		}
+		j.held += min(then, loadLimit)
 		list = append(list, j)
 	}
 	slices.SortStableFunc(list, func(a, b job) int { return int(min(max(b.held-a.held, -1), 1)) })
