@@ -20,6 +20,9 @@ type Old struct {
 	Size int64 // bytes
 }
 
+// Version names the engine: it changes whenever Diff gives another patch for the same inputs and options.
+const Version = "1"
+
 // Effort is how hard Diff works for a small patch.
 type Effort int
 
