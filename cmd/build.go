@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -30,12 +31,15 @@ type buildFlags struct {
 	plain     bool
 	split     string
 	output    string
+	effort    string
+	cache     string
+	perBase   bool
 }
 
 func (p *program) buildVerb() *cobra.Command {
 	var f buildFlags
 	c := &cobra.Command{
-		Use:   "build [-f release.yaml] [--base REF]... [--key KEY]... -o FILE",
+		Use:   "build [-f release.yaml] [--base REF]... [--key KEY]... [--effort fast|default|best] [--cache DIR] -o FILE",
 		Short: "Pack a release into one signed file",
 		Long: `Pack a release into one signed file: the images that its manifests name, the rendered manifests, SBOMs and
 provenance. Blobs that a base has are left out, and layers that resemble a base's travel as deltas, from which
@@ -43,9 +47,16 @@ the site restores the original layers bit for bit.
 
 REF is a bundle, a folder of earlier bundles, an OCI layout, a registry reference, or a bundle's FILE.lock.json (then
 the layers come from the images' own registries). FILE.lock.json is written beside FILE: it names every image and
-layer by digest. The same inputs give the same bytes, signatures apart; SOURCE_DATE_EPOCH sets the release's time.`,
+layer by digest. The same inputs give the same bytes, signatures apart; SOURCE_DATE_EPOCH sets the release's time.
+
+With several bases the bundle serves a site that holds any of them: it relies only on what all of them have. With
+--per-base there is a bundle for each, smaller as a rule: store-2.4.0.tar becomes store-2.4.0.from-2.3.0.tar.
+
+--effort trades the time of the build for the size of deltas; what a site does is the same. With --cache a layer
+that was worked on before, against the same layers and at the same effort, is read from DIR.`,
 		Example: `  sallyport build -f release.yaml --key release.key -o store-platform-2.3.0.tar
-  sallyport build --base store-platform-2.3.0.tar --key release.key -o store-platform-2.4.0.tar`,
+  sallyport build --base store-platform-2.3.0.tar --key release.key -o store-platform-2.4.0.tar
+  sallyport build --base 2.2.0.tar --base 2.3.0.tar --per-base --cache ~/.cache/sallyport --key release.key -o 2.4.0.tar`,
 		Args: args(),
 		RunE: func(c *cobra.Command, _ []string) error { return p.build(c.Context(), f) },
 	}
@@ -56,17 +67,20 @@ layer by digest. The same inputs give the same bytes, signatures apart; SOURCE_D
 	fl.StringArrayVar(&f.platforms, "platform", nil, "OS/ARCH, in place of those in release.yaml; may be given several times")
 	fl.BoolVar(&f.plain, "plain", false, "ship every blob in its original form, so that stock tools can copy images out")
 	fl.StringVar(&f.split, "split", "", "write parts FILE.001, FILE.002, … of at most this size, such as 4GB")
+	fl.StringVar(&f.effort, "effort", "default", "how hard to work for small deltas: fast, default or best")
+	fl.StringVar(&f.cache, "cache", "", "a folder that keeps deltas from build to build")
+	fl.BoolVar(&f.perBase, "per-base", false, "write one bundle for each --base, with .from-VERSION in its name")
 	fl.StringVarP(&f.output, "output", "o", "", "the bundle to write")
 	return c
 }
 
-// buildMemory is how much memory the garbage collector lets the heap have, in bytes, before it works harder.
-// $GOMEMLIMIT goes before it.
+// buildMemory is how much memory the garbage collector lets the heap have for each processor, in bytes, before it works
+// harder. $GOMEMLIMIT goes before it.
 const buildMemory = 900 << 20
 
 func (p *program) build(ctx context.Context, f buildFlags) error {
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(buildMemory)
+		debug.SetMemoryLimit(buildMemory * int64(runtime.GOMAXPROCS(0)))
 	}
 	if f.output == "" {
 		return &usageError{"no output file", "name one: -o store-platform-2.4.0.tar"}
@@ -75,13 +89,52 @@ func (p *program) build(ctx context.Context, f buildFlags) error {
 	if err != nil {
 		return err
 	}
-	res, err := build.Run(ctx, cfg)
+	if !f.perBase {
+		res, err := build.Run(ctx, cfg)
+		if err != nil {
+			return err
+		}
+		built, err := p.built(res)
+		if err != nil {
+			return err
+		}
+		return p.told(built, []builtBundle{built}, f.keys)
+	}
+	results, err := build.RunPerBase(ctx, cfg)
 	if err != nil {
 		return err
 	}
+	var all []builtBundle
+	for _, res := range results {
+		built, err := p.built(res)
+		if err != nil {
+			return err
+		}
+		all = append(all, built)
+	}
+	return p.told(struct {
+		APIVersion string        `json:"apiVersion"`
+		Kind       string        `json:"kind"`
+		Bundles    []builtBundle `json:"bundles"`
+	}{bundle.APIVersion, "Bundles", all}, all, f.keys)
+}
+
+// builtBundle is what build prints of a bundle with --json.
+type builtBundle struct {
+	*inspect.Inspection
+	File    string   `json:"file"`
+	Parts   []string `json:"parts,omitempty"`
+	Lock    string   `json:"lock"`
+	Seconds float64  `json:"seconds"`
+	PeakRSS int64    `json:"peakRSS"`
+	res     *build.Result
+}
+
+// built looks at a bundle as anybody sees it.
+func (p *program) built(res *build.Result) (builtBundle, error) {
 	in, err := p.inspectFile(res.File)
 	if err != nil {
-		return err
+		return builtBundle{}, err
 	}
 	for i := range in.Signatures {
 		for _, s := range res.Signers {
@@ -90,22 +143,22 @@ func (p *program) build(ctx context.Context, f buildFlags) error {
 			}
 		}
 	}
+	return builtBundle{in, res.File, res.Parts, res.Lock, res.Seconds, res.PeakRSS, res}, nil
+}
+
+// told prints the object, or for people each of the bundles.
+func (p *program) told(object any, all []builtBundle, keys []string) error {
 	if p.flags.json {
-		return p.object(struct {
-			*inspect.Inspection
-			File    string   `json:"file"`
-			Parts   []string `json:"parts,omitempty"`
-			Lock    string   `json:"lock"`
-			Seconds float64  `json:"seconds"`
-			PeakRSS int64    `json:"peakRSS"`
-		}{in, res.File, res.Parts, res.Lock, res.Seconds, res.PeakRSS})
+		return p.object(object)
 	}
-	p.buildSummary(in, res, f.keys)
+	for _, b := range all {
+		p.buildSummary(b.Inspection, b.res, keys)
+	}
 	return nil
 }
 
 func (p *program) buildConfig(f buildFlags) (build.Config, error) {
-	cfg := build.Config{Bases: f.bases, Plain: f.plain, Output: f.output, Version: version,
+	cfg := build.Config{Bases: f.bases, Plain: f.plain, Output: f.output, Effort: f.effort, Cache: f.cache, Version: version,
 		Observe: func(e build.Event) { p.event(e.Label, e.Text, e.Done, e.Total) }}
 	var err error
 	if cfg.Spec, err = build.Load(f.spec); err != nil {

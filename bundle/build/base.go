@@ -22,6 +22,7 @@ import (
 // known is a release that was built before.
 type known struct {
 	ref     string
+	given   string // what was asked for: ref, or its folder
 	release digest.Digest
 	desc    *bundle.Descriptor
 	blobs   map[digest.Digest]*bundle.Blob
@@ -37,12 +38,12 @@ func newKnown(ref string, release digest.Digest, d *bundle.Descriptor, c carrier
 	return k
 }
 
-// bases are the releases that the site holds.
+// bases are the releases one of which a site holds.
 type bases struct {
 	list []*known
-	// older are further releases whose bytes can be had; the site need not hold them.
+	// older are further releases whose bytes can be had; no site need hold them.
 	older []*known
-	held  map[digest.Digest]bool
+	held  map[digest.Digest]bool // the blobs that every one of list has
 	// closers are for what the carriers keep open.
 	closers []func() error
 }
@@ -72,12 +73,24 @@ func (b *builder) openBases(ctx context.Context) error {
 		if slices.ContainsFunc(s.list, func(k *known) bool { return k.release == base.release }) {
 			continue
 		}
+		base.given = ref
 		s.list = append(s.list, base)
-		for _, blob := range base.desc.Blobs {
+	}
+	s.intersect()
+	return nil
+}
+
+// intersect finds what a site holds whichever of the bases it runs.
+func (s *bases) intersect() {
+	if len(s.list) == 0 {
+		return
+	}
+	for _, blob := range s.list[0].desc.Blobs {
+		lacks := func(k *known) bool { return k.blobs[blob.Digest] == nil }
+		if !slices.ContainsFunc(s.list[1:], lacks) {
 			s.held[blob.Digest] = true
 		}
 	}
-	return nil
 }
 
 // openBase finds out what a REF is. The first of the result is the base.

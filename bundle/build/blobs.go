@@ -21,9 +21,14 @@ type blob struct {
 	img  *released // the first image that has it
 	// layer tells a layer of an image from configs and from what is attached.
 	layer bool
-	raw   []byte          // of a config
-	olds  []digest.Digest // what the base has that may be like it, likeliest first
-	out   bundle.Blob
+	raw   []byte // of a config
+	// olds is what the bases have that may be like it, likeliest first. Those before near are most likely all it takes.
+	olds []digest.Digest
+	near int
+	// partial tells that some olds could not be had: another build may do better.
+	partial bool
+	decided bool // the cache knew
+	out     bundle.Blob
 }
 
 // planBlobs lists every blob once, in the order in which a site uses them, and decides which of them travel.

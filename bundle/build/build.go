@@ -17,14 +17,21 @@ import (
 	"github.com/sallyport-dev/sallyport/bundle"
 	"github.com/sallyport-dev/sallyport/bundle/image"
 	"github.com/sallyport-dev/sallyport/bundle/sign"
+	"github.com/sallyport-dev/sallyport/delta"
 )
 
 // Config is what Run needs to know.
 type Config struct {
 	Spec *Spec
-	// Bases name releases that the site holds, all of them. Each is a bundle (or the first of its parts), a folder of
-	// earlier bundles (the newest of the same release counts), a lock file, an OCI layout or a release in a registry.
+	// Bases name releases, one of which a site holds: the bundle relies on nothing that any of them lacks. Each is a bundle
+	// (or the first of its parts), a folder of earlier bundles (the newest of the same release counts), a lock file, an
+	// OCI layout or a release in a registry.
 	Bases []string
+	// Effort is how hard to work for small patches: fast, default or best. Empty is default.
+	Effort string
+	// Cache is a folder where patches are kept from build to build, by what they are made of; empty is none. What is in it
+	// is trusted like the program itself.
+	Cache string
 	// Signers sign the release and its provenance. Without any the bundle is unsigned, and no site takes it before
 	// somebody has signed it.
 	Signers []*sign.Signer
@@ -48,11 +55,13 @@ type Config struct {
 	Images image.Config
 	// Observe is told what happens, one call at a time; may be nil.
 	Observe func(Event)
+	// atLeast is the least sequence of a release of which other bundles serve other bases.
+	atLeast uint64
 }
 
 // Event is one thing that happened, or with a Total, how far a phase is.
 type Event struct {
-	Label       string // release, images, pinned, verified, deltas, sbom, signed, unsigned, note
+	Label       string // release, images, pinned, verified, deltas, cache, sbom, signed, unsigned, note
 	Text        string
 	Done, Total int64 // bytes
 }
@@ -105,6 +114,8 @@ type builder struct {
 	staged  *staged
 	told    map[digest.Digest]bool // olds that were said to be lost
 	olds    *oldBlobs
+	cache   *patchCache // nil: none
+	effort  delta.Effort
 	blobs   []*blob
 	sboms   []bundle.SBOM
 	objects []byte
@@ -158,9 +169,26 @@ func (b *builder) prepare() error {
 	if len(b.Platforms) == 0 {
 		b.Platforms = b.Spec.Platforms
 	}
+	var err error
+	if b.effort, err = parseEffort(b.Effort); err != nil {
+		return err
+	}
+	b.cache = newPatchCache(b.Cache, b.Effort, b.Version)
 	b.Images.Platforms, b.Images.Dir = b.Platforms, b.Spec.Dir
 	b.images = image.NewResolver(b.Images)
 	return nil
+}
+
+func parseEffort(name string) (delta.Effort, error) {
+	switch name {
+	case "", "default":
+		return delta.EffortDefault, nil
+	case "fast":
+		return delta.EffortFast, nil
+	case "best":
+		return delta.EffortBest, nil
+	}
+	return 0, &Error{reason: "usage", text: fmt.Sprintf("there is no effort %q", name), hint: "write fast, default or best"}
 }
 
 // checkOutput refuses early what would fail only after all the work.

@@ -7,33 +7,35 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/sallyport-dev/sallyport/bundle"
 	"github.com/sallyport-dev/sallyport/delta"
 )
 
-const (
-	// tiny is the size in bytes of layers that are not worth a patch: its own header has as many.
-	tiny = 1 << 10
-	// large is the compressed size from which a layer is worked on alone, to bound the memory in use.
-	large = 32 << 20
-)
+// tiny is the size in bytes of layers that are not worth a patch: its own header has as many.
+const tiny = 1 << 10
 
-// encode gives every layer that travels its cheapest form.
+// encode gives every layer that travels its cheapest form. As many layers are worked on at a time as there are workers: a
+// layer takes no more memory than a worker may. Images follow one another, so that the olds of few are expanded at a time.
 func (b *builder) encode(ctx context.Context) error {
 	p := &progress{b: b}
-	groups := make(map[*released][]*blob)
+	groups := make(map[*released]*imageWork)
 	for _, x := range b.blobs {
-		if x.layer && x.out.Form != bundle.FormReuse && !b.Plain {
-			groups[x.img] = append(groups[x.img], x)
-			p.total += x.desc.Size
-			p.layers++
+		if !x.layer || x.out.Form == bundle.FormReuse || b.Plain {
+			continue
 		}
+		if groups[x.img] == nil {
+			groups[x.img] = &imageWork{}
+		}
+		groups[x.img].add(x)
+		p.total += x.desc.Size
+		p.layers++
 	}
 	if p.layers == 0 {
 		return nil
@@ -41,42 +43,55 @@ func (b *builder) encode(ctx context.Context) error {
 	if err := os.MkdirAll(b.patches(), 0o700); err != nil {
 		return err
 	}
-	for _, img := range b.release.images {
-		if err := errors.Join(b.encodeGroup(ctx, groups[img], p), b.releaseOlds(groups[img])); err != nil {
-			return err
-		}
-	}
-	p.close()
-	return nil
-}
-
-func (b *builder) patches() string { return filepath.Join(b.work, "patches") }
-
-// encodeGroup works on the layers of one image, small ones in parallel.
-func (b *builder) encodeGroup(ctx context.Context, blobs []*blob, p *progress) error {
-	free := semaphore.NewWeighted(int64(b.Workers))
 	group, working := errgroup.WithContext(ctx)
-	for _, x := range blobs {
-		weight := int64(1)
-		if x.desc.Size >= large {
-			weight = int64(b.Workers)
+	group.SetLimit(b.Workers)
+	each := max(1, b.Workers/p.layers) // goroutines for one layer
+	for _, img := range b.release.images {
+		w := groups[img]
+		if w == nil {
+			continue
 		}
-		if err := free.Acquire(working, weight); err != nil {
-			break // a layer has failed, or ctx has ended
+		for _, x := range w.blobs {
+			group.Go(func() error { return b.encodeOne(working, w, x, each, p) })
 		}
-		group.Go(func() error {
-			defer free.Release(weight)
-			if err := b.encodeLayer(working, x, int(weight)); err != nil {
-				return fmt.Errorf("layer %s of %s: %w", short(x.desc.Digest), x.img.name, err)
-			}
-			p.done(x.desc.Size)
-			return nil
-		})
 	}
 	if err := group.Wait(); err != nil {
 		return err
 	}
+	p.close()
+	b.tellCache(p.layers)
 	return ctx.Err()
+}
+
+func (b *builder) patches() string { return filepath.Join(b.work, "patches") }
+
+// imageWork is the layers of one image.
+type imageWork struct {
+	blobs []*blob
+	left  atomic.Int64
+}
+
+func (w *imageWork) add(x *blob) {
+	w.blobs = append(w.blobs, x)
+	w.left.Add(1)
+}
+
+// encodeOne decides on one layer. After the last of its image the olds that the image needed are let go.
+func (b *builder) encodeOne(ctx context.Context, w *imageWork, x *blob, workers int, p *progress) error {
+	if err := ctx.Err(); err != nil {
+		return err // another layer has failed
+	}
+	if !x.decided {
+		if err := b.encodeLayer(ctx, x, workers); err != nil {
+			return fmt.Errorf("layer %s of %s: %w", short(x.desc.Digest), x.img.name, err)
+		}
+		b.remember(x)
+	}
+	p.done(x.desc.Size)
+	if w.left.Add(-1) > 0 {
+		return nil
+	}
+	return b.releaseOlds(w.blobs)
 }
 
 func (b *builder) releaseOlds(blobs []*blob) error {
@@ -84,7 +99,7 @@ func (b *builder) releaseOlds(blobs []*blob) error {
 	var errs []error
 	for _, x := range blobs {
 		for _, d := range x.olds {
-			if !seen[d] {
+			if !seen[d] && !x.decided {
 				seen[d] = true
 				errs = append(errs, b.olds.release(d))
 			}
@@ -134,10 +149,43 @@ func (b *builder) keepFull(ctx context.Context, x *blob, err error) error {
 	return err
 }
 
-// chooseOlds expands the candidates and picks those that look most like the layer.
+// chooseOlds picks the olds that look most like the layer. Where the likeliest lack much of it, as after an image was squashed or
+// put on another base, it looks at the rest too.
 func (b *builder) chooseOlds(ctx context.Context, x *blob, file io.ReadSeeker) ([]*old, error) {
-	var candidates []*old
-	for _, d := range x.olds {
+	if len(x.olds) == 0 {
+		return nil, nil
+	}
+	near, err := b.expandOlds(ctx, x, x.olds[:x.near])
+	if err != nil {
+		return nil, err
+	}
+	target, err := listBlob(ctx, file)
+	if err != nil {
+		return nil, err
+	}
+	chosen, lacking := choose(target, near)
+	if lacking > enough*target.size() && len(x.olds) > x.near {
+		far, err := b.expandOlds(ctx, x, x.olds[x.near:])
+		if err != nil {
+			return nil, err
+		}
+		chosen, _ = choose(target, slices.Concat(near, far))
+	}
+	if len(chosen) == 0 && len(near) > 0 {
+		return near[len(near)-1:], nil // the last layer is the one that changes
+	}
+	return chosen, nil
+}
+
+// expandOlds expands those candidates that can be had.
+func (b *builder) expandOlds(ctx context.Context, x *blob, list []digest.Digest) ([]*old, error) {
+	found, err := b.olds.find.find(ctx, list)
+	if err != nil {
+		return nil, err
+	}
+	x.partial = x.partial || len(found) < len(list)
+	var olds []*old
+	for _, d := range found {
 		o, err := b.olds.get(ctx, d)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -146,24 +194,14 @@ func (b *builder) chooseOlds(ctx context.Context, x *blob, file io.ReadSeeker) (
 			b.lost(x, d, err)
 			continue
 		}
-		candidates = append(candidates, o)
+		olds = append(olds, o)
 	}
-	if len(candidates) == 0 {
-		return nil, nil
-	}
-	target, err := listBlob(ctx, file)
-	if err != nil {
-		return nil, err
-	}
-	if chosen := choose(target, candidates); len(chosen) > 0 {
-		return chosen, nil
-	}
-	return candidates[len(candidates)-1:], nil // the last layer is the one that changes
+	return olds, nil
 }
 
 // lost says once that a layer of a base cannot be read.
 func (b *builder) lost(x *blob, d digest.Digest, err error) {
-	x.out.Note = "a layer of the base could not be read"
+	x.out.Note, x.partial = "a layer of the base could not be read", true
 	b.mu.Lock()
 	told := b.told[d]
 	b.told[d] = true

@@ -69,20 +69,19 @@ func (l *listing) covers(f listed) float64 {
 }
 
 const (
-	// maxOlds is how many olds a patch is made against.
-	maxOlds = 4
+	// maxOlds is how many olds a patch is made against: what a squashed image was made from, as a rule.
+	maxOlds = 16
 	// worthwhile is the part of a layer's bytes that an old must add to be one of them.
 	worthwhile = 0.02
+	// enough is the part of a layer's bytes for which no further olds are looked at.
+	enough = 0.1
 )
 
-// choose picks from the candidates those that promise the most for a layer, the best first.
-func choose(target listing, candidates []*old) []*old {
-	var total float64
-	for _, f := range target.files {
-		total += float64(f.size)
-	}
+// choose picks from the candidates those that promise the most for a layer, the best first, and tells how many of its bytes
+// they promise nothing for.
+func choose(target listing, candidates []*old) (chosen []*old, lacking float64) {
+	total := target.size()
 	covered := make([]float64, len(target.files))
-	var chosen []*old
 	taken := make([]bool, len(candidates))
 	for len(chosen) < maxOlds {
 		best, bestGain := -1, worthwhile*total
@@ -95,7 +94,7 @@ func choose(target listing, candidates []*old) []*old {
 			}
 		}
 		if best < 0 {
-			return chosen
+			break
 		}
 		taken[best] = true
 		chosen = append(chosen, candidates[best])
@@ -103,7 +102,19 @@ func choose(target listing, candidates []*old) []*old {
 			covered[i] = max(covered[i], candidates[best].list.covers(f))
 		}
 	}
-	return chosen
+	for i, f := range target.files {
+		lacking += float64(f.size) * (1 - covered[i])
+	}
+	return chosen, lacking
+}
+
+// size is the bytes of all files.
+func (l *listing) size() float64 {
+	var sum float64
+	for _, f := range l.files {
+		sum += float64(f.size)
+	}
+	return sum
 }
 
 // gain is how many bytes more a further listing covers.

@@ -61,7 +61,8 @@ func TestChoose(t *testing.T) {
 				olds = append(olds, &old{digest: digest.Digest(fmt.Sprint(i)), list: list(t, files)})
 			}
 			got := []string{}
-			for _, o := range choose(list(t, c.target), olds) {
+			chosen, _ := choose(list(t, c.target), olds)
+			for _, o := range chosen {
 				got = append(got, string(o.digest))
 			}
 			if fmt.Sprint(got) != c.want {
@@ -79,8 +80,8 @@ func TestChooseTakesFew(t *testing.T) {
 		target[name] = 1000
 		olds = append(olds, &old{list: list(t, map[string]int{name: 1000})})
 	}
-	if got := choose(list(t, target), olds); len(got) != maxOlds {
-		t.Errorf("chose %d, want %d", len(got), maxOlds)
+	if got, lacking := choose(list(t, target), olds); len(got) != maxOlds || lacking != 1000*maxOlds {
+		t.Errorf("chose %d, want %d, which lack %.0f bytes", len(got), maxOlds, lacking)
 	}
 }
 

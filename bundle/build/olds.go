@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/opencontainers/go-digest"
@@ -43,26 +44,30 @@ type oldEntry struct {
 	err error
 }
 
-// planOlds names for every layer that travels what the bases have that may be like it, and fetches what that needs.
+// planOlds names for every layer that travels what the bases have that may be like it, and fetches what it takes to read the
+// likeliest, unless the cache knows the layer.
 func (b *builder) planOlds(ctx context.Context) error {
 	b.olds = &oldBlobs{find: newFinder(b, filepath.Join(b.work, "carried")), dir: filepath.Join(b.work, "plain"),
 		open: make(map[digest.Digest]*oldEntry), left: make(map[digest.Digest]int)}
-	if b.Plain || len(b.bases.list) == 0 {
+	if b.Plain {
 		return nil
 	}
-	unknown := make(map[digest.Digest]bool)
+	var near []digest.Digest
 	for _, img := range b.release.images {
 		counted := make(map[digest.Digest]bool)
 		for _, x := range b.blobs {
 			if x.img != img || !x.layer || x.out.Form == bundle.FormReuse {
 				continue
 			}
-			for _, d := range b.similar(x) {
-				if !b.olds.find.find(d) {
-					unknown[d] = true
-					continue
-				}
-				x.olds = append(x.olds, d)
+			b.similar(x)
+			if err := b.recall(x); err != nil {
+				return err
+			}
+			if x.decided {
+				continue
+			}
+			near = append(near, x.olds[:x.near]...)
+			for _, d := range x.olds {
 				if !counted[d] {
 					counted[d] = true
 					b.olds.left[d]++
@@ -70,16 +75,25 @@ func (b *builder) planOlds(ctx context.Context) error {
 			}
 		}
 	}
-	if len(unknown) > 0 {
-		b.say("note", "%d layers of the bases cannot be had here; give an earlier bundle as a further --base for smaller deltas", len(unknown))
-	}
-	return b.olds.find.extract(ctx)
+	return b.findNear(ctx, near)
 }
 
-// similar lists the layers of the bases that a layer is most likely made from: those of the same image for the same
-// platform; else those of images whose repositories end alike; else all of that platform. An image that does not tell its
-// platform goes with every one.
-func (b *builder) similar(x *blob) []digest.Digest {
+// findNear fetches what the likeliest olds need, all at once.
+func (b *builder) findNear(ctx context.Context, near []digest.Digest) error {
+	slices.Sort(near)
+	near = slices.Compact(near)
+	found, err := b.olds.find.find(ctx, near)
+	if unknown := len(near) - len(found); unknown > 0 && err == nil {
+		b.say("note", "%s of the bases cannot be had here; name the folder of the earlier bundles as --base for smaller deltas",
+			count(unknown, "layer"))
+	}
+	return err
+}
+
+// similar lists the layers of the bases that a layer may be made from, those first from which it most likely is: of the
+// same image for the same platform; else of images whose repositories end alike; else all of that platform. An image
+// that does not tell its platform goes with every one.
+func (b *builder) similar(x *blob) {
 	platforms := make(map[string]bool)
 	for _, m := range x.img.Manifests {
 		for _, l := range m.Layers {
@@ -93,16 +107,15 @@ func (b *builder) similar(x *blob) []digest.Digest {
 		func(a, b bundle.Reference) bool { return filepath.Base(a.Repository) == filepath.Base(b.Repository) },
 		func(a, b bundle.Reference) bool { return true },
 	} {
-		if list := b.layersOf(x, platforms, alike); len(list) > 0 {
-			return list
+		b.addLayers(x, platforms, alike)
+		if x.near == 0 {
+			x.near = len(x.olds)
 		}
 	}
-	return nil
 }
 
-func (b *builder) layersOf(x *blob, architectures map[string]bool, alike func(a, b bundle.Reference) bool) []digest.Digest {
-	var list []digest.Digest
-	seen := make(map[digest.Digest]bool)
+// addLayers adds to a layer's olds the layers that all bases hold of images that are alike.
+func (b *builder) addLayers(x *blob, architectures map[string]bool, alike func(a, b bundle.Reference) bool) {
 	for _, k := range b.bases.list {
 		for _, img := range k.desc.Images {
 			n, err := bundle.ParseReference(img.Name)
@@ -114,15 +127,13 @@ func (b *builder) layersOf(x *blob, architectures map[string]bool, alike func(a,
 					continue
 				}
 				for _, l := range m.Layers {
-					if !seen[l] && len(list) < maxCandidates {
-						seen[l] = true
-						list = append(list, l)
+					if b.bases.held[l] && !slices.Contains(x.olds, l) && len(x.olds) < maxCandidates {
+						x.olds = append(x.olds, l)
 					}
 				}
 			}
 		}
 	}
-	return list
 }
 
 // maxCandidates bounds how many layers of a base are looked at for one new layer.
@@ -169,7 +180,7 @@ func (s *oldBlobs) expand(ctx context.Context, d digest.Digest) (*old, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &old{digest: d, file: file, size: s.find.ways[d].desc.Size}
+	o := &old{digest: d, file: file, size: s.find.way(d).desc.Size}
 	out := bufio.NewWriterSize(file, 256<<10)
 	o.plain, err = delta.Expand(ctx, out, r, maxExpanded)
 	if err == nil {

@@ -55,7 +55,8 @@ func (b *builder) diffOnce(ctx context.Context, x *blob, file *os.File, olds []*
 	}()
 	sum := digest.SHA256.Digester()
 	w := bufio.NewWriterSize(io.MultiWriter(out, sum.Hash()), 256<<10)
-	res, err := delta.Diff(ctx, w, file, x.desc.Size, deltaOlds(olds), delta.Options{Workers: workers, TempDir: b.work})
+	res, err := delta.Diff(ctx, w, file, x.desc.Size, deltaOlds(olds),
+		delta.Options{Effort: b.effort, Workers: workers, TempDir: b.work})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -78,14 +79,23 @@ func (b *builder) usePatch(ctx context.Context, x *blob, p *patch) error {
 	if err := b.prove(ctx, x, p); err != nil {
 		return fmt.Errorf("the patch was made and does not give the layer back: %w", err)
 	}
+	var bases []bundle.BaseBlob
+	for _, o := range p.olds {
+		bases = append(bases, bundle.BaseBlob{Digest: o.digest, Size: o.size, PlainSize: o.plain})
+	}
+	x.out.Note = ""
+	return b.travel(x, p, bases)
+}
+
+// travel lets the layer travel by a patch against the bases' blobs.
+func (b *builder) travel(x *blob, p *patch, bases []bundle.BaseBlob) error {
 	path := filepath.Join(b.patches(), p.digest.Encoded())
 	if err := os.Rename(p.path, path); err != nil {
 		return err
 	}
-	x.out.Form, x.out.Note = bundle.FormRecompressed, ""
-	for _, o := range p.olds {
+	x.out.Form, x.out.Bases = bundle.FormRecompressed, bases
+	if len(bases) > 0 {
 		x.out.Form = bundle.FormDelta
-		x.out.Bases = append(x.out.Bases, bundle.BaseBlob{Digest: o.digest, Size: o.size, PlainSize: o.plain})
 	}
 	x.out.Payload = &bundle.Payload{Digest: p.digest, Size: p.size}
 	b.add(ocispec.Descriptor{Digest: p.digest, Size: p.size}, func() (io.ReadCloser, error) { return os.Open(path) })

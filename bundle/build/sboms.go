@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/opencontainers/go-digest"
@@ -51,13 +52,14 @@ func (b *builder) writeSBOMs(ctx context.Context) error {
 	return nil
 }
 
-// heldSBOMs gives a base's documents of an image. They are the same that would be made again, unless another version of
-// the program made them.
+// heldSBOMs gives the documents of an image that all bases have. They are the same that would be made again, unless another
+// version of the program made them.
 func (b *builder) heldSBOMs(manifest digest.Digest) []bundle.SBOM {
 	if b.Plain {
 		return nil
 	}
-	for _, k := range b.bases.list {
+	var held []bundle.SBOM
+	for i, k := range b.bases.list {
 		var list []bundle.SBOM
 		for _, s := range k.desc.SBOMs {
 			if s.Image == manifest {
@@ -65,11 +67,12 @@ func (b *builder) heldSBOMs(manifest digest.Digest) []bundle.SBOM {
 				list = append(list, s)
 			}
 		}
-		if list != nil {
-			return list
+		if list == nil || i > 0 && !slices.Equal(list, held) {
+			return nil
 		}
+		held = list
 	}
-	return nil
+	return held
 }
 
 func (b *builder) newSBOMs(ctx context.Context, img *released, m image.PlatformManifest) ([]bundle.SBOM, error) {

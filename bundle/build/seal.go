@@ -27,7 +27,7 @@ func (b *builder) sequence() (uint64, error) {
 	case highest == nil:
 		return max(b.spec.Sequence, 1), nil
 	case b.spec.Sequence == 0 && highest.desc.Sequence < maxSequence:
-		return highest.desc.Sequence + 1, nil
+		return max(highest.desc.Sequence+1, b.atLeast), nil
 	case b.spec.Sequence <= highest.desc.Sequence:
 		return 0, b.spec.fail("spec.sequence", "leave it out to count up from the base",
 			fmt.Sprintf("%d is not above that of the base %s, which is %d", b.spec.Sequence, highest.desc.Version, highest.desc.Sequence))

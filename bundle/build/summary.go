@@ -16,7 +16,7 @@ import (
 type ImageLine struct {
 	Name    string
 	Layers  int   // of all its platforms
-	Changed int   // of these, layers that no base has
+	Changed int   // of these, layers that some base has not
 	Sent    int64 // bytes of the bundle that carry them; what images share counts for the first
 	// Forms counts the changed layers by the form in which they travel.
 	Forms map[bundle.Form]int
@@ -53,17 +53,21 @@ func (b *builder) announce(context.Context) error {
 	return nil
 }
 
-// changedImages counts the images that no base has.
+// changedImages counts the images that some base has not.
 func (b *builder) changedImages() int {
-	held := make(map[digest.Digest]bool)
+	held := make(map[digest.Digest]int)
 	for _, k := range b.bases.list {
+		seen := make(map[digest.Digest]bool)
 		for _, img := range k.desc.Images {
-			held[img.Digest] = true
+			if !seen[img.Digest] {
+				seen[img.Digest] = true
+				held[img.Digest]++
+			}
 		}
 	}
 	n := 0
 	for _, img := range b.release.images {
-		if !held[img.Root.Desc.Digest] {
+		if held[img.Root.Desc.Digest] < len(b.bases.list) {
 			n++
 		}
 	}

@@ -31,12 +31,13 @@ type way struct {
 
 // finder finds ways and fetches what they need from carriers.
 type finder struct {
-	b      *builder
-	dir    string // for carried blobs
-	ways   map[digest.Digest]*way
-	needs  map[*known]map[digest.Digest]int64
-	mu     sync.Mutex
-	images map[string]func() (*image.Image, error)
+	b       *builder
+	dir     string     // for carried blobs
+	finding sync.Mutex // one at a time: whoever comes second finds what the first has fetched
+	needs   map[*known]map[digest.Digest]int64
+	mu      sync.Mutex // for what follows
+	ways    map[digest.Digest]*way
+	images  map[string]func() (*image.Image, error)
 }
 
 func newFinder(b *builder, dir string) *finder {
@@ -44,8 +45,28 @@ func newFinder(b *builder, dir string) *finder {
 		images: make(map[string]func() (*image.Image, error))}
 }
 
-// find makes out how a blob can be had. Bundles that carry it go before image sources, the fewest patches first.
-func (f *finder) find(d digest.Digest) bool { return f.search(d, map[digest.Digest]bool{}) }
+// find makes out how blobs can be had, and fetches what that needs. It gives those that can. Bundles that carry a blob go
+// before image sources, the fewest patches first.
+func (f *finder) find(ctx context.Context, list []digest.Digest) ([]digest.Digest, error) {
+	f.finding.Lock()
+	defer f.finding.Unlock()
+	var found []digest.Digest
+	f.mu.Lock()
+	for _, d := range list {
+		if f.search(d, map[digest.Digest]bool{}) {
+			found = append(found, d)
+		}
+	}
+	f.mu.Unlock()
+	return found, f.extract(ctx)
+}
+
+// way is how a blob that was found can be had.
+func (f *finder) way(d digest.Digest) *way {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.ways[d]
+}
 
 func (f *finder) search(d digest.Digest, visiting map[digest.Digest]bool) bool {
 	if f.ways[d] != nil {
@@ -114,7 +135,7 @@ func descOf(b *bundle.Blob) ocispec.Descriptor {
 	return ocispec.Descriptor{MediaType: b.MediaType, Digest: b.Digest, Size: b.Size}
 }
 
-// extract reads what the ways need from the carriers, each of them once.
+// extract reads what new ways need from the carriers, each of them once.
 func (f *finder) extract(ctx context.Context) error {
 	if len(f.needs) == 0 {
 		return nil
@@ -127,13 +148,14 @@ func (f *finder) extract(ctx context.Context) error {
 			return fmt.Errorf("base %s: %w", k.ref, err)
 		}
 	}
+	clear(f.needs)
 	return nil
 }
 
 // open gives a blob's original bytes. expanded gives the plain bytes of a blob that a patch needs.
 func (f *finder) open(ctx context.Context, d digest.Digest,
 	expanded func(context.Context, digest.Digest) (delta.Old, error)) (io.ReadCloser, error) {
-	w := f.ways[d]
+	w := f.way(d)
 	if w == nil {
 		return nil, fmt.Errorf("nobody has blob %s", d)
 	}
