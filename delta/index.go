@@ -92,6 +92,17 @@ func (x *index) find(b []byte, depth int, want int) (position, length int) {
 	return position, length
 }
 
+// each gives the positions of the depth latest candidates for a match with b.
+func (x *index) each(b []byte, depth int, use func(position int)) {
+	if len(b) < max(x.key, 8) {
+		return
+	}
+	for c := x.head[x.hash(b)]; c > 0 && depth > 0; c = x.prev[c-1] {
+		depth--
+		use(int(c-1) * x.stride)
+	}
+}
+
 // maxCompared bounds how much of a candidate is looked at, and so the time that runs can take.
 const maxCompared = 16 << 10
 

@@ -19,15 +19,23 @@ type programPiece struct {
 // programOf plans a file that is a program, as far as both versions are; it is not ok where they are
 // not. A first search, with references in code blanked out, tells where things moved. With the
 // references of tables as they will be then, the next finds what differs in nothing else, and so on.
+// The last one sees references in code as where they lead, so that it finds what differs in them least.
 func programOf(now, then []byte, passes int, x *index) (piece, bool, error) {
 	p := program.Describe(then, now)
 	if p == nil {
 		return piece{}, false, nil
 	}
 	pp := &programPiece{p: p}
-	want, have := program.Masked(now), program.Masked(then)
+	want, have := program.Masked(now, false), program.Masked(then, false)
 	for pass := 1; ; pass++ {
-		pp.take(derived(diffContent(want, have, opBinary, x), p.Derived))
+		var found []segment
+		if pass == passes && pass > 2 {
+			x.build(have, cheapestKey)
+			found = diffCheapest(have, want, x, p.Hints)
+		} else {
+			found = diffContent(want, have, opBinary, x)
+		}
+		pp.take(derived(found, p.Derived))
 		if len(p.Spans) == 0 || len(pp.steps) > program.MaxSpans {
 			return piece{}, false, nil
 		}
@@ -38,11 +46,16 @@ func programOf(now, then []byte, passes int, x *index) (piece, bool, error) {
 			return piece{}, false, err
 		}
 		if pass == passes {
+			p.Hints = nil
 			return piece{length: int64(len(now)), program: pp}, true, pp.correct(now)
 		}
+		exact := pass == passes-1
 		var err error
-		if have, err = p.Moved(); err != nil {
+		if have, err = p.Moved(exact); err != nil {
 			return piece{}, false, err
+		}
+		if exact {
+			want = program.Masked(now, true)
 		}
 	}
 }

@@ -97,12 +97,11 @@ func (p *Program) pair(w *window, i int) bool {
 	return true
 }
 
-// target returns where an address that code refers to went, or blank where references are to be
-// blanked out.
-func (p *Program) target(old, blank int64) (int64, bool) {
-	if p.mask {
-		_, ok := offset(p.OldLoads, old)
-		return blank, ok
+// target returns where an address that code refers to went, or, in another view, what shows it.
+func (p *Program) target(old, origin int64) (int64, bool) {
+	if p.view != projected {
+		moved, ok := p.viewed(old)
+		return origin + moved, ok
 	}
 	return p.Target(old)
 }

@@ -47,7 +47,7 @@ func (p *Program) instruction(r *Region, w *window, i int, in instruction) {
 	switch in.immKind {
 	case branch8:
 		v := int64(int8(w.b[end-1]))
-		if moved, ok := p.reference(w, end-1, 1, w.from+end+v, w.to+end); ok && moved == int64(int8(moved)) {
+		if moved, ok := p.reference(w, end-1, 1, w.from+end+v, w.to+end); ok && (p.view != projected || moved == int64(int8(moved))) {
 			w.b[end-1] = byte(moved)
 		}
 	case branch32:
@@ -87,9 +87,8 @@ func putWord(b []byte, v int64) { binary.LittleEndian.PutUint32(b, uint32(v)) }
 // reference returns what a reference to target, of width bytes at b[at], has to say in the new
 // program, where it counts from an origin.
 func (p *Program) reference(w *window, at int64, width int, target, origin int64) (int64, bool) {
-	if p.mask {
-		_, ok := offset(p.OldLoads, target)
-		return 0, ok
+	if p.view != projected {
+		return p.viewed(target)
 	}
 	moved, ok := p.Target(target)
 	if p.learn != nil {
@@ -100,4 +99,16 @@ func (p *Program) reference(w *window, at int64, width int, target, origin int64
 		p.learn.vote(target, actual, ok && actual == moved)
 	}
 	return moved - origin, ok
+}
+
+// viewed returns what stands for a reference in the program's view.
+func (p *Program) viewed(target int64) (int64, bool) {
+	if p.view == blank || p.self {
+		_, ok := offset(p.OldLoads, target)
+		if p.view == blank {
+			target = 0
+		}
+		return target, ok
+	}
+	return p.Target(target)
 }

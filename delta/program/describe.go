@@ -114,13 +114,16 @@ func (d *describer) base(b ...Base) int {
 
 // Masked returns b, an ELF file, with the references in its code blanked out: moved code is then the
 // same wherever it calls. Other files it returns as they are.
-func Masked(b []byte) []byte {
+func Masked(b []byte, exact bool) []byte {
 	f := open(b)
 	if f == nil || int64(len(b)) > maxFile {
 		return b
 	}
 	d := &describer{before: f, after: f}
-	d.p = &Program{Old: bytes.NewReader(b), Size: int64(len(b)), OldLoads: loads(f), mask: true}
+	d.p = &Program{Old: bytes.NewReader(b), Size: int64(len(b)), OldLoads: loads(f), view: blank, self: true}
+	if exact {
+		d.p.view = targets
+	}
 	d.p.NewLoads = d.p.OldLoads
 	for _, s := range f.Sections {
 		if s.Flags&elf.SHF_EXECINSTR != 0 && s.Type != elf.SHT_NOBITS && s.FileSize > 0 && inside(int64(s.Offset), int64(s.FileSize), d.p.Size) && len(d.p.Regions) < MaxRegions {

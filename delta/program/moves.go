@@ -52,6 +52,7 @@ type learner struct {
 	votes []Anchor // that contradict what was predicted, and all for memory that no file fills
 	right []uint16 // by a hash of the old address: how often the prediction was right
 
+	hints           []uint64 // offsets in the new file times 2^32, and in the old one, that references name alike
 	loads, newLoads []Load
 }
 
@@ -62,7 +63,10 @@ func rightHash(address int64) uint64 { return uint64(address) * 0x9e3779b97f4a7c
 // vote takes where a reference to an old address goes in the new file.
 func (l *learner) vote(old, new int64, right bool) {
 	at, ok := offset(l.loads, old)
-	_, exists := offset(l.newLoads, new)
+	to, exists := offset(l.newLoads, new)
+	if ok && exists && at >= 0 && to >= 0 {
+		l.hints = append(l.hints, uint64(to)<<32|uint64(at))
+	}
 	switch {
 	case !ok || !exists:
 	case at < 0 || !right:
@@ -91,6 +95,7 @@ func (p *Program) Learn(new []byte) error {
 			return err
 		}
 	}
+	p.hint(p.learn.hints)
 	tally := p.learn.tally()
 	p.learnAnchors(tally)
 	for i := range tally {
@@ -164,6 +169,25 @@ func (p *Program) learnAnchors(tally []count) {
 			shift, open = t.new-t.old, true
 			p.Anchors = append(p.Anchors, Anchor{t.old, t.new})
 		}
+		i = n
+	}
+}
+
+// Hint says that references name the same thing by an offset of the old file and one of the new.
+type Hint struct {
+	Old, New uint32
+	Count    int32
+}
+
+func (p *Program) hint(packed []uint64) {
+	slices.Sort(packed)
+	p.Hints = p.Hints[:0]
+	for i := 0; i < len(packed); {
+		n := i
+		for n < len(packed) && packed[n] == packed[i] {
+			n++
+		}
+		p.Hints = append(p.Hints, Hint{uint32(packed[i]), uint32(packed[i] >> 32), int32(n - i)})
 		i = n
 	}
 }

@@ -91,16 +91,27 @@ type Program struct {
 	Anchors  []Anchor // by old address
 	Moves    []Move   // by old address
 	Derived  []Span   // what a builder copies, whatever it finds, because projection makes it anew
+	Hints    []Hint   // by new offset; only for who searches for spans
 
 	moved   exact
 	byOld   []Span // by old offset, without overlaps
 	refs    []ref  // in tables, by position
 	groups  []group
 	buckets []byte // findfunctab of the new file
-	mask    bool   // references in code are blanked out instead
-	last    int    // the span of byOld found last
+	view    view
+	self    bool // the new program is the old one
+	last    int  // the span of byOld found last
 	learn   *learner
 }
+
+// view is what references in code look like.
+type view byte
+
+const (
+	projected view = iota
+	blank          // zeros
+	targets        // the low bits of the new addresses that they name, wherever they stand
+)
 
 // ErrInvalid says that a program's numbers contradict each other.
 var ErrInvalid = errors.New("program description is invalid")

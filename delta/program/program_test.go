@@ -199,11 +199,11 @@ func FuzzProject(f *testing.F) {
 		if got := project(t, p, 0, 0, size); int64(len(got)) != size {
 			t.Fatalf("%d bytes of %d", len(got), size)
 		}
-		if moved, err := p.Moved(); err != nil || int64(len(moved)) != size {
+		if moved, err := p.Moved(false); err != nil || int64(len(moved)) != size {
 			t.Fatalf("Moved: %d bytes of %d, %v", len(moved), size, err)
 		}
 		Describe(b, b)
-		Masked(b)
+		Masked(b, true)
 	})
 }
 

@@ -76,9 +76,11 @@ func (s *sweep) Pop() any {
 // Moved returns the old file with the references in its tables as they will be where the spans put
 // them, and those in its code blanked out: what is equal to the masked new file then differs in
 // nothing that cannot be projected. Offsets stay those of the old file.
-func (p *Program) Moved() ([]byte, error) {
-	p.mask = true
-	defer func() { p.mask = false }()
+func (p *Program) Moved(exact bool) ([]byte, error) {
+	if p.view = blank; exact {
+		p.view = targets
+	}
+	defer func() { p.view = projected }()
 	moved := make([]byte, 0, p.Size)
 	add := func(b []byte) error {
 		moved = append(moved, b...)
