@@ -93,7 +93,7 @@ func checkOlds(ctx context.Context, h *header, olds []Old) ([]Old, error) {
 		if sum != want.digest {
 			return nil, &Error{reason: "base", message: fmt.Sprintf("base blob %d is not the one that the patch was made against", i)}
 		}
-		used = append(used, olds[i])
+		used = append(used, olds[i].only(want.tokens))
 	}
 	return used, nil
 }

@@ -87,7 +87,7 @@ func expanded(b *testing.B, file string) Old {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return Old{out, n}
+	return Old{ReaderAt: out, Size: n}
 }
 
 // BenchmarkPair makes and applies the patches of a corpus pair's new layers against all its old

@@ -17,7 +17,16 @@ import (
 // Old is the plain (expanded) content of one blob that the site holds.
 type Old struct {
 	io.ReaderAt
-	Size int64 // bytes
+	Size   int64   // bytes
+	Tokens *Tokens // what ExpandTokens kept of it; nil: nothing, and making the blob may take longer
+}
+
+// only is o, without its tokens where they do not help.
+func (o Old) only(tokens bool) Old {
+	if !tokens {
+		o.Tokens = nil
+	}
+	return o
 }
 
 // Version names the engine: it changes whenever Diff gives another patch for the same inputs and options.
@@ -61,4 +70,21 @@ var ErrNoRecipe = recompress.ErrNoRecipe
 // plain already, and returns how many they are. More than limit bytes are an error.
 func Expand(ctx context.Context, w io.Writer, blob io.Reader, limit int64) (int64, error) {
 	return recompress.Expand(ctx, w, blob, limit)
+}
+
+// Tokens is what is known of how an old blob was compressed.
+type Tokens = recompress.Tokens
+
+// NewTokens returns a Tokens that keeps its bytes in s, at most limit of them. What finds no room is
+// not kept: it costs time, nothing else.
+func NewTokens(s interface {
+	io.Writer
+	io.ReaderAt
+}, limit int64) *Tokens {
+	return recompress.NewTokens(s, limit)
+}
+
+// ExpandTokens is Expand, and keeps in t how a gzip blob was compressed. The caller closes t.
+func ExpandTokens(ctx context.Context, w io.Writer, blob io.Reader, limit int64, t *Tokens) (int64, error) {
+	return recompress.ExpandTokens(ctx, w, blob, limit, t)
 }

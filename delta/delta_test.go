@@ -13,7 +13,7 @@ import (
 )
 
 // old returns plain bytes as an Old.
-func old(plain []byte) Old { return Old{bytes.NewReader(plain), int64(len(plain))} }
+func old(plain []byte) Old { return Old{ReaderAt: bytes.NewReader(plain), Size: int64(len(plain))} }
 
 func gzipped(t testing.TB, plain []byte) []byte {
 	t.Helper()

@@ -2,10 +2,8 @@ package delta
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -107,7 +105,7 @@ func (b *builder) build(w io.Writer) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if err := b.prove(h, bodies); err != nil {
+	if err := b.proveAll(h, bodies); err != nil {
 		return Result{}, err
 	}
 	out := &counted{w: w}
@@ -180,9 +178,9 @@ func (b *builder) finish() (*header, []io.ReadSeeker, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		h.olds[i] = oldID{used: true, size: b.olds[i].Size, digest: sum}
+		h.olds[i] = oldID{used: true, size: b.olds[i].Size, digest: sum, tokens: b.replays(b.olds[i])}
 	}
-	sum, err := digestOld(b.ctx, Old{b.blob, b.size})
+	sum, err := digestOld(b.ctx, Old{ReaderAt: b.blob, Size: b.size})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -205,44 +203,6 @@ func (b *builder) finish() (*header, []io.ReadSeeker, error) {
 		ordered[i] = bodies[info.id]
 	}
 	return h, ordered, nil
-}
-
-// prove reads the patch as a site does and compares the plain bytes; Find has proven the recipe.
-func (b *builder) prove(h *header, bodies []io.ReadSeeker) error {
-	parts := []io.Reader{bytes.NewReader(h.marshal())}
-	for _, body := range bodies {
-		parts = append(parts, body)
-	}
-	in := bufio.NewReader(io.MultiReader(parts...))
-	read, err := readHeader(in)
-	if err != nil {
-		return err
-	}
-	var used []Old
-	for _, i := range b.used {
-		used = append(used, b.olds[i])
-	}
-	s, err := openStreams(in, read.streams, b.o.TempDir)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	if _, err := readRecipe(s.readers[streamRecipe]); err != nil {
-		return err
-	}
-	sum := sha256.New()
-	if err := restore(b.ctx, sum, s, newSource(used), b.plain.size, scratch{b.o.TempDir, read.scratch}); err != nil {
-		return fmt.Errorf("prove patch: %w", err)
-	}
-	if [sha256.Size]byte(sum.Sum(nil)) != b.plain.sum {
-		return errors.New("prove patch: it makes other bytes")
-	}
-	for _, body := range bodies {
-		if _, err := body.Seek(0, io.SeekStart); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 type counted struct {

@@ -6,10 +6,16 @@ type fixer struct {
 	s    *streams
 	left int64 // bytes of the copy that have not come yet
 	gap  int64 // of them, before the next changed one
+
+	size int64
+	same func(at, n int64) error // is told of long runs that do not change; nil: nobody is
 }
 
-func newFixer(s *streams, size int64) (*fixer, error) {
-	f := &fixer{s: s, left: size}
+// longRun is from how many bytes on a run between two changed ones is worth telling of.
+const longRun = 4 << 10
+
+func newFixer(s *streams, size int64, same func(at, n int64) error) (*fixer, error) {
+	f := &fixer{s: s, left: size, size: size, same: same}
 	return f, f.read()
 }
 
@@ -17,6 +23,9 @@ func newFixer(s *streams, size int64) (*fixer, error) {
 func (f *fixer) read() (err error) {
 	if f.gap = 0; f.left > 0 {
 		f.gap, err = readUvarint(f.s.readers[streamGaps], uint64(f.left))
+	}
+	if err == nil && f.same != nil && (f.gap >= longRun || f.gap == f.left) {
+		err = f.same(f.size-f.left, f.gap)
 	}
 	return err
 }

@@ -95,7 +95,7 @@ func writeGolden(t *testing.T, dir string) {
 // TestReadErrorOfOld passes on what the disk says.
 func TestReadErrorOfOld(t *testing.T) {
 	before, blob, patch := sample(t)
-	err := Apply(t.Context(), io.Discard, bytes.NewReader(patch), []Old{{bytes.NewReader(before[:100]), int64(len(before))}}, Limits{Size: int64(len(blob))})
+	err := Apply(t.Context(), io.Discard, bytes.NewReader(patch), []Old{{ReaderAt: bytes.NewReader(before[:100]), Size: int64(len(before))}}, Limits{Size: int64(len(blob))})
 	if err == nil || reason(err) != "" {
 		t.Errorf("got %v, want a plain read error", err)
 	}

@@ -35,6 +35,7 @@ type header struct {
 // oldID is what an old has to be; of an old that the patch does not use it is the zero value.
 type oldID struct {
 	used   bool
+	tokens bool // the blob's encoder decides as this old's did
 	size   int64
 	digest [sha256.Size]byte
 }
@@ -59,7 +60,11 @@ func (h *header) marshal() []byte {
 			b = append(b, 0)
 			continue
 		}
-		b = append(b, 1)
+		if o.tokens {
+			b = append(b, 2)
+		} else {
+			b = append(b, 1)
+		}
 		b = binary.AppendUvarint(b, uint64(o.size))
 		b = append(b, o.digest[:]...)
 	}
@@ -111,14 +116,15 @@ func (p *fields) fail(err error) error {
 }
 
 func (p *fields) old() oldID {
-	switch p.byte() {
+	use := p.byte()
+	switch use {
 	case 0:
 		return oldID{}
-	case 1:
+	case 1, 2:
 	default:
 		p.err = p.fail(malformed("old that is neither used nor unused"))
 	}
-	o := oldID{used: true, size: p.uvarint(maxSize)}
+	o := oldID{used: true, tokens: use == 2, size: p.uvarint(maxSize)}
 	copy(o.digest[:], p.bytes(sha256.Size))
 	return o
 }

@@ -92,7 +92,7 @@ func expandFiles(src *source, list []expansion, dir string) (Old, func(), error)
 		if err != nil {
 			return Old{}, nil, err
 		}
-		return Old{f, total}, func() {
+		return Old{ReaderAt: f, Size: total}, func() {
 			f.Close()
 			os.Remove(f.Name()) // fails harmlessly where the name is gone already
 		}, nil
@@ -103,7 +103,7 @@ func expandFiles(src *source, list []expansion, dir string) (Old, func(), error)
 			return Old{}, nil, err
 		}
 	}
-	return Old{bytes.NewReader(b.Bytes()), total}, func() {}, nil
+	return Old{ReaderAt: bytes.NewReader(b.Bytes()), Size: total}, func() {}, nil
 }
 
 // with returns a source that has o behind everything else.

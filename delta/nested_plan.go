@@ -193,7 +193,7 @@ func (e *encoder) nested(p piece) error {
 	n := p.nested
 	now := n.now
 	now.address = e.at
-	plain, free, err := expandFiles(newSource([]Old{{e.plain, e.at + p.length}}), []expansion{now}, e.dir)
+	plain, free, err := expandFiles(newSource([]Old{{ReaderAt: e.plain, Size: e.at + p.length}}), []expansion{now}, e.dir)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/binary"
 	"io"
+
+	"github.com/sallyport-dev/sallyport/delta/recompress"
 )
 
 // opKind is what an operation makes the next plain bytes from.
@@ -32,6 +34,7 @@ type restorer struct {
 	buf    []byte
 	header [tarBlock]byte
 
+	packer  *recompress.Writer // that w is; nil: w is something else
 	scratch scratch
 	inside  bool // of a nested operation
 }
@@ -45,6 +48,7 @@ type scratch struct {
 // restore writes the plain bytes, size of them, to w.
 func restore(ctx context.Context, w io.Writer, s *streams, src *source, size int64, on scratch) error {
 	r := &restorer{ctx: ctx, w: w, s: s, src: src, buf: make([]byte, 128<<10), scratch: on}
+	r.packer, _ = w.(*recompress.Writer)
 	if err := r.run(size); err != nil {
 		return err
 	}
@@ -127,6 +131,9 @@ func (r *restorer) fromSource(n int64, make func(address, n int64) error) error 
 }
 
 func (r *restorer) copy(address, n int64) error {
+	if err := r.same(0, address, n); err != nil {
+		return err
+	}
 	for n > 0 {
 		if err := r.ctx.Err(); err != nil {
 			return err
@@ -144,17 +151,31 @@ func (r *restorer) copy(address, n int64) error {
 	return nil
 }
 
+// same tells the packer that after the next skip bytes n old ones follow, whose tokens it may know.
+func (r *restorer) same(skip, address, n int64) error {
+	if r.packer == nil || n == 0 {
+		return nil
+	}
+	old, offset, err := r.src.locate(address, n)
+	if err != nil || r.src.olds[old].Tokens == nil {
+		return err
+	}
+	return r.packer.Same(skip, r.src.olds[old].Tokens, offset, n)
+}
+
 // add copies bytes and changes some of them.
-func (r *restorer) add(address, n int64) error {
-	f, err := newFixer(r.s, n)
+func (r *restorer) add(start, n int64) error {
+	address := start
+	left := n
+	f, err := newFixer(r.s, n, func(at, size int64) error { return r.same(at-(n-left), start+at, size) })
 	if err != nil {
 		return err
 	}
-	for n > 0 {
+	for left > 0 {
 		if err := r.ctx.Err(); err != nil {
 			return err
 		}
-		b := r.buf[:min(n, int64(len(r.buf)))]
+		b := r.buf[:min(left, int64(len(r.buf)))]
 		if err := r.src.read(b, address); err != nil {
 			return err
 		}
@@ -164,7 +185,7 @@ func (r *restorer) add(address, n int64) error {
 		if _, err := r.w.Write(b); err != nil {
 			return err
 		}
-		n -= int64(len(b))
+		left -= int64(len(b))
 		address += int64(len(b))
 	}
 	return nil

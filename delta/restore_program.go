@@ -84,7 +84,7 @@ func (r *restorer) newFixer(s step) (*fixer, error) {
 	if s.kind == stepCopy {
 		return &fixer{s: r.s, left: s.size, gap: s.size}, nil
 	}
-	return newFixer(r.s, s.size)
+	return newFixer(r.s, s.size, nil)
 }
 
 // maxProgram bounds a program's bytes, old and new.

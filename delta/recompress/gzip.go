@@ -3,7 +3,6 @@ package recompress
 import (
 	"encoding/binary"
 	"errors"
-	"hash/crc32"
 	"io"
 
 	"github.com/klauspost/compress/flate"
@@ -57,12 +56,7 @@ func (s *scanner) member() error {
 		return err
 	}
 	start = s.offset()
-	r, err := s.inflate.reset(s.in)
-	if err != nil {
-		return err
-	}
-	crc := crc32.NewIEEE()
-	n, err := io.Copy(io.MultiWriter(s.out, crc), &inflateErrors{r})
+	n, sum, err := s.checkedMember()
 	if err != nil {
 		return err
 	}
@@ -70,7 +64,7 @@ func (s *scanner) member() error {
 	if _, err := io.ReadFull(s.in, trailer[:]); err != nil {
 		return readError("gzip trailer", err)
 	}
-	if trailer != gzipTrailer(crc.Sum32(), n) {
+	if trailer != gzipTrailer(sum, n) {
 		return malformed("gzip member's checksum or length is wrong")
 	}
 	return s.add(segment{kind: kindDeflate, offset: start, size: s.offset() - start, plainSize: n})

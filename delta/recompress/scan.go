@@ -56,12 +56,21 @@ type scanner struct {
 	verbatim int64
 	segments int
 	inflate  inflater
+	tokens   *tokenInflater // nil: tokens are not kept
 	unzstd   zstdDecoder
 }
 
 // scan writes blob's plain bytes to out and tells visit each segment in order.
 func scan(blob io.Reader, out io.Writer, visit func(segment) error) error {
+	return scanTokens(blob, out, nil, visit)
+}
+
+// scanTokens is scan, and keeps tokens in t if that is not nil.
+func scanTokens(blob io.Reader, out io.Writer, t *Tokens, visit func(segment) error) error {
 	s := &scanner{counted: counter{r: blob}, out: out, visit: visit}
+	if t != nil {
+		s.tokens = &tokenInflater{log: t}
+	}
 	s.in = bufio.NewReaderSize(&s.counted, 64<<10)
 	defer s.unzstd.close()
 	magic, err := s.in.Peek(4)

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"hash"
 	"io"
+
+	"github.com/sallyport-dev/sallyport/delta/recompress/replay"
 )
 
 // Writer makes the blob out of plain bytes.
@@ -13,6 +15,8 @@ type Writer struct {
 	open  io.WriteCloser // of the part that is being written; nil: none
 	left  int64          // plain bytes that this part still takes
 	sum   hash.Hash32    // of this part's plain bytes; nil: none
+
+	replay *replay.Player // of this part; nil: its encoder takes nothing over
 }
 
 // NewWriter returns a writer that takes the plain bytes and writes the blob to w. Close must be
@@ -84,7 +88,9 @@ func (w *Writer) begin() (err error) {
 	case kindStored:
 		w.open = stored{w.w}
 	default:
-		w.open, err = p.encoder.newWriter(w.w)
+		if w.open, err = p.encoder.newWriter(w.w); err == nil {
+			w.replay = p.encoder.player(w.open)
+		}
 	}
 	return err
 }
@@ -92,7 +98,7 @@ func (w *Writer) begin() (err error) {
 func (w *Writer) end() error {
 	err := w.open.Close()
 	p := w.parts[0]
-	w.open, w.parts = nil, w.parts[1:]
+	w.open, w.replay, w.parts = nil, nil, w.parts[1:]
 	if err != nil {
 		return err
 	}

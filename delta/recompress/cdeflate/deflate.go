@@ -86,6 +86,8 @@ type deflater struct {
 	available             bool // the previous byte awaits its verdict
 	symbols               []symbol
 	matches               int // among symbols
+
+	replay player
 }
 
 func newDeflater(w io.Writer, flavor Flavor, level int) (*deflater, error) {
@@ -147,6 +149,7 @@ func (d *deflater) slide() {
 	d.matchStart -= windowSize
 	d.start -= windowSize
 	d.blockStart -= windowSize
+	d.replay.base += windowSize
 	for _, table := range [][]uint16{d.head[:], d.prev[:]} {
 		for i, p := range table {
 			table[i] = p & uint16(int16(p)>>15) & windowMask // p less windowSize, at least 0

@@ -71,6 +71,12 @@ func (d *deflater) skipMatch() {
 // runSlow is for levels 4 to 9: a match waits for whether the next byte has a better one.
 func (d *deflater) runSlow(flush bool) error {
 	for d.ready(flush) {
+		if d.replay.source != nil && !d.available && d.replayed(flush) {
+			if err := d.replay.err; err != nil {
+				return err
+			}
+			continue
+		}
 		candidate := 0
 		if d.inTable() {
 			candidate = d.insertString(d.start)

@@ -42,6 +42,7 @@ type PigzWriter struct {
 	d    *deflater
 	dict []byte
 	buf  []byte
+	done int64 // bytes of the blocks before
 }
 
 // NewPigzWriter returns a writer that compresses to w at a level from 1 to 9.
@@ -72,6 +73,8 @@ func (w *PigzWriter) Close() error { return w.block(true) }
 func (w *PigzWriter) block(last bool) error {
 	w.d.reset()
 	w.d.dictionary(w.dict)
+	w.d.replay.behind, w.d.replay.base = 0, w.done-int64(w.d.start)
+	w.done += int64(len(w.buf))
 	w.d.input = w.buf
 	if err := w.d.drain(last); err != nil {
 		return err

@@ -108,6 +108,7 @@ type compressor struct {
 	offset         int
 	maxInsertIndex int
 	err            error
+	replay         player
 
 	// Input hash chains
 	// hashHead[hashValue] contains the largest inputIndex with the specified hash value
@@ -131,6 +132,7 @@ func (d *compressor) fillDeflate(b []byte) int {
 		copy(d.window, d.window[windowSize:2*windowSize])
 		d.index -= windowSize
 		d.windowEnd -= windowSize
+		d.replay.slide()
 		if d.blockStart >= windowSize {
 			d.blockStart -= windowSize
 		} else {
@@ -417,6 +419,12 @@ Loop:
 				}
 				break Loop
 			}
+		}
+		if d.replay.source != nil && !d.byteAvailable && d.replayed(lookahead) {
+			if d.err != nil {
+				return
+			}
+			continue
 		}
 		if d.index < d.maxInsertIndex {
 			// Update the hash

@@ -1,0 +1,101 @@
+package delta
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// replays tells whether the blob's encoder may take over what the one of an old decided.
+func (b *builder) replays(o Old) bool {
+	return o.Tokens != nil && b.recipe.Replays(o.Tokens, o, o.Size)
+}
+
+// errOther says that a patch makes other bytes than it should.
+var errOther = errors.New("prove patch: it makes other bytes")
+
+// proveAll proves the patch, in the end without any tokens of olds: those are a means to save time and
+// may never be why there is no patch.
+func (b *builder) proveAll(h *header, bodies []io.ReadSeeker) error {
+	replayed := false
+	for _, o := range h.olds {
+		replayed = replayed || o.tokens
+	}
+	if replayed {
+		err := b.prove(h, bodies)
+		if !errors.Is(err, errOther) {
+			return err
+		}
+		for i := range h.olds {
+			h.olds[i].tokens = false
+		}
+	}
+	return b.prove(h, bodies)
+}
+
+// prove reads the patch as a site does and compares what it makes: the blob if tokens of olds go into
+// it, otherwise the plain bytes, because Find has proven the recipe.
+func (b *builder) prove(h *header, bodies []io.ReadSeeker) error {
+	parts := []io.Reader{bytes.NewReader(h.marshal())}
+	for _, body := range bodies {
+		if _, err := body.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+		parts = append(parts, body)
+	}
+	in := bufio.NewReader(io.MultiReader(parts...))
+	read, err := readHeader(in)
+	if err != nil {
+		return err
+	}
+	if err := b.proveBody(in, read); err != nil {
+		return err
+	}
+	for _, body := range bodies {
+		if _, err := body.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *builder) proveBody(in io.Reader, h *header) error {
+	var used []Old
+	replayed := false
+	for _, i := range b.used {
+		used = append(used, b.olds[i].only(h.olds[i].tokens))
+		replayed = replayed || h.olds[i].tokens
+	}
+	s, err := openStreams(in, h.streams, b.o.TempDir)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	recipe, err := readRecipe(s.readers[streamRecipe])
+	if err != nil {
+		return err
+	}
+	sum := sha256.New()
+	var w io.WriteCloser = nopCloser{sum}
+	want := b.plain.sum
+	if replayed {
+		w, want = recipe.NewWriter(sum), h.blobDigest
+	}
+	if err := restore(b.ctx, w, s, newSource(used), b.plain.size, scratch{b.o.TempDir, h.scratch}); err != nil {
+		return fmt.Errorf("prove patch: %w", err)
+	}
+	if err := w.Close(); err != nil {
+		return fmt.Errorf("prove patch: %w", err)
+	}
+	if [sha256.Size]byte(sum.Sum(nil)) != want {
+		return errOther
+	}
+	return nil
+}
+
+type nopCloser struct{ io.Writer }
+
+func (nopCloser) Close() error { return nil }
