@@ -44,6 +44,16 @@ func TestReleasesThatDoNotFit(t *testing.T) {
 			c.travelAs(bundle.FormDelta, layer, []byte("patch"),
 				bundle.BaseBlob{Digest: digest.FromString("layer of 1.0.0"), Size: 14, PlainSize: 1 << 42})
 		}},
+		{"room for a patch", "room", "free", func(c *content) {
+			c.d.Bases = base
+			c.travelAs(bundle.FormDelta, layer, []byte("patch"),
+				bundle.BaseBlob{Digest: digest.FromString("layer of 1.0.0"), Size: 14, PlainSize: 14})
+			for i := range c.d.Blobs {
+				if c.d.Blobs[i].Form == bundle.FormDelta {
+					c.d.Blobs[i].Payload.Scratch = 1 << 42
+				}
+			}
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newTestSite(t, f, newWorld())

@@ -31,7 +31,7 @@ func (p *plan) needs(workers int) (inMirror, inState int64) {
 }
 
 // restoring returns what is there at most while patches are applied, by so many workers and in the bundle's order: the
-// patches and their streams, and old blobs from the first patch that addresses them to the last.
+// patches, their streams and what they say they need, and old blobs from the first patch that addresses them to the last.
 func (p *plan) restoring(workers int) int64 {
 	var patches []*blobPlan
 	last := map[digest.Digest]int{}
@@ -56,7 +56,7 @@ func (p *plan) restoring(workers int) int64 {
 		}
 		need := expanded
 		for _, ahead := range patches[i:min(i+workers+1, len(patches))] {
-			need += ahead.Payload.Size + ahead.Size
+			need += ahead.Payload.Size + ahead.Payload.Scratch + ahead.Size
 		}
 		most = max(most, need)
 		// What the patches of all workers need is still there; older ones are done.

@@ -124,12 +124,23 @@ type Blob struct {
 	Bases []BaseBlob `json:"bases,omitempty"`
 	// Note says why a blob that could have travelled smaller did not ("no recipe for its gzip").
 	Note string `json:"note,omitempty"`
+	// Files are those that cost the most of the payload's bytes, the dearest first; the rest is not told.
+	Files []FileCost `json:"files,omitempty"`
 }
 
 // Payload is a blob of the bundle.
 type Payload struct {
 	Digest digest.Digest `json:"digest"`
 	Size   int64         `json:"size"`
+	// Scratch is the bytes of temporary files that applying a patch takes, beside the expanded bases.
+	Scratch int64 `json:"scratch,omitempty"`
+}
+
+// FileCost is a file in a layer and what its change costs.
+type FileCost struct {
+	Name  string `json:"name"` // as in the layer, made fit for UTF-8
+	Bytes int64  `json:"bytes"`
+	Why   string `json:"why"` // "1,204 changed functions", for people
 }
 
 // BaseBlob is an old blob that a patch needs.

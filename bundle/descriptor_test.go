@@ -114,6 +114,20 @@ func TestValidate(t *testing.T) {
 		{"negative size", func(d *bundle.Descriptor) { find(d, bundle.FormReuse).Size = -1 }, "size"},
 		{"blob media type", func(d *bundle.Descriptor) { d.Blobs[0].MediaType = "" }, "media type"},
 		{"note", func(d *bundle.Descriptor) { d.Blobs[0].Note = strings.Repeat("x", 1025) }, "note"},
+		{"files of a reused blob", func(d *bundle.Descriptor) { find(d, bundle.FormReuse).Files = []bundle.FileCost{{Name: "a"}} }, "in patches only"},
+		{"too many files", func(d *bundle.Descriptor) {
+			find(d, bundle.FormDelta).Files = make([]bundle.FileCost, bundle.MaxFileCosts+1)
+		}, "more than 64"},
+		{"file without a cost", func(d *bundle.Descriptor) {
+			find(d, bundle.FormDelta).Files = []bundle.FileCost{{Name: "a", Bytes: -1}}
+		}, "costs -1"},
+		{"file that is not text", func(d *bundle.Descriptor) {
+			find(d, bundle.FormDelta).Files = []bundle.FileCost{{Name: "a\xff"}}
+		}, "UTF-8"},
+		{"reason that is too long", func(d *bundle.Descriptor) {
+			find(d, bundle.FormDelta).Files = []bundle.FileCost{{Name: "a", Why: strings.Repeat("x", 257)}}
+		}, "256"},
+		{"too much scratch space", func(d *bundle.Descriptor) { find(d, bundle.FormDelta).Payload.Scratch = 1<<42 + 1 }, "scratch"},
 		{"unknown form", func(d *bundle.Descriptor) { d.Blobs[0].Form = "half" }, "form"},
 		{"full with another payload", func(d *bundle.Descriptor) { find(d, bundle.FormFull).Payload.Size++ }, "its own payload"},
 		{"full without payload", func(d *bundle.Descriptor) { find(d, bundle.FormFull).Payload = nil }, "its own payload"},

@@ -43,7 +43,13 @@ func (v *validator) blob(b *Blob) error {
 	if err := v.form(b); err != nil {
 		return err
 	}
+	if err := fileCosts(b); err != nil {
+		return err
+	}
 	if b.Payload != nil {
+		if b.Payload.Scratch < 0 || b.Payload.Scratch > maxPlainSize {
+			return fmt.Errorf("scratch space of %d bytes is not between 0 and 2^42", b.Payload.Scratch)
+		}
 		if err := v.size(b.Payload.Digest, b.Payload.Size, MaxBlobSize); err != nil {
 			return fmt.Errorf("payload: %w", err)
 		}
@@ -80,6 +86,25 @@ func (v *validator) form(b *Blob) error {
 	}
 	if b.Form != FormRecompressed && len(v.d.Bases) == 0 {
 		return errors.New("it needs a base, and the release names none")
+	}
+	return nil
+}
+
+// fileCosts checks what is told of a patch's files.
+func fileCosts(b *Blob) error {
+	if len(b.Files) > 0 && b.Form != FormDelta && b.Form != FormRecompressed {
+		return errors.New("files cost something in patches only")
+	}
+	if len(b.Files) > MaxFileCosts {
+		return fmt.Errorf("%d files are told of, more than %d", len(b.Files), MaxFileCosts)
+	}
+	for _, f := range b.Files {
+		if err := errors.Join(text("a file's name", f.Name, 4096), text("why a file costs", f.Why, 256)); err != nil {
+			return err
+		}
+		if f.Bytes < 0 || f.Bytes > b.Payload.Size {
+			return fmt.Errorf("file %q costs %d of %d bytes", f.Name, f.Bytes, b.Payload.Size)
+		}
 	}
 	return nil
 }

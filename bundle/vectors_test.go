@@ -46,6 +46,7 @@ func vectors(t testing.TB) []vector {
 		{"good_signed", "ok", "the same with a stand-in for a signature", signed},
 		{"good_attested", "ok", "the same with a second one, so that the empty config stands once", bundletest.Minimal().Bytes(t, bundle.PredicateSignature, provenance)},
 		{"good_delta", "ok", "blobs in all four forms, an index, attached artifacts", bundletest.Delta().Bytes(t, bundle.PredicateSignature)},
+		{"good_costs", "ok", "what files cost in a patch, and the room that applying takes", withCosts(t, func(*bundle.Descriptor) {})},
 		{"good_nothing", "ok", "no image and no object", bundletest.Release{}.Bytes(t)},
 	}
 	v = append(v, truncated(t)...)
@@ -54,6 +55,25 @@ func vectors(t testing.TB) []vector {
 	v = append(v, headers(t)...)
 	v = append(v, documents(t)...)
 	return append(v, signatureVectors(t)...)
+}
+
+// withCosts is a bundle that tells of its patches' files.
+func withCosts(t testing.TB, change func(d *bundle.Descriptor)) []byte {
+	t.Helper()
+	c := bundletest.Delta().Contents(t)
+	costs(c.Descriptor)
+	change(c.Descriptor)
+	s, err := bundle.Seal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bundletest.Write(t, s)
+}
+
+func costs(d *bundle.Descriptor) {
+	b := find(d, bundle.FormDelta)
+	b.Payload.Scratch = 1 << 20
+	b.Files = []bundle.FileCost{{Name: "usr/bin/app", Bytes: 20, Why: "1,204 changed functions"}, {Name: "etc/app <conf>", Bytes: 1, Why: "new file"}}
 }
 
 func truncated(t testing.TB) []vector {
@@ -172,7 +192,12 @@ func documents(t testing.TB) []vector {
 	chain := func(name, expect, about string, in int, old, new string) vector {
 		return vector{name, expect, about, forge(t, file).editChain(in, old, new).bytes()}
 	}
+	dear := func(name, about, old, new string) vector {
+		return vector{name, "format", about, forge(t, withCosts(t, func(*bundle.Descriptor) {})).editChain(inDescriptor, old, new).bytes()}
+	}
 	return []vector{
+		dear("descriptor_costs_too_much", "a file that costs more than the whole patch", `"bytes":20`, `"bytes":2000`),
+		dear("descriptor_negative_scratch", "less than no room", `"scratch":1048576`, `"scratch":-1`),
 		chain("descriptor_unknown_field", "format", "a field that the format does not know, all digests right", inDescriptor, `{"apiVersion"`, `{"extra":true,"apiVersion"`),
 		chain("descriptor_duplicate_key", "format", "a key twice, all digests right", inDescriptor, `"sequence":17`, `"sequence":18,"sequence":17`),
 		chain("descriptor_white_space", "format", "white space, all digests right", inDescriptor, `,"kind"`, `, "kind"`),
