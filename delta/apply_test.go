@@ -182,7 +182,7 @@ func FuzzApply(f *testing.F) {
 // FuzzRestore feeds streams that are well formed as such, so that operations are reached at once.
 func FuzzRestore(f *testing.F) {
 	f.Add([]byte{64<<1 | 1}, []byte{0}, []byte{3, 9}, []byte{1}, []byte("text"), uint16(20))
-	f.Add(timeRule{shift: true, value: 5}.append([]byte{0x85, 0x40}), []byte{0}, []byte{}, []byte{}, []byte{}, uint16(1024))
+	f.Add(stampRule{{stampShift, 5}}.append([]byte{0x85, 0x40}), []byte{0}, []byte{}, []byte{}, []byte{}, uint16(1024))
 	before, _, _ := sample(f)
 	f.Fuzz(func(t *testing.T, ops, sources, gaps, values, text []byte, size uint16) {
 		var infos []streamInfo

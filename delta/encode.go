@@ -25,7 +25,7 @@ type encoder struct {
 type run struct {
 	at, from, length int64
 	restamp          bool
-	rule             timeRule
+	rule             stampRule
 }
 
 func (e *encoder) pieces(list []piece) error {

@@ -61,9 +61,10 @@ func (n *neighbours) at(offset int) int {
 
 // How much of a content a block has to share with it.
 const (
-	leastShared = 96 // bytes
-	partShared  = 32 // one of so many bytes
-	partBeside  = 8  // the same, where there is an old file of the same path
+	leastShared  = 96      // bytes
+	enoughShared = 2 << 10 // bytes, whatever part they are
+	partShared   = 32 // one of so many bytes
+	partBeside   = 8  // the same, where there is an old file of the same path
 )
 
 // neighbours loads what a content, or a window of one that begins at an offset, is made from: the
@@ -112,7 +113,7 @@ func (w *worker) loadSimilar(then *neighbours, now []byte, match int, whole bool
 		}
 		return nil
 	}
-	blocks := n.blocks(max(leastShared, int64(min(len(now)/part, blockSize/4))), room)
+	blocks := n.blocks(max(leastShared, int64(min(len(now)/part, enoughShared))), room)
 	for i := 0; i < len(blocks); {
 		b := blocks[i]
 		for i++; i < len(blocks) && blocks[i].member == b.member && blocks[i].offset == b.offset+b.size; i++ {

@@ -11,9 +11,9 @@ type piece struct {
 	length  int64
 	from    int64 // address among all olds; negative: literal
 	literal opKind
-	header  bool     // a tar header
-	rule    timeRule // that makes a header out of the old one
-	restamp bool     // rule is to be used
+	header  bool      // a tar header
+	rule    stampRule // that makes a header out of the old one
+	restamp bool      // rule is to be used
 	program *programPiece
 	nested  *nestedPiece
 	whole   bool // the whole content of an entry, or its padding, and just as it was
@@ -26,7 +26,7 @@ type planner struct {
 	plain   io.ReaderAt
 	members []member
 	ids     []contentID
-	rules   []timeRule
+	rules   []stampRule
 	changed map[int][]piece // the contents that no old has
 	effort  Effort
 	workers int

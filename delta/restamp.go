@@ -5,52 +5,100 @@ import (
 	"io"
 )
 
-// timeRule changes the times of tar entries: a rebuilt image often differs in nothing else.
-type timeRule struct {
-	shift bool  // value is added to each time; else it is the time of all
-	value int64 // seconds
+// stampField is a number in a tar header that often changes in all headers alike: a rebuilt image has
+// other times, and one built by another user other owners.
+type stampField struct{ offset, digits int }
+
+// stampFields are in the order of a patch's flags.
+var stampFields = [...]stampField{{tarTime, tarTimeDigits}, {tarUser, tarUserDigits}, {tarGroup, tarGroupDigits}}
+
+// stamp says how one field changes.
+type stamp struct {
+	mode  stampMode
+	value int64
 }
 
-// maxTime is the largest time that eleven octal digits hold.
-const maxTime = 1<<33 - 1
+type stampMode byte
 
-func (t timeRule) append(b []byte) []byte {
-	mode := uint64(0)
-	if t.shift {
-		mode = 1
+// The modes. Their numbers stand in patches, two bits for each field.
+const (
+	stampNone  stampMode = iota // the field stays
+	stampSet                    // it becomes the value
+	stampShift                  // it grows by the value
+	stampModes
+)
+
+// stampRule changes the fields of tar headers.
+type stampRule [len(stampFields)]stamp
+
+// maxStamp is the largest number that eleven octal digits hold.
+const maxStamp = 1<<33 - 1
+
+func (r stampRule) append(b []byte) []byte {
+	flags := uint64(0)
+	for i, s := range r {
+		flags |= uint64(s.mode) << (2 * i)
 	}
-	return appendZigzag(binary.AppendUvarint(b, mode), t.value)
-}
-
-func readRule(r io.ByteReader) (timeRule, error) {
-	mode, err := readUvarint(r, 1)
-	if err != nil {
-		return timeRule{}, err
+	b = binary.AppendUvarint(b, flags)
+	for _, s := range r {
+		if s.mode != stampNone {
+			b = appendZigzag(b, s.value)
+		}
 	}
-	value, err := readUvarint(r, 2*maxTime+1)
-	return timeRule{shift: mode == 1, value: unzigzag(value)}, err
+	return b
 }
 
-// apply changes the time in h, a tar header, and its checksum, and returns how many bytes of content
-// follow, padding included. What is not a header it leaves as it is. A time of 0 stays: it marks
-// headers that have none.
-func (t timeRule) apply(h []byte) int64 {
+func readRule(from io.ByteReader) (r stampRule, err error) {
+	flags, err := readUvarint(from, 1<<(2*len(r))-1)
+	for i := range r {
+		mode := stampMode(flags >> (2 * i) & 3)
+		if mode == stampNone || err != nil {
+			continue
+		}
+		if mode >= stampModes {
+			return r, malformed("restamp of both kinds")
+		}
+		var value int64
+		value, err = readUvarint(from, 2*maxStamp+1)
+		r[i] = stamp{mode, unzigzag(value)}
+	}
+	return r, err
+}
+
+// apply changes fields of h, a tar header, and its checksum, and returns how many bytes of content
+// follow, padding included. What is not a header it leaves as it is, and what the field has no room for.
+func (r stampRule) apply(h []byte) int64 {
 	size, ok := tarContent(h)
 	if !ok {
 		return 0
 	}
-	old, ok := parseOctal(h[tarTime : tarTime+tarTimeDigits])
-	if !ok || old == 0 {
-		return size
+	changed := false
+	for i, s := range r {
+		if s.mode != stampNone {
+			changed = s.apply(h, stampFields[i]) || changed
+		}
 	}
-	now := t.value
-	if t.shift {
+	if changed {
+		putOctal(h[tarChecksum:tarChecksum+tarChecksumDigits], tarSum(h))
+	}
+	return size
+}
+
+// apply changes one field. A time of 0 stays, and so do the owners of what describes the next header:
+// writers fill them in for form's sake.
+func (s stamp) apply(h []byte, f stampField) bool {
+	b := h[f.offset:][:f.digits]
+	old, ok := parseOctal(b)
+	if !ok || f.offset == tarTime && old == 0 || f.offset != tarTime && isExtension(h[tarType]) {
+		return false
+	}
+	now := s.value
+	if s.mode == stampShift {
 		now += old
 	}
-	if now < 0 || now > maxTime {
-		return size
+	if now == old || now < 0 || now >= 1<<(3*f.digits) {
+		return false
 	}
-	putOctal(h[tarTime:tarTime+tarTimeDigits], now)
-	putOctal(h[tarChecksum:tarChecksum+tarChecksumDigits], tarSum(h))
-	return size
+	putOctal(b, now)
+	return true
 }

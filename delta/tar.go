@@ -5,6 +5,10 @@ const (
 	tarBlock          = 512
 	tarName           = 0
 	tarNameSize       = 100
+	tarUser           = 108
+	tarUserDigits     = 7
+	tarGroup          = 116
+	tarGroupDigits    = 7
 	tarSize           = 124
 	tarSizeSize       = 12
 	tarTime           = 136
@@ -36,6 +40,9 @@ func isTarHeader(h []byte) bool {
 	want, ok := parseOctal(h[tarChecksum : tarChecksum+tarChecksumSize])
 	return ok && want == tarSum(h)
 }
+
+// isExtension tells types of entries that describe the one behind them: PAX records and GNU's long names.
+func isExtension(kind byte) bool { return kind == 'x' || kind == 'g' || kind == 'L' || kind == 'K' }
 
 // tarContent returns how many bytes follow header h as content, padding included.
 func tarContent(h []byte) (int64, bool) {

@@ -22,8 +22,9 @@ func (m member) size() int64 { return m.end - m.content }
 
 const maxPax = 1 << 20 // bytes of extended headers and long names that are looked at
 
-// tarMembers walks over a blob's plain bytes. What follows the last well-formed entry, which is all
-// of a blob that is not a tar, is one member without a name and with no headers.
+// tarMembers walks over a blob's plain bytes. Zero blocks end a tar, but another may follow. What is
+// behind the last well-formed entry, which is all of a blob that is not a tar, is one member without a
+// name and with no headers.
 func tarMembers(ctx context.Context, r io.ReaderAt, size int64) ([]member, error) {
 	w := &tarWalker{r: r, size: size}
 	var list []member
@@ -37,7 +38,13 @@ func tarMembers(ctx context.Context, r io.ReaderAt, size int64) ([]member, error
 			return nil, err
 		}
 		if !ok {
-			break
+			m = member{start: at, content: at}
+			if m.next, err = w.zeros(at); err != nil {
+				return nil, err
+			}
+			if m.end = m.next; m.next == at {
+				break
+			}
 		}
 		list = append(list, m)
 		at = m.next
@@ -65,6 +72,16 @@ func (w *tarWalker) header(at int64) (ok bool, err error) {
 	return isTarHeader(w.block[:]), nil
 }
 
+// zeros returns where the zero blocks end that begin at an offset.
+func (w *tarWalker) zeros(at int64) (int64, error) {
+	for ; at <= w.size-tarBlock; at += tarBlock {
+		if err := readAt(w.r, w.block[:], at); err != nil || w.block != [tarBlock]byte{} {
+			return at, err
+		}
+	}
+	return at, nil
+}
+
 // entry reads the entry at an offset, extended headers included.
 func (w *tarWalker) entry(at int64) (m member, ok bool, err error) {
 	m = member{start: at}
@@ -78,7 +95,7 @@ func (w *tarWalker) entry(at int64) (m member, ok bool, err error) {
 			return m, false, nil
 		}
 		kind := w.block[tarType]
-		if !strings.ContainsRune("xgLK", rune(kind)) {
+		if !isExtension(kind) {
 			break
 		}
 		body, err := w.extended(at+tarBlock, content)
