@@ -63,8 +63,8 @@ func (n *neighbours) at(offset int) int {
 const (
 	leastShared  = 96      // bytes
 	enoughShared = 2 << 10 // bytes, whatever part they are
-	partShared   = 32 // one of so many bytes
-	partBeside   = 8  // the same, where there is an old file of the same path
+	partShared   = 32      // one of so many bytes
+	partBeside   = 8       // the same, where there is an old file of the same path
 )
 
 // neighbours loads what a content, or a window of one that begins at an offset, is made from: the
