@@ -51,10 +51,11 @@ type Options struct {
 
 // Result describes the patch that Diff wrote.
 type Result struct {
-	Size      int64  // bytes of the patch
-	PlainSize int64  // bytes of the expanded blob
-	Used      []int  // indexes of the olds that the patch reads, ascending; nobody needs the others
-	Recipe    string // the encoder that makes the blob again, for people: "go gzip -6"
+	Size      int64        // bytes of the patch
+	PlainSize int64        // bytes of the expanded blob
+	Used      []int        // indexes of the olds that the patch reads, ascending; nobody needs the others
+	Recipe    string       // the encoder that makes the blob again, for people: "go gzip -6"
+	Members   []MemberCost // the entries that cost the most, the dearest first
 }
 
 // Limits bounds what Apply does for a patch.

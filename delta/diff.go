@@ -84,6 +84,8 @@ type builder struct {
 	streams []*streamBuilder
 	used    []int
 	scratch int64 // bytes of files that applying needs
+	members []member
+	costs   *costs
 }
 
 func (b *builder) build(w io.Writer) (Result, error) {
@@ -117,7 +119,8 @@ func (b *builder) build(w io.Writer) (Result, error) {
 			return Result{}, err
 		}
 	}
-	return Result{Size: out.n, PlainSize: b.plain.size, Used: b.used, Recipe: b.recipe.String()}, nil
+	return Result{Size: out.n, PlainSize: b.plain.size, Used: b.used, Recipe: b.recipe.String(),
+		Members: b.costs.list(h.streams)}, nil
 }
 
 func (b *builder) close() {
@@ -139,6 +142,7 @@ func (b *builder) plan() ([]piece, *source, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	b.members = members
 	c, err := newCatalogue(b.ctx, b.olds, b.o.Workers)
 	if err != nil {
 		return nil, nil, err
@@ -164,6 +168,8 @@ func (b *builder) encode(pieces []piece, all *source) error {
 			e.size += o.Size
 		}
 	}
+	b.costs = newCosts(b.plain, b.members, len(b.olds) == 0, b.streams)
+	e.costs = b.costs
 	err := e.pieces(pieces)
 	b.scratch = e.scratch
 	return err

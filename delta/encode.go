@@ -19,6 +19,7 @@ type encoder struct {
 	next     int64 // where operations expect the next copy
 	run      run
 	now, old []byte
+	costs    *costs
 }
 
 // run is a copy in the making: pieces that go on where the one before ended.
@@ -52,6 +53,7 @@ func (e *encoder) pieces(list []piece) error {
 		if err != nil {
 			return err
 		}
+		e.costs.piece(e.at, p, e.streams)
 		e.at += p.length
 	}
 	return e.flush()
@@ -147,6 +149,7 @@ func (e *encoder) flush() error {
 	address := e.used[old] + r.from - e.all.starts[old]
 	e.streams[streamSources].Write(appendZigzag(nil, address-e.next))
 	e.next = address + r.length
+	e.costs.charge(r.at, e.streams)
 	return nil
 }
 
