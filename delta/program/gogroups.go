@@ -30,6 +30,7 @@ const (
 	layoutUncommon                // abi.UncommonType
 	layoutMethod                  // abi.Method
 	layoutInterface               // abi.Imethod
+	layoutName                    // the path of a name's package
 )
 
 // field is a 32-bit offset in an item. 0 and all ones stand for none.
@@ -58,6 +59,7 @@ var items = [...]item{
 	layoutUncommon:  {16, []field{{0, goTypes, 1}}},
 	layoutMethod:    {16, []field{{0, goTypes, 1}, {4, goTypes, 1}, {8, goTypeText, 1}, {12, goTypeText, 1}}},
 	layoutInterface: {8, []field{{0, goTypes, 1}, {4, goTypes, 1}}},
+	layoutName:      {4, []field{{0, goTypes, 1}}},
 }
 
 var goRecordFields = []field{{0, goText, 1}, {4, goNames, 1}, {16, goPC, 1}, {20, goPC, 1}, {24, goPC, 1}, {32, goUnits, 4}}

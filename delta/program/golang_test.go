@@ -180,7 +180,7 @@ func TestOwnTables(t *testing.T) {
 	}
 	for l, least := range map[layout]int{
 		layoutFunctions: 2000, layoutUnits: 100, layoutRecord: 2000, layoutInline: 2000, layoutObject: 100, layoutWrapped: 1,
-		layoutType: 1000, layoutUncommon: 300, layoutMethod: 1000, layoutInterface: 200,
+		layoutType: 1000, layoutUncommon: 300, layoutMethod: 1000, layoutInterface: 200, layoutName: 1,
 	} {
 		if found[l] < least {
 			t.Errorf("%d items of layout %d, want %d", found[l], l, least)

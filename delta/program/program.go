@@ -356,9 +356,12 @@ func (p *Program) projectRegion(r *Region, w *window) int {
 		return p.arm64(r, w)
 	case GoBuckets:
 		return p.projectBuckets(r, w)
-	case Pointers, GoTypes:
+	case Pointers:
 		w.n = wholeWords(w.n, len(w.b), w.from)
 		p.pointers(w)
+	case GoTypes:
+		w.n = wholeWords(w.n, len(w.b), w.from)
+		p.goPointers(w)
 	}
 	return p.projectGroups(w, p.tables(w))
 }
