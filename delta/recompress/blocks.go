@@ -1,11 +1,6 @@
 package recompress
 
-import (
-	"bytes"
-	"io"
-
-	kp1203 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1203/flate"
-)
+import "io"
 
 // pgzipTail is how much of a block klauspost/pgzip gives the next one as its dictionary.
 const pgzipTail = 16 << 10
@@ -20,60 +15,51 @@ const (
 // before as its dictionary and flushed to a byte boundary, so that several can be made at a time.
 type blockWriter struct {
 	w          io.Writer
-	compressor *kp1203.Writer
-	block      []byte
-	tail       []byte // nil: no dictionary
-	packed     bytes.Buffer
+	compressor dictWriter
+	size, left int // bytes of a block, and those that the current one still takes
+	tail       []byte
 }
 
-func newBlockWriter(w io.Writer, e encoder) (io.WriteCloser, error) {
+func newBlockWriter(w io.Writer, e encoder, g goEncoder) (io.WriteCloser, error) {
 	if e.block < minBlock || e.block > maxBlock {
 		return nil, malformed("recipe has blocks of %d bytes", e.block)
 	}
-	c, err := kp1203.NewWriterDict(io.Discard, int(e.level), nil)
+	c, err := g.newDict(w, int(e.level))
 	if err != nil {
 		return nil, &Error{reason: "newer", message: "recipe's encoder", err: err}
 	}
-	return &blockWriter{w: w, compressor: c, block: make([]byte, 0, e.block)}, nil
+	c.ResetDict(w, nil)
+	return &blockWriter{w: w, compressor: c, size: int(e.block), left: int(e.block)}, nil
 }
 
 func (b *blockWriter) Write(p []byte) (int, error) {
 	written := len(p)
 	for len(p) > 0 {
-		n := min(len(p), cap(b.block)-len(b.block))
-		b.block = append(b.block, p[:n]...)
-		p = p[n:]
-		if len(b.block) == cap(b.block) {
-			if err := b.flush(false); err != nil {
-				return 0, err
-			}
+		n := min(len(p), b.left)
+		if _, err := b.compressor.Write(p[:n]); err != nil {
+			return 0, err
 		}
+		b.tail = append(b.tail, p[max(0, n-pgzipTail):n]...)
+		if extra := len(b.tail) - pgzipTail; extra > 0 {
+			b.tail = append(b.tail[:0], b.tail[extra:]...)
+		}
+		p = p[n:]
+		if b.left -= n; b.left > 0 {
+			continue
+		}
+		if err := b.compressor.Flush(); err != nil {
+			return 0, err
+		}
+		b.compressor.ResetDict(b.w, b.tail)
+		b.left = b.size
 	}
 	return written, nil
 }
 
-func (b *blockWriter) Close() error { return b.flush(true) }
-
-// flush compresses the block; pgzip makes one more, maybe empty, at the end.
-func (b *blockWriter) flush(last bool) error {
-	b.packed.Reset()
-	b.compressor.ResetDict(&b.packed, b.tail)
-	if _, err := b.compressor.Write(b.block); err != nil {
-		return err
-	}
+// Close ends the last block, which may be empty.
+func (b *blockWriter) Close() error {
 	if err := b.compressor.Flush(); err != nil {
 		return err
 	}
-	if last {
-		if err := b.compressor.Close(); err != nil {
-			return err
-		}
-	}
-	b.tail = nil
-	if len(b.block) > pgzipTail {
-		b.tail = bytes.Clone(b.block[len(b.block)-pgzipTail:])
-	}
-	b.block = b.block[:0]
-	_, err := b.w.Write(b.packed.Bytes())
-	return err
+	return b.compressor.Close()
 }

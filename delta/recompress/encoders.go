@@ -3,12 +3,18 @@ package recompress
 import (
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/sallyport-dev/sallyport/delta/recompress/cdeflate"
 	go126 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/go126flate"
+	go127 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/go127flate"
+	kp1117 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1117/flate"
+	kp1136 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1136/flate"
+	kp1144 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1144/flate"
+	kp1150 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1150/flate"
+	kp1180 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1180/flate"
 	kp1203 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1203/flate"
 	kpzstd1203 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1203/zstd"
+	"github.com/sallyport-dev/sallyport/delta/recompress/tokens"
 )
 
 // encoder names one way to compress: a frozen program and its parameters. Its numbers stand in
@@ -16,7 +22,10 @@ import (
 type encoder struct {
 	family byte
 	level  int8
-	block  int32 // bytes of a block compressed by itself; 0: the stream is one
+	block  int32 // bytes of a block compressed by itself; 0: the stream is one, or the family's default
+
+	flushed     bool   // at the end, before it is closed: as estargz does
+	differences []byte // of familyTokens
 }
 
 // The families.
@@ -26,43 +35,100 @@ const (
 	familyKPZstd1203 = 3 // klauspost/compress v1.20.3 zstd; the level is its own, 1 to 4
 	familyZlib       = 4 // zlib 1.2 and 1.3, memory level 8
 	familyGNU        = 5 // GNU gzip
-	familyPigz       = 6 // pigz with several threads and blocks of 128 KiB
+	familyPigz       = 6 // pigz with several threads
+	familyGo127      = 7 // compress/flate of Go 1.27
+	familyKP1180     = 8 // klauspost/compress flate of older versions, as familyKP1203
+	familyKP1150     = 9
+	familyKP1144     = 10
+	familyKP1136     = 11
+	familyKP1117     = 12
+	familyTokens     = 13 // differences from a model of package tokens, whose number is the level
 )
 
-// newWriter returns a writer that compresses to w as e does.
-func (e encoder) newWriter(w io.Writer) (io.WriteCloser, error) {
-	switch e.family {
-	case familyGo126:
-		if e.block != 0 || e.level < go126.HuffmanOnly {
-			break
+// dictWriter is an encoder that can begin anew with a dictionary.
+type dictWriter interface {
+	flushCloser
+	ResetDict(w io.Writer, dict []byte)
+}
+
+// goEncoder is a generation of a DEFLATE encoder written in Go: each has the levels -2 to 9.
+type goEncoder struct {
+	name      string
+	newWriter func(io.Writer, int) (io.WriteCloser, error)
+	newDict   func(io.Writer, int) (dictWriter, error) // nil: never used with blocks
+}
+
+var goEncoders = map[byte]goEncoder{
+	familyGo126:  {name: "go", newWriter: writer(go126.NewWriter)},
+	familyGo127:  {name: "go 1.27", newWriter: writer(go127.NewWriter)},
+	familyKP1203: {"1.18.2 to 1.20", writer(kp1203.NewWriter), withDict(kp1203.NewWriterDict)},
+	familyKP1180: {"1.15.11 to 1.18.1", writer(kp1180.NewWriter), withDict(kp1180.NewWriterDict)},
+	familyKP1150: {"1.15.0 to 1.15.9", writer(kp1150.NewWriter), withDict(kp1150.NewWriterDict)},
+	familyKP1144: {"1.14", writer(kp1144.NewWriter), withDict(kp1144.NewWriterDict)},
+	familyKP1136: {"1.12.3 to 1.13", writer(kp1136.NewWriter), withDict(kp1136.NewWriterDict)},
+	familyKP1117: {"1.10 to 1.11.7", writer(kp1117.NewWriter), withDict(kp1117.NewWriterDict)},
+}
+
+func writer[W io.WriteCloser](make func(io.Writer, int) (W, error)) func(io.Writer, int) (io.WriteCloser, error) {
+	return func(w io.Writer, level int) (io.WriteCloser, error) { return writerOrError(make(w, level)) }
+}
+
+func withDict[W dictWriter](make func(io.Writer, int, []byte) (W, error)) func(io.Writer, int) (dictWriter, error) {
+	return func(w io.Writer, level int) (dictWriter, error) { return make(w, level, nil) }
+}
+
+// Levels that mean the same in all generations.
+const (
+	huffmanOnly = -2
+	bestLevel   = 9
+)
+
+// newWriter returns a writer that compresses to w, as e does, plain bytes of which there are size.
+func (e encoder) newWriter(w io.Writer, size int64) (io.WriteCloser, error) {
+	if g, ok := goEncoders[e.family]; ok && e.level >= huffmanOnly && e.level <= bestLevel {
+		switch {
+		case e.block == 0:
+			z, err := g.newWriter(w, int(e.level))
+			if err == nil && e.flushed {
+				return flusher{z.(flushCloser)}, nil
+			}
+			return z, err
+		case e.flushed:
+		case g.newDict != nil:
+			return newBlockWriter(w, e, g)
 		}
-		return writerOrError(go126.NewWriter(w, int(e.level)))
-	case familyKP1203:
-		if e.block != 0 {
-			return newBlockWriter(w, e)
-		}
-		if e.level < kp1203.HuffmanOnly || e.level > kp1203.BestCompression {
-			break
-		}
-		return writerOrError(kp1203.NewWriter(w, int(e.level)))
-	case familyKPZstd1203:
-		if e.block != 0 || e.level < int8(kpzstd1203.SpeedFastest) || e.level > int8(kpzstd1203.SpeedBestCompression) {
-			break
-		}
+	}
+	switch {
+	case e.flushed:
+	case e.family == familyPigz && (e.block == 0 || e.block >= cdeflate.MinPigzBlock):
+		return writerOrError(cdeflate.NewPigzWriter(w, int(e.level), int(e.block)))
+	case e.block != 0:
+	case e.family == familyTokens && int(e.level) < tokens.Models():
+		return writerOrError(tokens.NewWriter(w, e.differences, int(e.level), size))
+	case e.family == familyZlib:
+		return writerOrError(cdeflate.NewWriter(w, cdeflate.Zlib, int(e.level)))
+	case e.family == familyGNU:
+		return writerOrError(cdeflate.NewWriter(w, cdeflate.GNU, int(e.level)))
+	case e.family == familyKPZstd1203 && e.level >= int8(kpzstd1203.SpeedFastest) && e.level <= int8(kpzstd1203.SpeedBestCompression):
 		return writerOrError(kpzstd1203.NewWriter(w, kpzstd1203.WithEncoderConcurrency(1),
 			kpzstd1203.WithLowerEncoderMem(true), kpzstd1203.WithEncoderLevel(kpzstd1203.EncoderLevel(e.level))))
 	}
-	if e.block == 0 {
-		switch e.family {
-		case familyZlib:
-			return writerOrError(cdeflate.NewWriter(w, cdeflate.Zlib, int(e.level)))
-		case familyGNU:
-			return writerOrError(cdeflate.NewWriter(w, cdeflate.GNU, int(e.level)))
-		case familyPigz:
-			return writerOrError(cdeflate.NewPigzWriter(w, int(e.level)))
-		}
-	}
 	return nil, &Error{reason: "newer", message: fmt.Sprintf("recipe names encoder %d, level %d, blocks of %d bytes, which this program does not have", e.family, e.level, e.block)}
+}
+
+type flushCloser interface {
+	io.WriteCloser
+	Flush() error
+}
+
+// flusher flushes at the end.
+type flusher struct{ flushCloser }
+
+func (f flusher) Close() error {
+	if err := f.Flush(); err != nil {
+		return err
+	}
+	return f.flushCloser.Close()
 }
 
 // writerOrError keeps a nil *T from becoming a non-nil io.WriteCloser.
@@ -75,15 +141,20 @@ func writerOrError[W io.WriteCloser](w W, err error) (io.WriteCloser, error) {
 
 // String is for people.
 func (e encoder) String() string {
+	g := goEncoders[e.family]
 	switch {
-	case e.family == familyGo126:
-		return fmt.Sprintf("go gzip %s", levelName(e.level))
-	case e.family == familyKP1203 && e.block != 0:
-		return fmt.Sprintf("pgzip %s, %d kB blocks (klauspost 1.20.3)", levelName(e.level), e.block>>10)
-	case e.family == familyKP1203:
-		return fmt.Sprintf("klauspost gzip %s (1.20.3)", levelName(e.level))
+	case g.newDict != nil && e.block != 0:
+		return fmt.Sprintf("pgzip %s, %d kB blocks (klauspost %s)", levelName(e.level), e.block>>10, g.name)
+	case g.newDict != nil:
+		return fmt.Sprintf("klauspost gzip %s (%s)", levelName(e.level), g.name)
+	case g.newWriter != nil:
+		return fmt.Sprintf("%s gzip %s", g.name, levelName(e.level))
 	case e.family == familyKPZstd1203:
 		return fmt.Sprintf("klauspost zstd %s (1.20.3)", kpzstd1203.EncoderLevel(e.level))
+	case e.family == familyTokens:
+		return fmt.Sprintf("token differences, %d bytes", len(e.differences))
+	case e.block != 0:
+		return fmt.Sprintf("pigz %s, %d kB blocks", levelName(e.level), e.block>>10)
 	}
 	for family, name := range map[byte]string{familyZlib: "zlib gzip", familyGNU: "GNU gzip", familyPigz: "pigz"} {
 		if e.family == family {
@@ -94,46 +165,8 @@ func (e encoder) String() string {
 }
 
 func levelName(level int8) string {
-	if level == go126.HuffmanOnly {
+	if level == huffmanOnly {
 		return "huffman"
 	}
 	return fmt.Sprintf("-%d", level)
-}
-
-// deflateEncoders are the candidates for a DEFLATE stream, likeliest first.
-func deflateEncoders() []encoder {
-	list := []encoder{
-		{familyGo126, 6, 0}, {familyGo126, 1, 0},
-		{familyKP1203, 5, 1 << 20}, {familyKP1203, 6, 1 << 20}, {familyKP1203, 5, 0},
-	}
-	for _, family := range []byte{familyZlib, familyGNU, familyPigz} {
-		list = append(list, encoder{family, 6, 0}, encoder{family, 9, 0})
-	}
-	for level := int8(1); level <= 9; level++ {
-		for _, family := range []byte{familyZlib, familyGNU, familyPigz} {
-			if e := (encoder{family, level, 0}); !slices.Contains(list, e) {
-				list = append(list, e)
-			}
-		}
-	}
-	for level := int8(go126.HuffmanOnly); level <= 9; level++ {
-		if level == go126.DefaultCompression {
-			continue // another name for one of the others
-		}
-		for _, e := range []encoder{{familyGo126, level, 0}, {familyKP1203, level, 0}, {familyKP1203, level, 1 << 20}, {familyKP1203, level, 256 << 10}} {
-			if !slices.Contains(list, e) {
-				list = append(list, e)
-			}
-		}
-	}
-	return list
-}
-
-// zstdEncoders are the candidates for a Zstandard frame, likeliest first.
-func zstdEncoders() []encoder {
-	var list []encoder
-	for _, level := range []kpzstd1203.EncoderLevel{kpzstd1203.SpeedDefault, kpzstd1203.SpeedFastest, kpzstd1203.SpeedBetterCompression, kpzstd1203.SpeedBestCompression} {
-		list = append(list, encoder{familyKPZstd1203, int8(level), 0})
-	}
-	return list
 }

@@ -34,48 +34,81 @@ type finder struct {
 	segments    []segment
 	recipe      *Recipe
 	last        encoder // that made the segment before
+	differences int     // bytes of them so far
 }
 
 func (f *finder) note(g segment) error {
 	f.segments = append(f.segments, g)
-	f.recipe.parts = append(f.recipe.parts, part{kind: g.kind, plainSize: g.plainSize, verbatim: g.verbatim})
 	return nil
 }
 
 // prove finds the encoder of segment i, whose plain bytes begin at offset.
 func (f *finder) prove(i int, offset int64) error {
 	g := f.segments[i]
-	var candidates []encoder
 	switch g.kind {
-	case kindDeflate:
-		candidates = deflateEncoders()
-	case kindZstd:
-		candidates = zstdEncoders()
-	default:
+	case kindVerbatim:
+		f.recipe.verbatim(g.verbatim)
+		return nil
+	case kindStored:
+		f.recipe.Stored(g.plainSize)
 		return nil
 	}
 	if f.last.family != 0 {
-		candidates = append([]encoder{f.last}, candidates...)
-	}
-	for _, e := range candidates {
-		p := part{kind: g.kind, plainSize: g.plainSize, encoder: e}
-		err := f.try(g, p, offset)
-		if err == nil {
-			f.recipe.parts[i], f.last = p, e
-			return nil
-		}
-		if !errors.Is(err, errMismatch) {
+		if ok, err := f.made(i, offset, f.last); ok || err != nil {
 			return err
 		}
 	}
-	return ErrNoRecipe
+	candidates := zstdEncoders()
+	if g.kind == kindDeflate {
+		candidates = deflateEncoders(f.hint(i))
+	}
+	for _, e := range candidates {
+		if ok, err := f.made(i, offset, e); ok || err != nil {
+			return err
+		}
+	}
+	if g.kind != kindDeflate {
+		return ErrNoRecipe
+	}
+	return f.byTokens(i, offset)
+}
+
+// made tells whether e made segment i, and notes it.
+func (f *finder) made(i int, offset int64, e encoder) (bool, error) {
+	g := f.segments[i]
+	err := f.try(g, e, offset)
+	if errors.Is(err, errMismatch) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	f.recipe.encoded(g.kind, g.plainSize, e)
+	if e.family != familyTokens {
+		f.last = e
+	}
+	return true, nil
+}
+
+// hint returns what segment i and the header before it show.
+func (f *finder) hint(i int) hint {
+	g := f.segments[i]
+	h := hint{os: osUnknown}
+	h.probe(io.NewSectionReader(f.blob, g.offset, g.size), g.plainSize)
+	if i > 0 && len(f.segments[i-1].verbatim) >= minGzipHeader {
+		header := f.segments[i-1].verbatim
+		h.xfl, h.os = header[8], header[9]
+	}
+	return h
 }
 
 // try encodes g's plain bytes and compares as it goes: a wrong encoder differs within its first
 // block, so that it costs next to nothing.
-func (f *finder) try(g segment, p part, offset int64) error {
+func (f *finder) try(g segment, e encoder, offset int64) error {
 	same := &comparer{ctx: f.ctx, want: f.blob, offset: g.offset, end: g.offset + g.size}
-	w := (&Recipe{parts: []part{p}}).NewWriter(same)
+	one := &Recipe{}
+	one.encoded(g.kind, g.plainSize, e)
+	w := one.NewWriter(same)
 	plain := io.NewSectionReader(f.plain, offset, g.plainSize)
 	if _, err := io.CopyBuffer(w, plain, make([]byte, 64<<10)); err != nil {
 		return err

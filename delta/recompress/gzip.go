@@ -17,7 +17,11 @@ const (
 	gzipReserved  = 0xe0
 )
 
-const maxGzipHeader = 256 << 10 // bytes of one member's header
+// Bytes of one member's header.
+const (
+	minGzipHeader = 10
+	maxGzipHeader = 256 << 10
+)
 
 // inflater keeps one decoder for all members of a blob.
 type inflater struct{ r io.ReadCloser }

@@ -58,7 +58,9 @@ const maxFailed = 3
 // Find tells whether an encoder is known that makes packed, a stream with its check, out of plain.
 // It proves every byte.
 func (s *Streams) Find(ctx context.Context, packed, plain []byte, check Check) (Encoder, bool, error) {
-	candidates := deflateEncoders()
+	h := hint{os: osUnknown}
+	h.probe(bytes.NewReader(packed), int64(len(plain)))
+	candidates := deflateEncoders(h)
 	if s.failed >= maxFailed {
 		candidates = nil
 	}
@@ -68,7 +70,7 @@ func (s *Streams) Find(ctx context.Context, packed, plain []byte, check Check) (
 	f := &finder{ctx: ctx, blob: bytes.NewReader(packed), plain: bytes.NewReader(plain)}
 	g := segment{kind: check.kind(), size: int64(len(packed)), plainSize: int64(len(plain))}
 	for _, e := range candidates {
-		err := f.try(g, part{kind: g.kind, plainSize: g.plainSize, encoder: e}, 0)
+		err := f.try(g, e, 0)
 		if err == nil {
 			s.last, s.failed = e, 0
 			return Encoder{e}, true, nil
@@ -84,16 +86,9 @@ func (s *Streams) Find(ctx context.Context, packed, plain []byte, check Check) (
 // Encoder is a frozen encoder and its parameters.
 type Encoder struct{ e encoder }
 
-// Stored adds to the recipe that the next size plain bytes stay as they are.
-func (r *Recipe) Stored(size int64) {
-	if size > 0 {
-		r.parts = append(r.parts, part{kind: kindStored, plainSize: size})
-	}
-}
-
 // Deflated adds to the recipe that the next plain bytes become a stream with its check.
 func (r *Recipe) Deflated(plain int64, e Encoder, check Check) {
-	r.parts = append(r.parts, part{kind: check.kind(), plainSize: plain, encoder: e.e})
+	r.encoded(check.kind(), plain, e.e)
 }
 
 // newSum returns what sums up the plain bytes of a kind of part, or nil.

@@ -95,16 +95,20 @@ const sampleSize = 512 << 10
 // bytes, of which there are size, can tell. It is no proof.
 func (r *Recipe) Replays(t *Tokens, plain io.ReaderAt, size int64) bool {
 	for _, p := range r.parts {
-		if _, ok := p.encoder.locality(); ok && p.kind == kindDeflate {
-			return p.encoder.decidesAs(t, io.NewSectionReader(plain, 0, min(size, sampleSize)))
+		if p.kind != kindDeflate {
+			continue
+		}
+		e := r.encoders[p.index]
+		if _, ok := e.locality(); ok {
+			return e.decidesAs(t, io.NewSectionReader(plain, 0, min(size, sampleSize)))
 		}
 	}
 	return false
 }
 
-func (e encoder) decidesAs(t *Tokens, sample io.Reader) bool {
+func (e encoder) decidesAs(t *Tokens, sample *io.SectionReader) bool {
 	var packed bytes.Buffer
-	w, err := e.newWriter(&packed)
+	w, err := e.newWriter(&packed, sampleSize)
 	if err != nil {
 		return false
 	}

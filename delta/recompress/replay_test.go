@@ -52,7 +52,8 @@ func testReplay(t *testing.T, e encoder, seed uint64) {
 	if !bytes.Equal(plain.Bytes(), old) {
 		t.Fatal("expands to other bytes")
 	}
-	recipe := &Recipe{parts: []part{{kind: kindDeflate, plainSize: int64(len(now)), encoder: e}}}
+	recipe := &Recipe{}
+	recipe.encoded(kindDeflate, int64(len(now)), e)
 	if !recipe.Replays(known, bytes.NewReader(old), int64(len(old))) {
 		t.Error("the old blob is not known to come from the same encoder")
 	}
@@ -67,7 +68,9 @@ func encode(t *testing.T, e encoder, plain []byte, known *Tokens, same [][3]int)
 	t.Helper()
 	var b bytes.Buffer
 	b.Write([]byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff})
-	w := (&Recipe{parts: []part{{kind: kindDeflate, plainSize: int64(len(plain)), encoder: e}}}).NewWriter(&b)
+	recipe := &Recipe{}
+	recipe.encoded(kindDeflate, int64(len(plain)), e)
+	w := recipe.NewWriter(&b)
 	at := 0
 	write := func(n int) {
 		for n > 0 {

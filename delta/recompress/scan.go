@@ -34,7 +34,7 @@ type segment struct {
 // Limits of a blob's container.
 const (
 	maxVerbatim = 8 << 20 // bytes of headers and padding in one blob
-	maxSegments = 1 << 20
+	maxSegments = 1 << 19
 	maxWindow   = 32 << 20 // bytes of a zstd window: a site decodes with it
 )
 

@@ -11,6 +11,7 @@ import (
 // Writer makes the blob out of plain bytes.
 type Writer struct {
 	w     io.Writer
+	r     *Recipe
 	parts []part
 	open  io.WriteCloser // of the part that is being written; nil: none
 	left  int64          // plain bytes that this part still takes
@@ -21,7 +22,7 @@ type Writer struct {
 
 // NewWriter returns a writer that takes the plain bytes and writes the blob to w. Close must be
 // called after the last plain byte.
-func (r *Recipe) NewWriter(w io.Writer) *Writer { return &Writer{w: w, parts: r.parts} }
+func (r *Recipe) NewWriter(w io.Writer) *Writer { return &Writer{w: w, r: r, parts: r.parts} }
 
 // Write takes the next plain bytes.
 func (w *Writer) Write(p []byte) (int, error) {
@@ -83,13 +84,14 @@ func (w *Writer) begin() (err error) {
 	w.left, w.sum = p.plainSize, newSum(p.kind)
 	switch p.kind {
 	case kindVerbatim:
-		_, err = w.w.Write(p.verbatim)
+		_, err = w.w.Write(w.r.verbatims[p.index])
 		w.open = nothing{}
 	case kindStored:
 		w.open = stored{w.w}
 	default:
-		if w.open, err = p.encoder.newWriter(w.w); err == nil {
-			w.replay = p.encoder.player(w.open)
+		e := w.r.encoders[p.index]
+		if w.open, err = e.newWriter(w.w, p.plainSize); err == nil {
+			w.replay = e.player(w.open)
 		}
 	}
 	return err

@@ -1,6 +1,9 @@
 package cdeflate
 
-import "io"
+import (
+	"fmt"
+	"io"
+)
 
 // chunk is how much input is gathered before it is coded, so that the window is always filled as a
 // program fills it that reads files.
@@ -33,34 +36,45 @@ func (w *Writer) Close() error {
 	return w.d.drain(true)
 }
 
-// pigzBlock is what pigz gives each of its threads.
-const pigzBlock = 128 << 10
+// Bytes that pigz gives each of its threads: at least a window, as its option -b has it.
+const (
+	MinPigzBlock = windowSize
+	pigzBlock    = 128 << 10
+)
 
 // PigzWriter compresses as pigz does with more than one thread: blocks by themselves, each with the
 // window before it as its dictionary, joined at byte boundaries.
 type PigzWriter struct {
 	d    *deflater
+	size int
 	dict []byte
 	buf  []byte
 	done int64 // bytes of the blocks before
 }
 
-// NewPigzWriter returns a writer that compresses to w at a level from 1 to 9.
-func NewPigzWriter(w io.Writer, level int) (*PigzWriter, error) {
+// NewPigzWriter returns a writer that compresses to w at a level from 1 to 9, in blocks of size bytes;
+// 0 is pigz's default, 128 KiB.
+func NewPigzWriter(w io.Writer, level, size int) (*PigzWriter, error) {
+	if size == 0 {
+		size = pigzBlock
+	}
+	if size < MinPigzBlock {
+		return nil, fmt.Errorf("cdeflate: blocks of %d bytes", size)
+	}
 	d, err := newDeflater(w, Zlib, level)
-	return &PigzWriter{d: d}, err
+	return &PigzWriter{d: d, size: size}, err
 }
 
 // Write compresses p. A block waits until it is known not to be the last one.
 func (w *PigzWriter) Write(p []byte) (int, error) {
 	written := len(p)
 	for len(p) > 0 {
-		if len(w.buf) == pigzBlock {
+		if len(w.buf) == w.size {
 			if err := w.block(false); err != nil {
 				return 0, err
 			}
 		}
-		n := min(len(p), pigzBlock-len(w.buf))
+		n := min(len(p), w.size-len(w.buf))
 		w.buf = append(w.buf, p[:n]...)
 		p = p[n:]
 	}

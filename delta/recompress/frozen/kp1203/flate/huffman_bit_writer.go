@@ -984,7 +984,7 @@ func (w *huffmanBitWriter) writeBlockHuff(eof bool, input []byte, sync bool) {
 		max := float64(len(input) * 2)
 		for _, v := range w.literalFreq[:256] {
 			diff := float64(v) - avg
-			abs += diff * diff
+			abs += float64(diff * diff)
 			if abs > max {
 				break
 			}
