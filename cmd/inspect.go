@@ -1,8 +1,10 @@
 package cmd
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -10,6 +12,7 @@ import (
 
 	"github.com/sallyport-dev/sallyport/bundle"
 	"github.com/sallyport-dev/sallyport/bundle/inspect"
+	"github.com/sallyport-dev/sallyport/internal/oneline"
 )
 
 func (p *program) inspectVerb() *cobra.Command {
@@ -18,7 +21,8 @@ func (p *program) inspectVerb() *cobra.Command {
 		Use:   "inspect BUNDLE [--sbom] [--files]",
 		Short: "Show what is in a bundle, who signed it and what each image costs",
 		Long: `Show what is in a bundle: the release, who says to have signed it, and for each image how it travels and what it
-costs. Only the front of the file is read and no key is needed, so nothing is verified: sallyport verify does that.
+costs; with --files also which files cost the most, and why. Only the front of the file is read and no key is needed,
+so nothing is verified: sallyport verify does that.
 
 BUNDLE is a file, its first part (FILE.001), a directory that holds one bundle, or - for standard input.`,
 		Example: "  sallyport inspect store-platform-2.4.0.tar",
@@ -28,7 +32,7 @@ BUNDLE is a file, its first part (FILE.001), a directory that holds one bundle, 
 		},
 	}
 	c.Flags().BoolVar(&sboms, "sbom", false, "list the packages of every image too")
-	c.Flags().BoolVar(&files, "files", false, "list every blob of the file, and every blob of the images, too")
+	c.Flags().BoolVar(&files, "files", false, "list every blob too, and the files whose changes cost the most")
 	c.Flags().BoolVar(&full, "full", false, "do not cut digests")
 	return c
 }
@@ -124,6 +128,7 @@ func printBlobs(w io.Writer, in inspection, full bool) {
 			fmt.Fprintf(t, "  %s\t%s\t%s\t%s\n", short(b.Digest, full), size(b.Size), size(b.Bytes), how)
 		}
 	}
+	printCosts(t, in)
 	fmt.Fprintln(t, "\n  BLOB IN THE FILE\tSIZE\tTYPE\t")
 	for _, file := range in.Files {
 		what := file.MediaType
@@ -133,6 +138,31 @@ func printBlobs(w io.Writer, in inspection, full bool) {
 		fmt.Fprintf(t, "  %s\t%s\t%s\t\n", short(file.Digest, full), size(file.Size), what)
 	}
 	t.Flush()
+}
+
+// printCosts names the files that cost the most.
+func printCosts(w io.Writer, in inspection) {
+	type cost struct {
+		image string
+		inspect.FileCost
+	}
+	var list []cost
+	for _, im := range in.Images {
+		for _, b := range im.Blobs {
+			for _, f := range b.Files {
+				list = append(list, cost{imageName(im, len(in.Platforms) > 1), f})
+			}
+		}
+	}
+	if len(list) == 0 {
+		return
+	}
+	slices.SortStableFunc(list, func(a, b cost) int { return cmp.Compare(b.Bytes, a.Bytes) })
+	fmt.Fprintln(w, "\n  FILE IN A LAYER\tSENT\tWHY\tIMAGE")
+	for _, c := range list {
+		name := "/" + strings.TrimPrefix(strings.TrimPrefix(c.Name, "."), "/")
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", oneline.Clean(name, 160), size(c.Bytes), oneline.Clean(c.Why, 80), c.image)
+	}
 }
 
 func printPackages(w io.Writer, in inspection) {

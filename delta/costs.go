@@ -151,7 +151,7 @@ func share(n, part, whole int64) int64 {
 
 // why says what about an entry costs.
 func (c *costs) why(m member, x *charge) string {
-	changed := x.literal + x.bytes[streamValues]
+	changed := x.bytes[streamText] + x.bytes[streamBinary] + x.bytes[streamValues]
 	switch {
 	case c.fresh:
 		return "no base"

@@ -27,7 +27,8 @@ type blob struct {
 	near int
 	// partial tells that some olds could not be had: another build may do better.
 	partial bool
-	decided bool // the cache knew
+	decided bool              // the cache knew
+	files   []bundle.FileCost // what they cost in the patch
 	out     bundle.Blob
 }
 

@@ -104,6 +104,15 @@ func TestSecondReleaseTravelsAsDelta(t *testing.T) {
 	if l := second.Images[1]; l.Layers != 1 || l.Changed != 0 || l.Sent != 0 {
 		t.Errorf("the tool's line is %+v", l)
 	}
+	lock, err := ParseLock(read(t, second.Lock))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, b := range d.Blobs {
+		if files := lock.Blobs[i].Files; b.Form == bundle.FormDelta && (len(files) == 0 || files[0].Name != "server" || !strings.Contains(files[0].Why, "changed")) {
+			t.Errorf("the delta's files are %+v", files)
+		}
+	}
 	s := site{}
 	s.load(t, open(t, first.File))
 	s.load(t, open(t, second.File))

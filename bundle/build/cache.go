@@ -46,6 +46,7 @@ type entry struct {
 	Patch *bundle.Payload   `json:"patch,omitempty"` // nil: the layer travels as it is
 	Bases []bundle.BaseBlob `json:"bases,omitempty"`
 	Note  string            `json:"note,omitempty"`
+	Files []bundle.FileCost `json:"files,omitempty"`
 }
 
 // newPatchCache uses a folder for one engine; no folder is no cache.
@@ -79,6 +80,11 @@ func (b *builder) recall(x *blob) error {
 	key := b.cache.key(x)
 	path := b.cache.path(key)
 	e, p, err := readEntry(path, key, b.patches())
+	if err == nil && p != nil {
+		if _, needs := readNeeds(p.path); needs != nil {
+			err = errDamaged // whole, and of another format
+		}
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
@@ -97,6 +103,7 @@ func (b *builder) recall(x *blob) error {
 	if p == nil {
 		return nil
 	}
+	p.files = e.Files
 	return b.travel(x, p, e.Bases)
 }
 
@@ -177,7 +184,7 @@ func (b *builder) remember(x *blob) {
 	if c == nil || x.partial || x.desc.Size < tiny {
 		return
 	}
-	e := entry{Key: c.key(x), Patch: x.out.Payload, Bases: x.out.Bases, Note: x.out.Note}
+	e := entry{Key: c.key(x), Patch: x.out.Payload, Bases: x.out.Bases, Note: x.out.Note, Files: x.files}
 	if err := c.write(e, b.patches()); err != nil {
 		c.fail(b, err)
 	}

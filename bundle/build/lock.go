@@ -30,6 +30,8 @@ type LockBlob struct {
 	Digest    digest.Digest `json:"digest"`
 	Size      int64         `json:"size"`
 	MediaType string        `json:"mediaType"`
+	// Files are those that cost the most in the bundle beside this lock, the dearest first: more than the bundle names itself.
+	Files []bundle.FileCost `json:"files,omitempty"`
 }
 
 // NewLock tells of a release what its lock file tells.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/sallyport-dev/sallyport/bundle"
 )
 
@@ -25,7 +27,7 @@ func (b *builder) finish(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	lock, err := NewLock(d, sealed.Digest()).Marshal()
+	lock, err := b.lock(d, sealed.Digest()).Marshal()
 	if err != nil {
 		return nil, err
 	}
@@ -40,6 +42,15 @@ func (b *builder) finish(ctx context.Context) (*Result, error) {
 	}
 	res.Seconds, res.PeakRSS = time.Since(b.started).Seconds(), peakRSS()
 	return res, nil
+}
+
+// lock is the release's lock, with what its files cost.
+func (b *builder) lock(d *bundle.Descriptor, release digest.Digest) *Lock {
+	l := NewLock(d, release)
+	for i, x := range b.blobs {
+		l.Blobs[i].Files = x.files // describe lists the same blobs
+	}
+	return l
 }
 
 // write writes the files. Nothing stands under the final names before all of it is on the disk.

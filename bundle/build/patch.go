@@ -22,6 +22,7 @@ type patch struct {
 	digest digest.Digest
 	size   int64
 	olds   []*old
+	files  []bundle.FileCost // the dearest first
 }
 
 // diff makes the patch. Where some of the olds turn out to be of no use, it makes it again without them, so that no
@@ -63,7 +64,7 @@ func (b *builder) diffOnce(ctx context.Context, x *blob, file *os.File, olds []*
 	if err := w.Flush(); err != nil {
 		return nil, nil, err
 	}
-	return &patch{path: out.Name(), digest: sum.Digest(), size: res.Size, olds: olds}, res.Used, nil
+	return &patch{path: out.Name(), digest: sum.Digest(), size: res.Size, olds: olds, files: fileCosts(res.Members)}, res.Used, nil
 }
 
 func deltaOlds(olds []*old) []delta.Old {
@@ -97,7 +98,12 @@ func (b *builder) travel(x *blob, p *patch, bases []bundle.BaseBlob) error {
 	if len(bases) > 0 {
 		x.out.Form = bundle.FormDelta
 	}
-	x.out.Payload = &bundle.Payload{Digest: p.digest, Size: p.size}
+	needs, err := readNeeds(path)
+	if err != nil {
+		return fmt.Errorf("the patch was made and does not tell what it needs: %w", err)
+	}
+	x.out.Payload = &bundle.Payload{Digest: p.digest, Size: p.size, Scratch: needs.Scratch}
+	x.files, x.out.Files = p.files, dearest(p.files, p.size)
 	b.add(ocispec.Descriptor{Digest: p.digest, Size: p.size}, func() (io.ReadCloser, error) { return os.Open(path) })
 	return nil
 }

@@ -73,9 +73,12 @@ func (l *ledger) isPayload(d digest.Digest) bool {
 
 func (l *ledger) charge(b *bundle.Blob) Blob {
 	x := Blob{Digest: b.Digest, Size: b.Size, Form: b.Form, Note: b.Note}
-	if b.Payload != nil {
+	if b.Payload != nil && l.isPayload(b.Digest) {
 		x.Bytes = l.payload[b.Payload.Digest]
 		delete(l.payload, b.Payload.Digest)
+		for _, f := range b.Files {
+			x.Files = append(x.Files, FileCost(f))
+		}
 	}
 	for _, o := range b.Bases {
 		x.Bases = append(x.Bases, o.Digest)

@@ -75,6 +75,15 @@ type Blob struct {
 	Bases []digest.Digest `json:"bases,omitempty"`
 	// Note says why the blob does not travel smaller.
 	Note string `json:"note,omitempty"`
+	// Files are the files that cost the most of Bytes, the dearest first; none where the blob is not charged here.
+	Files []FileCost `json:"files,omitempty"`
+}
+
+// FileCost is a file of a layer and what its change costs in the bundle.
+type FileCost struct {
+	Name  string `json:"name"`
+	Bytes int64  `json:"bytes"`
+	Why   string `json:"why"`
 }
 
 // Inspect tells what is in the bundle that r has begun to read. It reads nothing more.

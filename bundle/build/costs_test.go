@@ -1,0 +1,41 @@
+package build
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/sallyport-dev/sallyport/bundle"
+	"github.com/sallyport-dev/sallyport/delta"
+)
+
+func TestFileCosts(t *testing.T) {
+	got := fileCosts([]delta.MemberCost{{Name: "a\x1b[31m\xff", Bytes: 5, Why: "new file"}, {Name: "", Bytes: 4}, {Name: "b", Bytes: 0}})
+	if len(got) != 1 || got[0].Name != "a [31m?" || got[0].Bytes != 5 || got[0].Why != "new file" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestDearest(t *testing.T) {
+	files := func(n int, bytes int64) []bundle.FileCost {
+		list := make([]bundle.FileCost, n)
+		for i := range list {
+			list[i] = bundle.FileCost{Name: strings.Repeat("n", 50), Bytes: bytes, Why: "7 changed lines"}
+		}
+		return list
+	}
+	for name, c := range map[string]struct {
+		files []bundle.FileCost
+		patch int64
+		want  int
+	}{
+		"a large patch":          {files(100, 40_000), 4_000_000, bundle.MaxFileCosts},
+		"a list that costs much": {files(100, 400), 8_000, 2},
+		"a small patch":          {files(3, 100), 500, 0},
+		"small files":            {files(100, 300), 40_000, 0},
+		"few":                    {files(2, 4_000), 40_000, 2},
+	} {
+		if got := dearest(c.files, c.patch); len(got) != c.want {
+			t.Errorf("%s: %d files, want %d", name, len(got), c.want)
+		}
+	}
+}
