@@ -72,10 +72,13 @@ func compressedSection(b, shdr []byte) (packed, bool) {
 	return packed{offset: int(at) + head + zlibHeaderSize, size: body, check: recompress.CheckAdler32}, true
 }
 
+// maxReshaped bounds the streams of a file that reshape looks at for each section.
+const maxReshaped = 256
+
 // reshape gives b, an expanded ELF file, section headers that fit it, so that whoever looks for its
 // sections finds them. The function that it returns takes that back.
 func reshape(b []byte, streams []packed) (undo func()) {
-	if !bytes.HasPrefix(b, []byte("\x7fELF\x02\x01")) || len(b) < elfHeaderSize || len(streams) == 0 {
+	if !bytes.HasPrefix(b, []byte("\x7fELF\x02\x01")) || len(b) < elfHeaderSize || len(streams) == 0 || len(streams) > maxReshaped {
 		return func() {}
 	}
 	moved := func(offset uint64) uint64 {

@@ -1,7 +1,6 @@
 package delta
 
 import (
-	"bytes"
 	"hash/maphash"
 
 	"github.com/sallyport-dev/sallyport/delta/recompress"
@@ -175,17 +174,23 @@ func (w *worker) unpackNeighbours(then *neighbours, streams [][]packed) *unpacke
 	return x
 }
 
-// unpackedPieces plans an expanded content. An ELF file reads as one meanwhile.
+// unpackedPieces plans an expanded content. A program reads as one meanwhile.
 func (w *worker) unpackedPieces(u *unpacked, x *unpackedNeighbours) ([]piece, error) {
 	kind := opBinary
 	if u.text() {
 		kind = opText
 	}
-	if bytes.HasPrefix(u.bytes, []byte("\x7fELF")) && len(x.parts) == 1 {
-		defer reshape(u.bytes, u.streams)()
-		defer reshape(x.bytes, x.streams)()
+	if isELF(u.bytes) && len(x.parts) == 1 {
+		undoNow, undoThen := reshape(u.bytes, u.streams), reshape(x.bytes, x.streams)
+		p, ok, err := w.program(u.bytes, &x.neighbours, func() {
+			undoNow()
+			undoThen()
+		})
+		if ok || err != nil {
+			return []piece{p}, err
+		}
 	}
-	return w.pieces(u.bytes, &x.neighbours, kind, true)
+	return w.pieces(u.bytes, &x.neighbours, kind, false)
 }
 
 // nested writes a nested operation, and the ones in it.

@@ -48,13 +48,26 @@ func (w *worker) pieces(now []byte, then *neighbours, kind opKind, whole bool) (
 	if len(then.bytes) == 0 {
 		return []piece{{length: int64(len(now)), from: literal, literal: kind}}, nil
 	}
-	if kind == opBinary && whole && len(then.parts) == 1 && then.parts[0].whole {
-		if p, ok, err := programOf(now, then.bytes, programPasses(w.effort), &w.index); ok || err != nil {
-			p.from = then.parts[0].address
+	if kind == opBinary && whole {
+		if p, ok, err := w.program(now, then, func() {}); ok || err != nil {
 			return []piece{p}, err
 		}
 	}
 	return then.pieces(diffContent(now, then.bytes, kind, &w.index), kind), nil
+}
+
+// program plans a program. exact is called once the files' headers need no longer be what a reader of
+// programs expects, and leaves both as they really are.
+func (w *worker) program(now []byte, then *neighbours, exact func()) (piece, bool, error) {
+	if len(then.parts) != 1 || !then.parts[0].whole {
+		return piece{}, false, nil
+	}
+	p, ok, err := programOf(now, then.bytes, programPasses(w.effort), &w.index)
+	if exact(); !ok || err != nil {
+		return piece{}, false, err
+	}
+	p.from = then.parts[0].address
+	return p, true, p.program.correct(now)
 }
 
 func diffContent(now, then []byte, kind opKind, x *index) []segment {

@@ -20,6 +20,7 @@ type programPiece struct {
 // not. A first search, with references in code blanked out, tells where things moved. With the
 // references of tables as they will be then, the next finds what differs in nothing else, and so on.
 // The last one sees references in code as where they lead, so that it finds what differs in them least.
+// What the piece has to correct is still to be found.
 func programOf(now, then []byte, passes int, x *index) (piece, bool, error) {
 	p := program.Describe(then, now)
 	if p == nil {
@@ -47,7 +48,7 @@ func programOf(now, then []byte, passes int, x *index) (piece, bool, error) {
 		}
 		if pass == passes {
 			p.Hints = nil
-			return piece{length: int64(len(now)), program: pp}, true, pp.correct(now)
+			return piece{length: int64(len(now)), program: pp}, true, nil
 		}
 		exact := pass == passes-1
 		var err error
