@@ -98,7 +98,7 @@ const pigzDefault = 128 << 10
 func zstdEncoders() []encoder {
 	var list []encoder
 	for _, level := range []kpzstd1203.EncoderLevel{kpzstd1203.SpeedDefault, kpzstd1203.SpeedFastest, kpzstd1203.SpeedBetterCompression, kpzstd1203.SpeedBestCompression} {
-		list = append(list, encoder{family: familyKPZstd1203, level: int8(level)})
+		list = append(list, encoder{family: familyKPZstd1202, level: int8(level)}, encoder{family: familyKPZstd1203, level: int8(level)})
 	}
 	return list
 }

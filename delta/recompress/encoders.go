@@ -13,6 +13,7 @@ import (
 	kp1150 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1150/flate"
 	kp1180 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1180/flate"
 	kp1203 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1203/flate"
+	kpzstd1202 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1202/zstd"
 	kpzstd1203 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1203/zstd"
 	"github.com/sallyport-dev/sallyport/delta/recompress/tokens"
 )
@@ -43,6 +44,7 @@ const (
 	familyKP1136     = 11
 	familyKP1117     = 12
 	familyTokens     = 13 // differences from a model of package tokens, whose number is the level
+	familyKPZstd1202 = 14 // klauspost/compress v1.20.2 zstd
 )
 
 // dictWriter is an encoder that can begin anew with a dictionary.
@@ -109,7 +111,11 @@ func (e encoder) newWriter(w io.Writer, size int64) (io.WriteCloser, error) {
 		return writerOrError(cdeflate.NewWriter(w, cdeflate.Zlib, int(e.level)))
 	case e.family == familyGNU:
 		return writerOrError(cdeflate.NewWriter(w, cdeflate.GNU, int(e.level)))
-	case e.family == familyKPZstd1203 && e.level >= int8(kpzstd1203.SpeedFastest) && e.level <= int8(kpzstd1203.SpeedBestCompression):
+	case e.level < int8(kpzstd1203.SpeedFastest) || e.level > int8(kpzstd1203.SpeedBestCompression):
+	case e.family == familyKPZstd1202:
+		return writerOrError(kpzstd1202.NewWriter(w, kpzstd1202.WithEncoderConcurrency(1),
+			kpzstd1202.WithLowerEncoderMem(true), kpzstd1202.WithEncoderLevel(kpzstd1202.EncoderLevel(e.level))))
+	case e.family == familyKPZstd1203:
 		return writerOrError(kpzstd1203.NewWriter(w, kpzstd1203.WithEncoderConcurrency(1),
 			kpzstd1203.WithLowerEncoderMem(true), kpzstd1203.WithEncoderLevel(kpzstd1203.EncoderLevel(e.level))))
 	}
@@ -151,6 +157,8 @@ func (e encoder) String() string {
 		return fmt.Sprintf("%s gzip %s", g.name, levelName(e.level))
 	case e.family == familyKPZstd1203:
 		return fmt.Sprintf("klauspost zstd %s (1.20.3)", kpzstd1203.EncoderLevel(e.level))
+	case e.family == familyKPZstd1202:
+		return fmt.Sprintf("klauspost zstd %s (1.14.4 to 1.20.2)", kpzstd1203.EncoderLevel(e.level))
 	case e.family == familyTokens:
 		return fmt.Sprintf("token differences, %d bytes", len(e.differences))
 	case e.block != 0:

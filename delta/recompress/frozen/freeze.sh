@@ -20,7 +20,7 @@ freeze_go() { # VERSION NAME
   rm -rf "$to"
   mkdir "$to"
   for file in "$from"/*.go; do
-    skip "${file##*/}" || mark <"$file" | adapt - >"$to/${file##*/}"
+    skip "$file" || mark <"$file" | adapt - >"$to/${file##*/}"
   done
   support >"$to/support.go"
   cp "$from/../../../LICENSE" "$to/LICENSE"
@@ -37,35 +37,41 @@ freeze_klauspost() { # VERSION PACKAGE...
   for pkg; do
     "packages_$pkg" | while read -r pkg; do copy_package "$from/$pkg" "$to/$pkg" "$name"; done
   done
-  support >"$to/flate/support.go"
-  if [[ -d $to/zstd/internal/xxhash ]]; then
+  if [[ -d $to/flate ]]; then
+    support >"$to/flate/support.go"
+  fi
+  if [[ -d $to/zstd ]]; then
+    support_zstd "$name" >"$to/zstd/support.go"
     cp "$from/zstd/internal/xxhash/LICENSE.txt" "$to/zstd/internal/xxhash/"
   fi
 }
 
 packages_flate() { printf '%s\n' flate internal/le internal/regmask; }
-packages_zstd() { printf '%s\n' zstd zstd/internal/xxhash huff0 fse internal/le internal/regmask; }
+packages_zstd() { printf '%s\n' . zstd zstd/internal/xxhash huff0 fse internal/le internal/regmask; }
 
 copy_package() { # FROM TO NAME
   local file
   [[ -d $1 ]] || return 0
   mkdir -p "$2"
   for file in "$1"/*.go; do
-    skip "${file##*/}" || mark <"$file" | adapt "$3" >"$2/${file##*/}"
+    skip "$file" || mark <"$file" | adapt "$3" >"$2/${file##*/}"
   done
 }
 
 # skip tells the files that are left out.
-skip() {
+skip() { # PATH
   case $1 in
-    *_test.go | *_amd64.go | *_arm64.go | *_asm.go | asm_*.go | unsafe_enabled.go | regmask_386.go) ;;
-    inflate*.go | snappy.go | zip.go | dict_decoder.go | stateless.go) ;;
+    *_test.go | *_amd64.go | *_arm64.go | *_asm.go | */asm_*.go | */unsafe_enabled.go | */regmask_386.go) ;;
+    */inflate*.go | */dict_decoder.go | */stateless.go) ;;
+    */zstd/snappy.go | */zstd/zip.go | */zstd/decode*.go | */zstd/framedec.go | */zstd/blockdec.go | */zstd/seqdec*.go) ;;
+    */zstd/fse_decoder*.go | */zstd/simple*.go | */zstd/history.go | */zstd/dict.go | */zstd/bytebuf.go | */zstd/bytereader.go | */zstd/bitreader.go) ;;
+    */zstd/blocktype_string.go) ;;
     *) return 1 ;;
   esac
 }
 
 adapt() { # NAME
-  sed -E -e "s,github.com/klauspost/compress/,$module/$1/," -e '/^\/\/ ?(go:|\+)build/d' \
+  sed -E -e "s,github.com/klauspost/compress([/\"]),$module/$1\1," -e '/^\/\/ ?(go:|\+)build/d' \
     -e 's/log2 \+= \(\(-0\.34484843\)\*uval\+2\.02466578\)\*uval - 0\.67487759/log2 += float32(float32(float32(-0.34484843*uval)+2.02466578)*uval) - 0.67487759/' \
     -e 's/shannon \+= (.*\* n)$/shannon += float32(\1)/' \
     -e 's/abs \+= diff \* diff$/abs += float64(diff * diff)/'
@@ -86,6 +92,109 @@ const (
 type InternalError string
 
 func (e InternalError) Error() string { return "flate: internal error: " + string(e) }
+GO
+}
+
+# support_zstd writes what an encoder shares with the decoder, and dictionaries that are never loaded.
+support_zstd() { # NAME
+  cat <<GO | mark
+package zstd
+
+import (
+	"errors"
+
+	"$module/$1/huff0"
+)
+
+const (
+	maxCompressedBlockSize = 128 << 10
+	maxMatchLen            = 131074
+	maxSequences           = 0x7f00 + 0xffff
+	maxOffsetBits          = 30
+	maxTableLog            = 9
+	dictMaxLength          = 1 << 31
+	frameMagic             = "\x28\xb5\x2f\xfd"
+
+	MinWindowSize = 1 << 10
+	MaxWindowSize = 1 << 29
+)
+
+type blockType uint8
+
+const (
+	blockTypeRaw blockType = iota
+	blockTypeRLE
+	blockTypeCompressed
+)
+
+type literalsBlockType uint8
+
+const (
+	literalsBlockRaw literalsBlockType = iota
+	literalsBlockRLE
+	literalsBlockCompressed
+	literalsBlockTreeless
+)
+
+type seqCompMode uint8
+
+const (
+	compModePredefined seqCompMode = iota
+	compModeRLE
+	compModeFSE
+	compModeRepeat
+)
+
+// seq is a sequence and its codes.
+type seq struct {
+	litLen, matchLen, offset uint32
+	llCode, mlCode, ofCode   uint8
+}
+
+func tableStep(tableSize uint32) uint32 { return tableSize>>1 + tableSize>>3 + 3 }
+
+// fseDecoder is what is left of a decoder: a predefined distribution.
+type fseDecoder struct {
+	norm           [256]int16
+	symbolLen      uint16
+	actualTableLog uint8
+	preDefined     bool
+}
+
+func (*fseDecoder) buildDtable(...*symbolExt) error { return nil }
+func (*fseDecoder) transform([]baseOffset) error    { return nil }
+
+// symbolExt is a part of a decoder's table.
+type symbolExt [256]decSymbol
+
+type decSymbol struct{}
+
+func newDecSymbol(_, _ uint8, _ uint16, _ uint32) (s decSymbol) { return s }
+
+// dict is a dictionary.
+type dict struct {
+	id                  uint32
+	litEnc              *huff0.Scratch
+	llEnc, ofEnc, mlEnc *fseEncoder
+	offsets             [3]int
+	content             []byte
+}
+
+func (d *dict) ID() uint32 {
+	if d == nil {
+		return 0
+	}
+	return d.id
+}
+
+func (d *dict) ContentSize() int {
+	if d == nil {
+		return 0
+	}
+	return len(d.content)
+}
+
+func loadDict([]byte) (*dict, error) { return nil, errors.New("zstd: no dictionaries") }
 GO
 }
 

@@ -10,7 +10,7 @@ import (
 	"bytes"
 	"fmt"
 
-	"github.com/klauspost/compress"
+	"github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1203"
 )
 
 const (
