@@ -42,7 +42,7 @@ type loader struct {
 
 func newLoader(r *run, dir string) *loader {
 	l := &loader{run: r, plan: r.plan, dir: dir, keep: keepers(r.plan.descriptor), total: r.plan.pushing,
-		payload: map[digest.Digest]*blobPlan{}, restorer: newRestorer(r.mirror, dir, r.plan)}
+		payload: map[digest.Digest]*blobPlan{}, restorer: newRestorer(r.mirror, dir, r.plan, r.workers())}
 	for _, b := range l.plan.blobs {
 		if b.Payload != nil {
 			l.payload[b.Payload.Digest] = b

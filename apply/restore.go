@@ -21,6 +21,8 @@ type restorer struct {
 	mirror BlobStore
 	dir    string
 	repos  map[digest.Digest]string // which repository has an old blob
+	// reserved is what the release needs of the disk, in bytes; what helps without being needed leaves it alone.
+	reserved int64
 
 	mu   sync.Mutex
 	olds map[digest.Digest]*oldBlob
@@ -30,13 +32,14 @@ type restorer struct {
 type oldBlob struct {
 	users int // patches that are still to come or under way
 	ready sync.Once
-	file  *os.File
+	plain *delta.OldFile
 	err   error
 }
 
 // newRestorer plans for the patches of all blobs that arrive.
-func newRestorer(m BlobStore, dir string, p *plan) *restorer {
-	s := &restorer{mirror: m, dir: dir, repos: p.bases, olds: map[digest.Digest]*oldBlob{}}
+func newRestorer(m BlobStore, dir string, p *plan, workers int) *restorer {
+	inMirror, inState := p.needs(workers)
+	s := &restorer{mirror: m, dir: dir, repos: p.bases, olds: map[digest.Digest]*oldBlob{}, reserved: inMirror + inState + spare}
 	for _, b := range p.blobs {
 		if !b.arrives() {
 			continue
@@ -56,11 +59,11 @@ func newRestorer(m BlobStore, dir string, p *plan) *restorer {
 func (s *restorer) open(ctx context.Context, b bundle.Blob, patch io.Reader) (io.ReadCloser, error) {
 	var olds []delta.Old
 	for _, base := range b.Bases {
-		f, err := s.old(ctx, base)
+		o, err := s.old(ctx, base)
 		if err != nil {
 			return nil, fmt.Errorf("read the base blob %.19s: %w", base.Digest, err)
 		}
-		olds = append(olds, delta.Old{ReaderAt: f, Size: base.PlainSize})
+		olds = append(olds, o.Old)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	pr, pw := io.Pipe()
@@ -82,43 +85,46 @@ func (s *restorer) open(ctx context.Context, b bundle.Blob, patch io.Reader) (io
 }
 
 // old returns an old blob in its plain form, which it makes if this is the first patch to need it.
-func (s *restorer) old(ctx context.Context, b bundle.BaseBlob) (*os.File, error) {
+func (s *restorer) old(ctx context.Context, b bundle.BaseBlob) (*delta.OldFile, error) {
 	s.mu.Lock()
 	o := s.olds[b.Digest]
 	s.mu.Unlock()
-	o.ready.Do(func() { o.file, o.err = s.expand(ctx, b) })
-	return o.file, o.err
+	o.ready.Do(func() { o.plain, o.err = s.expand(ctx, b) })
+	return o.plain, o.err
 }
 
 // expand writes the plain bytes of an old blob, which the mirror verifies as they come.
-func (s *restorer) expand(ctx context.Context, b bundle.BaseBlob) (*os.File, error) {
-	f, err := os.CreateTemp(s.dir, "base-*")
-	if err != nil {
-		return nil, stateError(err)
-	}
-	if err := s.expandTo(ctx, f, b); err != nil {
-		return nil, errors.Join(err, closeTemp(f))
-	}
-	return f, nil
-}
-
-func (s *restorer) expandTo(ctx context.Context, f *os.File, b bundle.BaseBlob) error {
+func (s *restorer) expand(ctx context.Context, b bundle.BaseBlob) (*delta.OldFile, error) {
 	blob, err := s.mirror.OpenBlob(ctx, s.repos[b.Digest], b.Digest)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	n, err := delta.Expand(ctx, f, blob, b.PlainSize)
+	o, err := delta.ExpandOld(ctx, blob, b.PlainSize, s.dir, s.room(b.PlainSize/tokensPart))
 	if err == nil {
 		// Bytes may follow the compressed stream; the digest is over them, too.
 		_, err = io.Copy(io.Discard, blob)
 	}
-	if err = errors.Join(err, blob.Close()); err != nil {
-		return err
+	err = errors.Join(err, blob.Close())
+	if err == nil && o.Size != b.PlainSize {
+		err = fmt.Errorf("it expands to %d bytes, not %d", o.Size, b.PlainSize)
 	}
-	if n != b.PlainSize {
-		return fmt.Errorf("it expands to %d bytes, not %d", n, b.PlainSize)
+	if err != nil && o != nil {
+		return nil, errors.Join(err, o.Close())
 	}
-	return nil
+	return o, err
+}
+
+// tokensPart is which part of the plain bytes of an old blob is enough to keep how it was compressed,
+// which takes a quarter or a third of them as a rule.
+const tokensPart = 2
+
+// room returns how many bytes, of so many that are wanted, the disk has beside all that the release needs of it.
+func (s *restorer) room(wanted int64) int64 {
+	d, err := diskOf(s.dir)
+	if err != nil {
+		return 0
+	}
+	return min(wanted, max(d.free-s.reserved, 0))
 }
 
 // restored gives up the old blobs that no other patch needs.
@@ -127,10 +133,10 @@ func (s *restorer) restored(b bundle.Blob) error {
 	defer s.mu.Unlock()
 	for _, base := range b.Bases {
 		o := s.olds[base.Digest]
-		if o.users--; o.users == 0 && o.file != nil {
-			f := o.file
-			o.file = nil
-			if err := closeTemp(f); err != nil {
+		if o.users--; o.users == 0 && o.plain != nil {
+			plain := o.plain
+			o.plain = nil
+			if err := plain.Close(); err != nil {
 				return stateError(err)
 			}
 		}
@@ -140,8 +146,8 @@ func (s *restorer) restored(b bundle.Blob) error {
 
 func (s *restorer) close() {
 	for _, o := range s.olds {
-		if o.file != nil {
-			_ = closeTemp(o.file) // the whole folder is removed after the run
+		if o.plain != nil {
+			_ = o.plain.Close() // the whole folder is removed after the run
 		}
 	}
 }

@@ -19,6 +19,7 @@ type Old struct {
 	io.ReaderAt
 	Size   int64   // bytes
 	Tokens *Tokens // what ExpandTokens kept of it; nil: nothing, and making the blob may take longer
+	digest []byte  // SHA-256 of the plain bytes, taken as they were expanded; nil: not known
 }
 
 // only is o, without its tokens where they do not help.

@@ -78,6 +78,9 @@ func (b *builder) proveBody(in io.Reader, h *header) error {
 	if err != nil {
 		return err
 	}
+	if !bytes.Equal(recipe.Marshal(), b.recipe.Marshal()) {
+		return errOther
+	}
 	sum := sha256.New()
 	var w io.WriteCloser = nopCloser{sum}
 	want := b.plain.sum

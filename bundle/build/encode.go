@@ -129,7 +129,7 @@ func (b *builder) encodeLayer(ctx context.Context, x *blob, workers int) error {
 	if patch.size >= x.desc.Size {
 		return os.Remove(patch.path)
 	}
-	return b.usePatch(ctx, x, patch)
+	return b.usePatch(x, patch)
 }
 
 // keepFull lets a layer travel as it is if the error means that no patch can make it.

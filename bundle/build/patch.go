@@ -75,11 +75,9 @@ func deltaOlds(olds []*old) []delta.Old {
 	return list
 }
 
-// usePatch proves that the patch gives the layer, exactly as a site applies it, and lets the layer travel by it.
-func (b *builder) usePatch(ctx context.Context, x *blob, p *patch) error {
-	if err := b.prove(ctx, x, p); err != nil {
-		return fmt.Errorf("the patch was made and does not give the layer back: %w", err)
-	}
+// usePatch lets the layer travel by a patch, which delta.Diff has proven: it applied the patch as a site does and
+// compared what came out before it gave a byte of it away.
+func (b *builder) usePatch(x *blob, p *patch) error {
 	var bases []bundle.BaseBlob
 	for _, o := range p.olds {
 		bases = append(bases, bundle.BaseBlob{Digest: o.digest, Size: o.size, PlainSize: o.plain})
@@ -105,22 +103,5 @@ func (b *builder) travel(x *blob, p *patch, bases []bundle.BaseBlob) error {
 	x.out.Payload = &bundle.Payload{Digest: p.digest, Size: p.size, Scratch: needs.Scratch}
 	x.files, x.out.Files = p.files, dearest(p.files, p.size)
 	b.add(ocispec.Descriptor{Digest: p.digest, Size: p.size}, func() (io.ReadCloser, error) { return os.Open(path) })
-	return nil
-}
-
-func (b *builder) prove(ctx context.Context, x *blob, p *patch) error {
-	file, err := os.Open(p.path)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	sum := x.desc.Digest.Verifier()
-	limits := delta.Limits{Size: x.desc.Size, TempDir: b.work}
-	if err := delta.Apply(ctx, sum, file, deltaOlds(p.olds), limits); err != nil {
-		return err
-	}
-	if !sum.Verified() {
-		return errors.New("it gives other bytes")
-	}
 	return nil
 }

@@ -20,6 +20,7 @@ type Inflater struct {
 	out     []byte // the window, then what is not written yet
 	end     int    // of the bytes in out
 	written int    // of them, how many w has
+	total   int64  // bytes that w has
 	w       io.Writer
 
 	litLen, dist, codeLen table
@@ -50,7 +51,7 @@ func (f *Inflater) Inflate(w io.Writer, in *bufio.Reader, log *Log) (int64, erro
 	f.buf, f.pos, f.bits, f.nbits = nil, 0, 0, 0
 	f.end, f.written, f.marked = 0, 0, 0
 	log.begin()
-	start := log.at
+	f.total = 0
 	err := f.blocks()
 	f.giveBack()
 	if _, e := in.Discard(f.pos); err == nil {
@@ -61,7 +62,7 @@ func (f *Inflater) Inflate(w io.Writer, in *bufio.Reader, log *Log) (int64, erro
 		err = e
 	}
 	log.finish()
-	return log.at - start, err
+	return f.total, err
 }
 
 func (f *Inflater) blocks() error {
@@ -250,7 +251,8 @@ func (f *Inflater) mark() {
 }
 
 func (f *Inflater) flush() error {
-	_, err := f.w.Write(f.out[f.written:f.end])
+	n, err := f.w.Write(f.out[f.written:f.end])
+	f.total += int64(n)
 	f.written = f.end
 	return err
 }
