@@ -36,7 +36,8 @@ func programOf(now, then []byte, passes int, x *index) (piece, bool, error) {
 		} else {
 			found = diffContent(want, have, opBinary, x)
 		}
-		pp.take(derived(found, p.Derived))
+		found = derived(found, p.Derived)
+		pp.take(found)
 		if len(p.Spans) == 0 || len(pp.steps) > program.MaxSpans {
 			return piece{}, false, nil
 		}
@@ -48,10 +49,15 @@ func programOf(now, then []byte, passes int, x *index) (piece, bool, error) {
 		}
 		if pass == passes {
 			p.Hints = nil
+			pp.take(derived(found, indexSpans(p, now, x)))
+			if err := p.Prepare(); err != nil {
+				return piece{}, false, err
+			}
 			return piece{length: int64(len(now)), program: pp}, true, nil
 		}
 		exact := pass == passes-1
 		var err error
+		x.data = nil // have is garbage from here on
 		if have, err = p.Moved(exact); err != nil {
 			return piece{}, false, err
 		}
@@ -59,6 +65,25 @@ func programOf(now, then []byte, passes int, x *index) (piece, bool, error) {
 			want = program.Masked(now, true)
 		}
 	}
+}
+
+// indexSpans finds .eh_frame_hdr, which projection makes anew and which every other span may change,
+// in what it is made to last. The first span is of a literal in the whole table's place.
+func indexSpans(p *program.Program, now []byte, x *index) []program.Span {
+	table, at := p.Index()
+	if len(table) == 0 {
+		return nil
+	}
+	x.build(table, cheapestKey)
+	spans := []program.Span{{Old: literal, New: at.New, Size: at.Size}}
+	new := at.New
+	for _, s := range diffCheapest(table, now[at.New:at.New+at.Size], x, nil) {
+		if s.from >= 0 {
+			spans = append(spans, program.Span{Old: at.Old + int64(s.from), New: new, Size: int64(s.length)})
+		}
+		new += int64(s.length)
+	}
+	return spans
 }
 
 // programPasses is how often an effort searches a program. What a table refers to may be a table
@@ -196,6 +221,13 @@ func appendDescription(b []byte, p *program.Program) []byte {
 		number(r.Size)
 		number(int64(r.Base))
 		end = r.Offset + r.Size
+	}
+	number(int64(len(p.Tables)))
+	end = 0
+	for _, t := range p.Tables {
+		number(t.Offset - end)
+		number(t.Count)
+		end = t.Offset + 4*t.Count
 	}
 	number(int64(len(p.Anchors)))
 	last := int64(0)

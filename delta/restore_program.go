@@ -122,6 +122,14 @@ func (d *programReader) description() *program.Program {
 		end = r.Offset + r.Size
 		p.Regions = append(p.Regions, r)
 	}
+	end = 0
+	for range d.number(program.MaxTables) {
+		t := program.Table{Offset: end + d.number(maxProgram), Count: d.number(program.MaxTableEntries)}
+		end = t.Offset + 4*t.Count
+		if p.Tables = append(p.Tables, t); d.err != nil || end > maxProgram {
+			break
+		}
+	}
 	last := int64(0)
 	for range d.number(program.MaxAnchors) {
 		last += d.number(maxAddress)

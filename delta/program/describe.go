@@ -94,12 +94,18 @@ func (d *describer) section(s, twin *elf.Section, isGo bool) {
 	case s.Name == ".eh_frame":
 		r.Kind = EHFrame
 	case s.Name == ".eh_frame_hdr":
-		r.Kind, r.Base = EHIndex, d.base(Base{int64(s.Addr), int64(twin.Addr)})
+		if inside(int64(twin.Offset), int64(twin.FileSize), int64(len(d.new))) && twin.Type != elf.SHT_NOBITS {
+			r.Kind, r.Base = EHIndex, d.base(Base{int64(s.Addr), int64(twin.Addr)})
+			d.p.indexAt = Span{r.Offset, int64(twin.Offset), int64(twin.FileSize)}
+		}
 	case isGo:
 		d.goSection(r, s)
 	case slices.Contains([]string{".data.rel.ro", ".data", ".got", ".got.plt", ".init_array", ".fini_array", ".dynamic"}, s.Name),
 		d.before.Type == elf.ET_EXEC && d.after.Type == elf.ET_EXEC && slices.Contains([]string{".rodata", ".PyRuntime"}, s.Name):
 		r.Kind = Pointers
+	case s.Name == ".rodata" && d.before.Machine == elf.EM_X86_64 && d.old != nil:
+		r.Kind = JumpTables
+		d.jumpTables(s)
 	}
 	if r.Kind < kinds {
 		d.p.Regions = append(d.p.Regions, r)
@@ -126,12 +132,12 @@ func Masked(b []byte, exact bool) []byte {
 	}
 	d.p.NewLoads = d.p.OldLoads
 	for _, s := range f.Sections {
-		if s.Flags&elf.SHF_EXECINSTR != 0 && s.Type != elf.SHT_NOBITS && s.FileSize > 0 && inside(int64(s.Offset), int64(s.FileSize), d.p.Size) && len(d.p.Regions) < MaxRegions {
+		if (s.Flags&elf.SHF_EXECINSTR != 0 || exact && s.Name == ".eh_frame") && s.Type != elf.SHT_NOBITS && s.FileSize > 0 && inside(int64(s.Offset), int64(s.FileSize), d.p.Size) && len(d.p.Regions) < MaxRegions {
 			d.section(s, s, false)
 		}
 	}
 	slices.SortFunc(d.p.Regions, func(a, b Region) int { return compare(a.Offset, b.Offset) })
-	if !d.p.valid() {
+	if d.p.Prepare() != nil {
 		return b
 	}
 	masked := make([]byte, 0, len(b))

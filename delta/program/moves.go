@@ -53,6 +53,7 @@ type learner struct {
 	right []uint16 // by a hash of the old address: how often the prediction was right
 
 	hints           []uint64 // offsets in the new file times 2^32, and in the old one, that references name alike
+	seen, hits      []int    // entries of each jump table, and those that are predicted right
 	loads, newLoads []Load
 }
 
@@ -88,13 +89,14 @@ const (
 // predict well, and sets anchors and moves accordingly.
 func (p *Program) Learn(new []byte) error {
 	p.Moves, p.moved = nil, exact{}
-	p.learn = &learner{new: new, right: make([]uint16, 1<<rightBits), loads: p.OldLoads, newLoads: p.NewLoads}
+	p.learn = &learner{new: new, seen: make([]int, len(p.Tables)), hits: make([]int, len(p.Tables)), right: make([]uint16, 1<<rightBits), loads: p.OldLoads, newLoads: p.NewLoads}
 	defer func() { p.learn = nil }()
 	for _, s := range p.Spans {
 		if err := p.Copy(s.Old, s.New, s.Size, func([]byte) error { return nil }); err != nil {
 			return err
 		}
 	}
+	p.keepTables(p.learn)
 	p.hint(p.learn.hints)
 	tally := p.learn.tally()
 	p.learnAnchors(tally)
@@ -115,6 +117,9 @@ func (p *Program) Learn(new []byte) error {
 		}
 	}
 	p.moved = p.exactly(p.Moves)
+	if err := p.makeIndex(); err != nil {
+		return err
+	}
 	return p.makeBuckets()
 }
 

@@ -44,6 +44,7 @@ const (
 	GoTypes                 // type descriptors among pointers; bases from the region's on: types, text
 	CodeFixed               // x86-64 instructions of a program that has a fixed place in memory
 	GoBuckets               // runtime.findfunctab, made anew; bases from the region's on: itself, first and last code, functab and its end, text
+	JumpTables              // data among which the program's jump tables are
 	kinds
 )
 
@@ -74,9 +75,12 @@ const (
 	MaxSpans   = 1 << 18
 	MaxAnchors = 1 << 16
 	MaxMoves   = 1 << 19
-	maxRefs    = 2 << 20
-	maxFile    = 1 << 31 // bytes of the old file
-	maxGroups  = 1 << 20
+	MaxTables  = 1 << 16
+	// MaxTableEntries bounds one jump table.
+	MaxTableEntries = 1 << 16
+	maxRefs         = 2 << 20
+	maxFile         = 1 << 31 // bytes of the old file
+	maxGroups       = 1 << 20
 )
 
 // Program projects references. Spans have to be in the order of the new file and need not cover it.
@@ -90,6 +94,7 @@ type Program struct {
 	Spans    []Span
 	Anchors  []Anchor // by old address
 	Moves    []Move   // by old address
+	Tables   []Table  // by offset, without overlaps
 	Derived  []Span   // what a builder copies, whatever it finds, because projection makes it anew
 	Hints    []Hint   // by new offset; only for who searches for spans
 
@@ -98,6 +103,8 @@ type Program struct {
 	refs    []ref  // in tables, by position
 	groups  []group
 	buckets []byte // findfunctab of the new file
+	index   []byte // .eh_frame_hdr of the new file
+	indexAt Span   // where it stands
 	view    view
 	self    bool // the new program is the old one
 	last    int  // the span of byOld found last
@@ -131,12 +138,15 @@ func (p *Program) Prepare() error {
 	}
 	p.orderGroups()
 	slices.SortStableFunc(p.refs, func(a, b ref) int { return compare(int64(a.pos), int64(b.pos)) })
+	if err := p.makeIndex(); err != nil {
+		return err
+	}
 	return p.makeBuckets()
 }
 
 // Description returns p's numbers without the old file and without what Prepare found in it.
 func (p *Program) Description() *Program {
-	return &Program{Size: p.Size, OldLoads: p.OldLoads, NewLoads: p.NewLoads, Bases: p.Bases, Regions: p.Regions, Anchors: p.Anchors, Moves: p.Moves}
+	return &Program{Size: p.Size, OldLoads: p.OldLoads, NewLoads: p.NewLoads, Bases: p.Bases, Regions: p.Regions, Anchors: p.Anchors, Moves: p.Moves, Tables: p.Tables}
 }
 
 func compare(a, b int64) int {
@@ -153,7 +163,8 @@ const maxAddress = 1 << 62
 
 func (p *Program) valid() bool {
 	if p.Size < 0 || p.Size > maxFile || len(p.OldLoads) > MaxLoads || len(p.NewLoads) > MaxLoads || len(p.Bases) > MaxBases ||
-		len(p.Regions) > MaxRegions || len(p.Spans) > MaxSpans || len(p.Anchors) > MaxAnchors || len(p.Moves) > MaxMoves {
+		len(p.Regions) > MaxRegions || len(p.Spans) > MaxSpans || len(p.Anchors) > MaxAnchors || len(p.Moves) > MaxMoves ||
+		len(p.Tables) > MaxTables {
 		return false
 	}
 	for _, l := range append(slices.Clone(p.OldLoads), p.NewLoads...) {
@@ -173,7 +184,7 @@ func (p *Program) valid() bool {
 			return false
 		}
 	}
-	return slices.IsSortedFunc(p.Anchors, func(a, b Anchor) int { return compare(a.Old, b.Old) }) &&
+	return p.validTables() && slices.IsSortedFunc(p.Anchors, func(a, b Anchor) int { return compare(a.Old, b.Old) }) &&
 		slices.IsSortedFunc(p.Moves, func(a, b Move) int { return compare(a.Old, b.Old) })
 }
 
@@ -354,6 +365,10 @@ func (p *Program) projectRegion(r *Region, w *window) int {
 		return p.amd64(r, w)
 	case CodeARM64:
 		return p.arm64(r, w)
+	case EHIndex:
+		return p.projectIndex(r, w)
+	case JumpTables:
+		return p.jumpTables(w)
 	case GoBuckets:
 		return p.projectBuckets(r, w)
 	case Pointers:

@@ -184,6 +184,9 @@ func TestStripped(t *testing.T) {
 func FuzzProject(f *testing.F) {
 	f.Add([]byte("\xe8\x01\x00\x00\x00\x48\x8d\x05\x00\x01\x00\x00"), uint8(0), uint16(3), uint16(2), uint32(0x400000))
 	f.Add(binary.LittleEndian.AppendUint64([]byte{0xf1, 0xff, 0xff, 0xff, 0, 0, 1, 8}, 2), uint8(8), uint16(0), uint16(0), uint32(0))
+	f.Add([]byte("\x08\x00\x00\x00\x00\x00\x00\x00\x01zR\x00\x10\x00\x00\x00\x10\x00\x00\x00\x08\x00\x00\x00\x20\x00\x00\x00"), uint8(EHFrame), uint16(9), uint16(4), uint32(0x400000))
+	f.Add([]byte("\x01\x1b\x03\x3b\x10\x00\x00\x00\x01\x00\x00\x00\x20\x00\x00\x00\x30\x00\x00\x00"), uint8(EHIndex), uint16(9), uint16(4), uint32(0x400000))
+	f.Add([]byte("\xbf\x03\x00\x40\x00\x0f\xb6\x80\x04\x00\x40\x00\xeb\x02\xc5\xf8\x58\x05\x01\x00\x00\x00"), uint8(CodeFixed), uint16(9), uint16(4), uint32(0x400000))
 	f.Add(make([]byte, 400), uint8(9), uint16(100), uint16(8), uint32(0))
 	f.Fuzz(func(t *testing.T, b []byte, kind uint8, at, moved uint16, address uint32) {
 		size := int64(len(b))
@@ -196,14 +199,19 @@ func FuzzProject(f *testing.F) {
 			p.Bases = append(p.Bases, Base{int64(address) + i, int64(address) + 2*i})
 		}
 		p.Anchors = []Anchor{{int64(address) + size, int64(address) + size + 5}}
+		p.Moves = []Move{{int64(address) + size/2, 3}}
+		if p.Tables = nil; size >= 8 {
+			p.Tables = []Table{{1, size/4 - 1}}
+		}
 		if got := project(t, p, 0, 0, size); int64(len(got)) != size {
 			t.Fatalf("%d bytes of %d", len(got), size)
 		}
-		if moved, err := p.Moved(false); err != nil || int64(len(moved)) != size {
+		if moved, err := p.Moved(size%2 == 0); err != nil || int64(len(moved)) != size {
 			t.Fatalf("Moved: %d bytes of %d, %v", len(moved), size, err)
 		}
 		Describe(b, b)
 		Masked(b, true)
+		Masked(b, false)
 	})
 }
 

@@ -22,10 +22,11 @@ const (
 	fromSelf              // 32 bits, signed, from the reference itself
 	behindSelf            // 32 bits, from the target to the reference
 	absolute              // 64 bits
+	function              // 32 bits, signed, from the reference itself, then the length of what is there
 )
 
 func (h how) width() int {
-	if h == absolute {
+	if h == absolute || h == function {
 		return 8
 	}
 	return 4
@@ -67,10 +68,17 @@ func (p *Program) projectRef(r ref, w *window, at int64) {
 		fallthrough
 	case fromBase:
 		target, origin = p.Bases[r.base].Old+v*scale, p.Bases[r.base].New
-	case fromSelf:
+	case fromSelf, function:
+		if v == 0 {
+			return
+		}
 		target, origin = w.from+at+v, w.to+at
 	case behindSelf:
 		target, origin, scale = w.from+at-v, w.to+at, -1
+	}
+	if p.view == targets && (r.how == fromSelf || r.how == behindSelf || r.how == function) {
+		p.viewRef(r, b, target)
+		return
 	}
 	moved, ok := p.Target(target)
 	if p.learn != nil {
@@ -79,6 +87,32 @@ func (p *Program) projectRef(r ref, w *window, at int64) {
 	}
 	if ok {
 		putWord(b, (moved-origin)/scale)
+	}
+	if r.how == function {
+		p.length(b[4:], target, moved, ok)
+	}
+}
+
+// length projects how long a function is.
+func (p *Program) length(b []byte, old, new int64, known bool) {
+	size := word(b)
+	if !known || size <= 0 {
+		return
+	}
+	if last, ok := p.Target(old + size - 1); ok && last >= new && last-new < 1<<31-1 {
+		putWord(b, last-new+1)
+	}
+}
+
+// viewRef shows the target of a reference instead of it.
+func (p *Program) viewRef(r ref, b []byte, target int64) {
+	shown, ok := p.viewed(target)
+	if !ok {
+		return
+	}
+	putWord(b, shown)
+	if r.how == function && !p.self {
+		p.length(b[4:], target, shown, true)
 	}
 }
 
@@ -120,9 +154,6 @@ func (p *Program) scanTable(r Region) error {
 		p.every(r, 16, 24, absolute, 0)
 	case Symbols:
 		p.every(r, 8, 24, absolute, 0)
-	case EHIndex:
-		p.every(Region{Offset: r.Offset + 4, Size: 4}, 0, 4, fromSelf, 0)
-		p.every(r, 12, 4, fromBase, r.Base)
 	case EHFrame:
 		return p.ehFrame(r)
 	case GoFunctions:
@@ -140,24 +171,6 @@ func (p *Program) every(r Region, first, step int64, h how, base int) {
 	for at := first; at+int64(h.width()) <= r.Size; at += step {
 		p.note(r.Offset+at, h, base)
 	}
-}
-
-// ehFrame notes the beginnings of functions in .eh_frame's descriptions, where they are relative to
-// themselves, as linkers write them.
-func (p *Program) ehFrame(r Region) error {
-	t := p.table(r.Offset, r.Size)
-	for at := int64(0); at+12 <= r.Size; {
-		length := int64(t.uint32(at))
-		if length < 4 || length >= 0xfffffff0 || t.err != nil {
-			break
-		}
-		if t.uint32(at+4) != 0 && length >= 8 {
-			p.note(r.Offset+at+4, behindSelf, 0)
-			p.note(r.Offset+at+8, fromSelf, 0)
-		}
-		at += 4 + length
-	}
-	return t.err
 }
 
 // table reads numbers of the old file through a buffer.
