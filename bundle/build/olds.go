@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,10 +24,15 @@ const maxExpanded = 64 << 30
 type old struct {
 	digest digest.Digest
 	file   *os.File
+	log    *os.File // of tokens
+	tokens *delta.Tokens
 	size   int64 // compressed
 	plain  int64
 	list   listing
 }
+
+// logShare is how many bytes the log of an old's tokens may take, for each of its compressed bytes.
+const logShare = 2
 
 // oldBlobs expands layers of the bases on demand, each once, and drops them after their last use.
 type oldBlobs struct {
@@ -165,7 +171,12 @@ func (s *oldBlobs) plain(ctx context.Context, d digest.Digest) (delta.Old, error
 	return o.delta(), nil
 }
 
-func (o *old) delta() delta.Old { return delta.Old{ReaderAt: o.file, Size: o.plain} }
+func (o *old) delta() delta.Old { return delta.Old{ReaderAt: o.file, Size: o.plain, Tokens: o.tokens} }
+
+// close closes the old and removes its files.
+func (o *old) close() error {
+	return errors.Join(o.file.Close(), os.Remove(o.file.Name()), o.log.Close(), os.Remove(o.log.Name()))
+}
 
 func (s *oldBlobs) expand(ctx context.Context, d digest.Digest) (*old, error) {
 	r, err := s.find.open(ctx, d, s.plain)
@@ -176,23 +187,31 @@ func (s *oldBlobs) expand(ctx context.Context, d digest.Digest) (*old, error) {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return nil, err
 	}
-	file, err := os.Create(filepath.Join(s.dir, d.Encoded()))
-	if err != nil {
+	o := &old{digest: d, size: s.find.way(d).desc.Size}
+	if o.file, err = os.Create(filepath.Join(s.dir, d.Encoded())); err != nil {
 		return nil, err
 	}
-	o := &old{digest: d, file: file, size: s.find.way(d).desc.Size}
-	out := bufio.NewWriterSize(file, 256<<10)
-	o.plain, err = delta.Expand(ctx, out, r, maxExpanded)
-	if err == nil {
-		err = out.Flush()
+	if o.log, err = os.Create(o.file.Name() + ".tokens"); err != nil {
+		return nil, errors.Join(err, o.file.Close(), os.Remove(o.file.Name()))
 	}
-	if err == nil {
-		o.list, err = listTar(ctx, file)
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("expanding layer %s of a base: %w", d, err), file.Close(), os.Remove(file.Name()))
+	if err := o.expand(ctx, r); err != nil {
+		return nil, errors.Join(fmt.Errorf("expanding layer %s of a base: %w", d, err), o.close())
 	}
 	return o, nil
+}
+
+// expand reads the compressed layer, and keeps how it was compressed.
+func (o *old) expand(ctx context.Context, r io.Reader) (err error) {
+	o.tokens = delta.NewTokens(o.log, logShare*o.size)
+	out := bufio.NewWriterSize(o.file, 256<<10)
+	if o.plain, err = delta.ExpandTokens(ctx, out, r, maxExpanded, o.tokens); err != nil {
+		return err
+	}
+	if err = errors.Join(out.Flush(), o.tokens.Close()); err != nil {
+		return err
+	}
+	o.list, err = listTar(ctx, o.file)
+	return err
 }
 
 // release tells that an image is done with an old. What nobody needs any more is removed.
@@ -205,15 +224,15 @@ func (s *oldBlobs) release(d digest.Digest) error {
 		return nil
 	}
 	delete(s.open, d)
-	return errors.Join(e.old.file.Close(), os.Remove(e.old.file.Name()))
+	return e.old.close()
 }
 
-// close closes what is still open; the files go with the folder.
+// close closes what is still open.
 func (s *oldBlobs) close() error {
 	var errs []error
 	for _, e := range s.open {
 		if e.old != nil {
-			errs = append(errs, e.old.file.Close())
+			errs = append(errs, e.old.close())
 		}
 	}
 	return errors.Join(errs...)

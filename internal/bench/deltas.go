@@ -109,7 +109,7 @@ func (s *sizes) pair(ctx context.Context, p pair, dir string, speed bool) error 
 func diff(ctx context.Context, c change, patch, effort string) (patched, error) {
 	x := patched{change: c, patch: patch}
 	var err error
-	x.cost, err = engine(ctx, &x.made, "diff", "-in", c.now.blob, "-out", patch, "-olds", c.oldList(), "-effort", effort)
+	x.cost, err = engine(ctx, &x.made, "diff", "-temp", filepath.Dir(patch), "-in", c.now.blob, "-out", patch, "-olds", c.oldList(), "-effort", effort)
 	return x, err
 }
 

@@ -77,8 +77,8 @@ func takePart(ctx context.Context, p pair, n int, dir string) (change, error) {
 	if n >= len(changes) {
 		return change{}, fmt.Errorf("%s has no changed layer %d", p.name, n)
 	}
-	c := changes[n]
-	c.now.blob, c.now.size, c.olds = c.now.plain, c.now.plainSize, []string{c.was.plain}
+	c := changes[n].asPlain(sub)
+	c.olds = []string{c.was.plain}
 	return c, nil
 }
 

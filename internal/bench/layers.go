@@ -21,10 +21,23 @@ type layer struct {
 type change struct {
 	now  layer
 	was  layer    // that stands in its place: peers are given nothing else
-	olds []string // the plain files of all layers of the old image
+	olds []string // all layers of the old image: their blobs, or plain files
 }
 
 func (c change) oldList() string { return strings.Join(c.olds, ":") }
+
+// asPlain is the same change between plain tars.
+func (c change) asPlain(dir string) change {
+	c.now.blob, c.now.size = c.now.plain, c.now.plainSize
+	olds := make([]string, len(c.olds))
+	for i, o := range c.olds {
+		olds[i] = plainOld(dir, o)
+	}
+	c.olds = olds
+	return c
+}
+
+func plainOld(dir, blob string) string { return filepath.Join(dir, "old-"+filepath.Base(blob)) }
 
 // side is the layers of one image by its name, without the tag.
 type side map[string][]layer
@@ -104,10 +117,10 @@ func expandChange(ctx context.Context, dir string, now layer, was []layer, i int
 		return c, err
 	}
 	for j, l := range was {
-		if err := l.expand(ctx, filepath.Join(dir, "old-"+filepath.Base(l.blob))); err != nil {
+		if err := l.expand(ctx, plainOld(dir, l.blob)); err != nil {
 			return c, err
 		}
-		c.olds = append(c.olds, l.plain)
+		c.olds = append(c.olds, l.blob)
 		if j <= i {
 			c.was = l
 		}

@@ -25,7 +25,7 @@ func (c cost) String() string {
 
 // full shows processor time too.
 func (c cost) full() string {
-	return fmt.Sprintf("%.1f/%.1fs %dM", c.CPU.Seconds(), c.Wall.Seconds(), c.RSS>>20)
+	return fmt.Sprintf("%.2f/%.2fs %dM", c.CPU.Seconds(), c.Wall.Seconds(), c.RSS>>20)
 }
 
 // add adds a process that ran after the others.

@@ -51,9 +51,10 @@ func work(ctx context.Context, args []string) error {
 	var f workFlags
 	flags := flag.NewFlagSet("work", flag.ExitOnError)
 	flags.StringVar(&f.in, "in", "", "the blob or patch to read")
+	flags.StringVar(&f.temp, "temp", "", "a folder for temporary files")
 	flags.StringVar(&f.out, "out", os.DevNull, "the file to write")
 	flags.Int64Var(&f.size, "size", 0, "bytes of the blob to make")
-	olds := flags.String("olds", "", "old plain files")
+	olds := flags.String("olds", "", "old blobs or plain files; an empty name is one that is not used")
 	effort := flags.String("effort", "default", "fast, default or best")
 	run := works[args[0]]
 	if run == nil {
@@ -65,7 +66,7 @@ func work(ctx context.Context, args []string) error {
 	if *olds != "" {
 		f.olds = strings.Split(*olds, ":")
 	}
-	f.effort, f.temp = efforts[*effort], filepath.Dir(f.in)
+	f.effort = efforts[*effort]
 	answer, err := run(ctx, f)
 	if err != nil {
 		return err
@@ -91,6 +92,7 @@ func workExpand(ctx context.Context, f workFlags) (any, error) {
 type made struct {
 	Size     int64
 	Recipe   string
+	Used     []int
 	NoRecipe bool
 }
 
@@ -105,7 +107,7 @@ func workDiff(ctx context.Context, f workFlags) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	olds, err := openOlds(f.olds)
+	olds, err := openOlds(ctx, f)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +119,7 @@ func workDiff(ctx context.Context, f workFlags) (any, error) {
 	if errors.Is(err, delta.ErrNoRecipe) {
 		return made{Size: info.Size(), NoRecipe: true}, nil
 	}
-	return made{Size: res.Size, Recipe: res.Recipe}, err
+	return made{Size: res.Size, Recipe: res.Recipe, Used: res.Used}, err
 }
 
 func workApply(ctx context.Context, f workFlags) (any, error) {
@@ -127,7 +129,7 @@ func workApply(ctx context.Context, f workFlags) (any, error) {
 		return nil, err
 	}
 	defer in.Close()
-	olds, err := openOlds(f.olds)
+	olds, err := openOlds(ctx, f)
 	if err != nil {
 		return nil, err
 	}
@@ -136,20 +138,59 @@ func workApply(ctx context.Context, f workFlags) (any, error) {
 	})
 }
 
-func openOlds(paths []string) ([]delta.Old, error) {
-	var olds []delta.Old
-	for _, p := range paths {
-		f, err := os.Open(p) // the process ends soon
+// openOlds expands the old blobs, and keeps how they were compressed, as build and a site do; what is plain already is used
+// as it is.
+func openOlds(ctx context.Context, f workFlags) ([]delta.Old, error) {
+	olds := make([]delta.Old, len(f.olds))
+	for i, path := range f.olds {
+		if path == "" {
+			continue
+		}
+		in, err := os.Open(path) // the process ends soon
 		if err != nil {
 			return nil, err
 		}
-		info, err := f.Stat()
-		if err != nil {
+		if strings.HasPrefix(filepath.Base(path), "old-") || strings.HasSuffix(path, ".old") {
+			info, err := in.Stat()
+			if err != nil {
+				return nil, err
+			}
+			olds[i] = delta.Old{ReaderAt: in, Size: info.Size()}
+			continue
+		}
+		if olds[i], err = expandOld(ctx, in, f.temp); err != nil {
 			return nil, err
 		}
-		olds = append(olds, delta.Old{ReaderAt: f, Size: info.Size()})
 	}
 	return olds, nil
+}
+
+// expandOld expands an old blob into files that have no name any more.
+func expandOld(ctx context.Context, in *os.File, dir string) (delta.Old, error) {
+	plain, err := nameless(dir)
+	if err != nil {
+		return delta.Old{}, err
+	}
+	log, err := nameless(dir)
+	if err != nil {
+		return delta.Old{}, err
+	}
+	info, err := in.Stat()
+	if err != nil {
+		return delta.Old{}, err
+	}
+	tokens := delta.NewTokens(log, 2*info.Size())
+	out := bufio.NewWriterSize(plain, 256<<10)
+	n, err := delta.ExpandTokens(ctx, out, in, 1<<40, tokens)
+	return delta.Old{ReaderAt: plain, Size: n, Tokens: tokens}, errors.Join(err, out.Flush(), tokens.Close())
+}
+
+func nameless(dir string) (*os.File, error) {
+	f, err := os.CreateTemp(dir, "work-")
+	if err != nil {
+		return nil, err
+	}
+	return f, os.Remove(f.Name())
 }
 
 func create(path string, write func(io.Writer) error) error {
