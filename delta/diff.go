@@ -91,7 +91,7 @@ type builder struct {
 func (b *builder) build(w io.Writer) (Result, error) {
 	defer b.close()
 	for id := range streamCount {
-		b.streams = append(b.streams, &streamBuilder{id: id, dir: b.o.TempDir, level: b.o.level()})
+		b.streams = append(b.streams, &streamBuilder{id: id, dir: b.o.TempDir, level: b.o.level(), quick: b.o.Effort == EffortFast})
 	}
 	if _, err := b.streams[streamRecipe].Write(b.recipe.Marshal()); err != nil {
 		return Result{}, err

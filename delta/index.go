@@ -11,6 +11,7 @@ type index struct {
 	data   []byte
 	key    int // bytes that are hashed
 	stride int
+	sparse int // the stride is at least this
 	shift  uint
 	head   []int32 // the last position of a hash, in strides, plus 1
 	prev   []int32 // the position before that
@@ -21,7 +22,7 @@ const maxIndexed = 40 << 20
 
 // build makes x the index of other data. It uses x's memory again.
 func (x *index) build(data []byte, key int) {
-	x.data, x.key, x.stride = data, key, 1+len(data)/maxIndexed
+	x.data, x.key, x.stride = data, key, max(x.sparse, 1+len(data)/maxIndexed)
 	n := len(data) / x.stride
 	tableBits := min(24, max(8, bits.Len(uint(n))))
 	x.shift = uint(64 - tableBits)

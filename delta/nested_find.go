@@ -17,6 +17,9 @@ type packed struct {
 
 func (p packed) end() int { return p.offset + p.size }
 
+// growth returns by how many bytes expanding p makes its file longer.
+func (p packed) growth() int64 { return int64(len(p.plain) - p.size) }
+
 // packedStreams returns the DEFLATE streams that a content is known to hold, in order and without
 // overlaps: of gzip files, archives and programs with compressed sections. They may be damaged.
 func packedStreams(b []byte, limit int64) []packed {

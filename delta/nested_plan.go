@@ -110,12 +110,12 @@ func (w *worker) withoutSame(now []byte, streams []packed, then *neighbours, old
 func (w *worker) prove(now []byte, streams []packed) (*unpacked, *recompress.Recipe, error) {
 	search, recipe := &recompress.Streams{}, &recompress.Recipe{}
 	var proven []packed
-	at, left := 0, int64(loadLimit)
+	at, left := 0, loadLimit-int64(len(now))
 	for _, p := range streams {
 		if err := w.ctx.Err(); err != nil {
 			return nil, nil, err
 		}
-		if p.plain == nil && !p.inflate(now, left) || int64(len(p.plain)) > left {
+		if p.plain == nil && !p.inflate(now, left+int64(p.size)) || p.growth() > left {
 			continue
 		}
 		end := p.end() + p.check.Size()
@@ -128,7 +128,7 @@ func (w *worker) prove(now []byte, streams []packed) (*unpacked, *recompress.Rec
 		}
 		recipe.Stored(int64(p.offset - at))
 		recipe.Deflated(int64(len(p.plain)), encoder, p.check)
-		at, left = end, left-int64(len(p.plain))
+		at, left = end, left-p.growth()
 		proven = append(proven, p)
 	}
 	recipe.Stored(int64(len(now) - at))
@@ -149,14 +149,14 @@ type unpackedNeighbours struct {
 // unpackNeighbours expands the streams of neighbours. Those with any get addresses behind all olds.
 func (w *worker) unpackNeighbours(then *neighbours, streams [][]packed) *unpackedNeighbours {
 	x := &unpackedNeighbours{}
-	left, stretches := int64(loadLimit), maxStretches
+	left, stretches := loadLimit-int64(len(then.bytes)), maxStretches
 	for i, part := range then.parts {
 		content, address := then.content(i), part.address
 		var whole []packed
 		for _, p := range streams[i] {
-			if (p.plain != nil || p.inflate(content, left)) && int64(len(p.plain)) <= left && stretches > 0 {
+			if (p.plain != nil || p.inflate(content, left+int64(p.size))) && p.growth() <= left && stretches > 0 {
 				whole = append(whole, p)
-				left -= int64(len(p.plain))
+				left -= p.growth()
 				stretches--
 			}
 		}

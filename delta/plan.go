@@ -36,7 +36,7 @@ type planner struct {
 
 // Bounds of the bytes of one file that are in memory.
 const (
-	loadLimit  = 128 << 20 // of a file as a whole
+	loadLimit  = 144 << 20 // of a file as a whole, expanded or not
 	windowSize = 64 << 20  // of a larger one: each window is matched by itself
 )
 

@@ -17,6 +17,7 @@ type streamBuilder struct {
 	id    streamID
 	dir   string
 	level zstd.EncoderLevel
+	quick bool // package mix takes too long
 	buf   bytes.Buffer
 	plain int64
 	z     *zstd.Encoder
@@ -95,7 +96,7 @@ func (s *streamBuilder) finish() (streamInfo, io.ReadSeeker, error) {
 	if packed.Len() < len(body) {
 		info.codec, body = codecZstd, packed.Bytes()
 	}
-	if s.plain <= maxMixed {
+	if s.plain <= maxMixed && !s.quick {
 		mixed, err := mix.Encode(s.buf.Bytes())
 		if err != nil {
 			return info, nil, err

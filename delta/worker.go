@@ -27,6 +27,9 @@ const (
 	heldPerCore = 64 << 20      // more for each worker
 )
 
+// fastStride is which positions EffortFast indexes: building an index takes most of the time of a search.
+const fastStride = 4
+
 // job is a content to plan.
 type job struct {
 	i, match int
@@ -41,7 +44,11 @@ func (p *planner) changedContents(matches []int) error {
 	held := semaphore.NewWeighted(budget)
 	results := make([][]piece, len(jobs))
 	idle := sync.Pool{New: func() any {
-		return &worker{c: p.c, src: newSource(p.c.src.olds), plain: p.plain, effort: p.effort}
+		w := &worker{c: p.c, src: newSource(p.c.src.olds), plain: p.plain, effort: p.effort}
+		if p.effort == EffortFast {
+			w.index.sparse = fastStride
+		}
+		return w
 	}}
 	g, ctx := errgroup.WithContext(p.ctx)
 	g.SetLimit(p.workers)
