@@ -120,8 +120,11 @@ func (c *costs) list(streams []streamInfo) []MemberCost {
 			m = c.members[i]
 		}
 		cost := MemberCost{Name: m.name, Size: m.size(), Why: c.why(m, x)}
+		cost.Bytes += x.bytes[streamLiterals] // coded as they came
 		for _, s := range streams {
-			cost.Bytes += share(s.coded, x.bytes[s.id], s.plain)
+			if s.id != streamLiterals {
+				cost.Bytes += share(s.coded, x.bytes[s.id], s.plain)
+			}
 		}
 		list = append(list, cost)
 	}

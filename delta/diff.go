@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/klauspost/compress/zstd"
+	"github.com/sallyport-dev/sallyport/delta/mix"
 	"github.com/sallyport-dev/sallyport/delta/recompress"
 )
 
@@ -83,6 +84,7 @@ type builder struct {
 	o       Options
 	streams []*streamBuilder
 	used    []int
+	mixed   *literalBuilder
 	scratch int64 // bytes of files that applying needs
 	members []member
 	costs   *costs
@@ -136,6 +138,14 @@ func (o Options) level() zstd.EncoderLevel {
 	return zstd.SpeedBestCompression
 }
 
+// mixed is how many literal bytes are mixed at most: coding them takes the site about a second each MB.
+func (o Options) mixed() int64 {
+	if o.Effort == EffortFast {
+		return 0
+	}
+	return mix.MaxLiterals
+}
+
 // plan finds what of the olds the plain bytes are made from.
 func (b *builder) plan() ([]piece, *source, error) {
 	members, err := tarMembers(b.ctx, b.plain, b.plain.size)
@@ -161,13 +171,19 @@ func (b *builder) encode(pieces []piece, all *source) error {
 	e := &encoder{plain: b.plain, all: all, streams: b.streams, dir: b.o.TempDir, used: make([]int64, len(b.olds))}
 	reads := make([]bool, len(b.olds))
 	e.reads(pieces, reads)
+	var used []Old
+	size := int64(0)
 	for i, o := range b.olds {
-		e.used[i] = e.size
+		e.used[i] = size
 		if reads[i] {
 			b.used = append(b.used, i)
-			e.size += o.Size
+			used = append(used, o)
+			size += o.Size
 		}
 	}
+	e.src = newSource(used)
+	e.mixed = newLiteralBuilder(e.src, mixable(pieces, b.o.mixed()))
+	b.mixed = e.mixed
 	b.costs = newCosts(b.plain, b.members, len(b.olds) == 0, b.streams)
 	e.costs = b.costs
 	err := e.pieces(pieces)
@@ -192,8 +208,14 @@ func (b *builder) finish() (*header, []io.ReadSeeker, error) {
 	}
 	h.blobDigest = sum
 	bodies := map[streamID]io.ReadSeeker{}
+	if info, body, err := b.mixed.finish(b.streams); err != nil {
+		return nil, nil, err
+	} else if body != nil {
+		h.streams = append(h.streams, info)
+		bodies[info.id] = body
+	}
 	for _, s := range b.streams {
-		if s.plain == 0 {
+		if s.plain == 0 || s.id == streamLiterals {
 			continue
 		}
 		info, body, err := s.finish()

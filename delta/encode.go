@@ -11,9 +11,10 @@ type encoder struct {
 	plain    io.ReaderAt
 	all      *source // what pieces' addresses mean
 	used     []int64 // where each old begins for operations
-	size     int64   // of all olds that operations may read
-	scratch  int64   // bytes of files that one operation needs at most
-	dir      string  // for such files
+	src      *source // what operations' addresses mean
+	mixed    *literalBuilder
+	scratch  int64  // bytes of files that one operation needs at most
+	dir      string // for such files
 	streams  []*streamBuilder
 	at       int64 // in plain
 	next     int64 // where operations expect the next copy
@@ -119,9 +120,7 @@ func (e *encoder) op(kind opKind, n int64) {
 
 func (e *encoder) literal(p piece) error {
 	e.op(p.literal, p.length)
-	id := map[opKind]streamID{opHeaders: streamHeaders, opText: streamText, opBinary: streamBinary}[p.literal]
-	_, err := io.Copy(e.streams[id], io.NewSectionReader(e.plain, e.at, p.length))
-	return err
+	return e.literals(literalStreams[p.literal], e.at, p.length, e.next)
 }
 
 // flush writes the run as an operation.

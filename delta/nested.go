@@ -157,7 +157,8 @@ func (r *restorer) nested(n int64) error {
 	defer free()
 	out := &exactWriter{w: r.w, left: n}
 	packer := recipe.NewWriter(out)
-	inner := &restorer{ctx: r.ctx, w: packer, s: r.s, src: r.src.with(base), next: r.next, buf: r.buf, inside: true}
+	inner := newRestorer(r.ctx, packer, r.s, r.src.with(base))
+	inner.next, inner.inside = r.next, true
 	if len(olds) > 0 {
 		inner.next = r.src.size
 	}

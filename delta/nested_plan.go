@@ -217,10 +217,10 @@ func (e *encoder) nested(p piece) error {
 		e.streams[streamSources].Write(appendZigzag(nil, address-e.next))
 		e.next = address + o.size
 	}
-	inner := &encoder{plain: plain, all: e.all.with(base), streams: e.streams, next: e.next, dir: e.dir}
-	inner.used = append(e.used[:len(e.used):len(e.used)], e.size)
+	inner := &encoder{plain: plain, all: e.all.with(base), src: e.src.with(base), mixed: e.mixed, streams: e.streams, next: e.next, dir: e.dir}
+	inner.used = append(e.used[:len(e.used):len(e.used)], e.src.size)
 	if len(n.olds) > 0 {
-		inner.next = e.size
+		inner.next = e.src.size
 	}
 	if base.Size > inMemory {
 		e.scratch = max(e.scratch, base.Size)

@@ -9,11 +9,10 @@ import (
 
 // programPiece makes a whole file out of another version of it. Neither version stays in memory.
 type programPiece struct {
-	p        *program.Program
-	steps    []step
-	gaps     bytes.Buffer // of all steps
-	values   bytes.Buffer
-	literals bytes.Buffer
+	p      *program.Program
+	steps  []step
+	gaps   bytes.Buffer // of all steps
+	values bytes.Buffer
 }
 
 // programOf plans a file that is a program, as far as both versions are; it is not ok where they are
@@ -157,17 +156,26 @@ func (e *encoder) program(p piece) error {
 	e.next = address + p.program.p.Size
 	ops.Write(appendDescription(nil, p.program.p))
 	next := int64(0)
-	for _, s := range p.program.steps {
+	for i := range p.program.steps {
+		s := &p.program.steps[i]
 		ops.Write(binary.AppendUvarint(nil, uint64(s.size)*stepKindSpan+uint64(s.kind)))
 		if s.kind != stepLiteral {
 			e.streams[streamSources].Write(appendZigzag(nil, s.old-next))
-			next = s.old
+		} else {
+			s.old = next
 		}
-		next += s.size
+		next = s.old + s.size
 	}
 	e.streams[streamGaps].Write(p.program.gaps.Bytes())
 	e.streams[streamValues].Write(p.program.values.Bytes())
-	e.streams[streamBinary].Write(p.program.literals.Bytes())
+	for _, s := range p.program.steps {
+		if s.kind != stepLiteral {
+			continue
+		}
+		if err := e.literals(streamBinary, e.at+s.new, s.size, address+s.old); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -176,7 +184,6 @@ func (pp *programPiece) correct(now []byte) error {
 	for i := range pp.steps {
 		s := &pp.steps[i]
 		if s.kind == stepLiteral {
-			pp.literals.Write(now[s.new:][:s.size])
 			continue
 		}
 		f := &fixes{gaps: &pp.gaps, values: &pp.values}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"io"
 
+	"github.com/sallyport-dev/sallyport/delta/mix"
 	"github.com/sallyport-dev/sallyport/delta/recompress"
 )
 
@@ -31,6 +32,7 @@ type restorer struct {
 	s      *streams
 	src    *source
 	next   int64 // address after the last copy
+	tail   tail
 	buf    []byte
 	header [tarBlock]byte
 
@@ -47,12 +49,19 @@ type scratch struct {
 
 // restore writes the plain bytes, size of them, to w.
 func restore(ctx context.Context, w io.Writer, s *streams, src *source, size int64, on scratch) error {
-	r := &restorer{ctx: ctx, w: w, s: s, src: src, buf: make([]byte, 128<<10), scratch: on}
+	r := newRestorer(ctx, w, s, src)
+	r.scratch, s.literals.first = on, src.size
 	r.packer, _ = w.(*recompress.Writer)
 	if err := r.run(size); err != nil {
 		return err
 	}
 	return s.finished()
+}
+
+func newRestorer(ctx context.Context, w io.Writer, s *streams, src *source) *restorer {
+	r := &restorer{ctx: ctx, s: s, src: src, buf: make([]byte, 128<<10), tail: tail{w: w}}
+	r.w = &r.tail
+	return r
 }
 
 // run makes size bytes.
@@ -90,23 +99,35 @@ func (r *restorer) op(kind opKind, n int64) error {
 	case opNested:
 		return r.nested(n)
 	case opHeaders:
-		return r.literal(streamHeaders, n)
+		return r.literal(streamHeaders, n, r.next)
 	case opText:
-		return r.literal(streamText, n)
+		return r.literal(streamText, n, r.next)
 	case opBinary:
-		return r.literal(streamBinary, n)
+		return r.literal(streamBinary, n, r.next)
 	}
 	return newer("operation %d, which this program does not have", kind)
 }
 
-func (r *restorer) literal(id streamID, n int64) error {
+// literal makes n bytes of a stream, which replace those of the source at an address.
+func (r *restorer) literal(id streamID, n, address int64) error {
+	next := func(b []byte) error {
+		if _, err := io.ReadFull(r.s.readers[id], b); err != nil {
+			return readError(err)
+		}
+		return nil
+	}
+	if mixed := r.s.literals; fits(id, n, mixed.left) {
+		mixed.left -= n
+		mixed.begin(id, r.tail.bytes(), r.src, address)
+		next = mixed.read
+	}
 	for n > 0 {
 		if err := r.ctx.Err(); err != nil {
 			return err
 		}
-		b := r.buf[:min(n, int64(len(r.buf)))]
-		if _, err := io.ReadFull(r.s.readers[id], b); err != nil {
-			return readError(err)
+		b := r.buf[:min(n, mix.Chunk)]
+		if err := next(b); err != nil {
+			return err
 		}
 		if _, err := r.w.Write(b); err != nil {
 			return err
@@ -223,3 +244,21 @@ func zigzag(v int64) uint64 { return uint64(v)<<1 ^ uint64(v>>63) }
 func unzigzag(v int64) int64 { return int64(uint64(v)>>1) ^ -(v & 1) }
 
 func appendZigzag(b []byte, v int64) []byte { return binary.AppendUvarint(b, zigzag(v)) }
+
+// tail passes bytes on and keeps the last ones.
+type tail struct {
+	w    io.Writer
+	last [mix.Context]byte
+	n    int // of them, those at the end
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	if k := min(len(p), len(t.last)); k > 0 {
+		copy(t.last[:], t.last[k:])
+		copy(t.last[len(t.last)-k:], p[len(p)-k:])
+		t.n = min(t.n+k, len(t.last))
+	}
+	return t.w.Write(p)
+}
+
+func (t *tail) bytes() []byte { return t.last[len(t.last)-t.n:] }

@@ -52,7 +52,7 @@ func (r *restorer) program(n int64) error {
 		return err
 	}
 	for _, s := range steps {
-		if err := r.step(p, s); err != nil {
+		if err := r.step(p, s, address); err != nil {
 			return err
 		}
 	}
@@ -60,9 +60,10 @@ func (r *restorer) program(n int64) error {
 	return nil
 }
 
-func (r *restorer) step(p *program.Program, s step) error {
+// step makes a step's bytes out of the old file at an address.
+func (r *restorer) step(p *program.Program, s step, address int64) error {
 	if s.kind == stepLiteral {
-		return r.literal(streamBinary, s.size)
+		return r.literal(streamBinary, s.size, address+s.old)
 	}
 	f, err := r.newFixer(s)
 	if err != nil {
@@ -172,12 +173,11 @@ func (d *programReader) steps(sources io.ByteReader, n, size int64) []step {
 	next := int64(0)
 	for at := int64(0); at < n && d.err == nil; {
 		v := d.number(maxProgram * stepKindSpan)
-		s := step{kind: stepKind(v % stepKindSpan), size: v / stepKindSpan, new: at}
+		s := step{kind: stepKind(v % stepKindSpan), size: v / stepKindSpan, old: next, new: at}
 		if s.kind != stepLiteral {
 			s.old = next + unzigzag(d.from(sources, 2*maxProgram))
-			next = s.old
 		}
-		next += s.size // literal bytes replace as many, as a rule
+		next = s.old + s.size // literal bytes replace as many, as a rule
 		if d.err != nil {
 			break
 		}

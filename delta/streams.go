@@ -16,14 +16,15 @@ type streamID byte
 
 // The streams.
 const (
-	streamRecipe  streamID = iota // a recipe of package recompress
-	streamOps                     // what to do: kinds and lengths
-	streamSources                 // where copies begin
-	streamGaps                    // how many bytes lie between two that a copy changes
-	streamValues                  // what is added to those bytes
-	streamHeaders                 // literal tar headers
-	streamText                    // literal text
-	streamBinary                  // literal bytes of anything else
+	streamRecipe   streamID = iota // a recipe of package recompress
+	streamOps                      // what to do: kinds and lengths
+	streamSources                  // where copies begin
+	streamGaps                     // how many bytes lie between two that a copy changes
+	streamValues                   // what is added to those bytes
+	streamHeaders                  // literal tar headers
+	streamText                     // literal text
+	streamBinary                   // literal bytes of anything else
+	streamLiterals                 // text and bytes, mixed
 	streamCount
 )
 
@@ -40,9 +41,10 @@ const (
 
 // streams holds a patch's streams while it is applied.
 type streams struct {
-	readers [streamCount]*stream
-	spool   *os.File // of streams that are too large for memory; nil: none
-	closers []func()
+	readers  [streamCount]*stream
+	literals *mixedLiterals
+	spool    *os.File // of streams that are too large for memory; nil: none
+	closers  []func()
 }
 
 // stream gives one stream's decoded bytes.
@@ -70,7 +72,7 @@ func openStreams(r io.Reader, infos []streamInfo, dir string) (*streams, error) 
 		}
 	}
 	for id := range s.readers {
-		if s.readers[id] == nil {
+		if s.readers[id] == nil && (streamID(id) != streamLiterals || s.literals == nil) {
 			if err := s.open(streamInfo{id: streamID(id)}, bytes.NewReader(nil)); err != nil {
 				s.close()
 				return nil, err
@@ -127,6 +129,9 @@ func (s *streams) open(info streamInfo, body io.Reader) error {
 	if info.codec == codecRaw && info.coded != info.plain {
 		return malformed("stream %d has two sizes", info.id)
 	}
+	if info.id == streamLiterals {
+		return s.openLiterals(info, body)
+	}
 	if info.codec == codecZstd {
 		z, err := zstd.NewReader(body, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
@@ -149,6 +154,18 @@ func (s *streams) open(info streamInfo, body io.Reader) error {
 	return nil
 }
 
+// openLiterals opens the stream whose bytes come with what stands around them.
+func (s *streams) openLiterals(info streamInfo, body io.Reader) (err error) {
+	if info.plain > 0 && info.codec != codecMix {
+		return newer("mixed literals in codec %d, which this program does not have", info.codec)
+	}
+	if s.literals != nil {
+		return malformed("stream %d stands twice", info.id)
+	}
+	s.literals, err = newMixedLiterals(body, info.plain)
+	return err
+}
+
 func (s *streams) close() {
 	for _, c := range s.closers {
 		c()
@@ -162,6 +179,9 @@ func (s *streams) close() {
 // finished reports the first stream that has bytes left: a patch has none that mean nothing.
 func (s *streams) finished() error {
 	for id, r := range s.readers {
+		if r == nil {
+			continue
+		}
 		if _, err := r.ReadByte(); err == nil || r.left.N > 0 {
 			return malformed("stream %d has bytes that nothing uses", id)
 		}
@@ -169,7 +189,7 @@ func (s *streams) finished() error {
 			return malformed("stream %d is longer than it says", id)
 		}
 	}
-	return nil
+	return s.literals.end()
 }
 
 // exactReader gives exactly left bytes of r.

@@ -1,0 +1,199 @@
+package delta
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+
+	"github.com/sallyport-dev/sallyport/delta/mix"
+)
+
+// Literal text and bytes are mixed, not compressed: what is new in a file is foretold well by what it
+// replaces. That is slow, so that only so much of a patch is; the rest goes into streams of their own.
+
+// fits tells whether n literal bytes of a stream are mixed where left may be.
+func fits(id streamID, n, left int64) bool { return id != streamHeaders && n <= left }
+
+// literalStreams are the streams of literals.
+var literalStreams = map[opKind]streamID{opHeaders: streamHeaders, opText: streamText, opBinary: streamBinary}
+
+// around reads what the olds hold around a literal.
+type around struct {
+	m     *mix.Literals
+	src   *source
+	first int64 // bytes of the source that stays; behind it are those of nested operations
+}
+
+// begin begins a literal behind the bytes before, which replaces bytes at an address of src.
+func (a *around) begin(id streamID, before []byte, src *source, address int64) {
+	if a.src != src {
+		a.m.Source(wholeSource{src}, src.size, a.first)
+		a.src = src
+	}
+	kind := mix.Binary
+	if id == streamText {
+		kind = mix.Text
+	}
+	a.m.Begin(kind, before, address)
+}
+
+// wholeSource reads the olds as one.
+type wholeSource struct{ s *source }
+
+func (w wholeSource) ReadAt(p []byte, at int64) (n int, err error) {
+	for i, o := range w.s.olds {
+		offset := at + int64(n) - w.s.starts[i]
+		if offset < 0 || offset >= o.Size || n == len(p) {
+			continue
+		}
+		b := p[n:][:min(int64(len(p)-n), o.Size-offset)]
+		if err := readFull(o, b, offset); err != nil {
+			return n, err
+		}
+		n += len(b)
+	}
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// maxChosen bounds the literals that are coded in both ways, to take the shorter one.
+const maxChosen = 64 << 10
+
+// literalBuilder codes literals.
+type literalBuilder struct {
+	around
+	coder  *mix.Coder
+	size   int64 // bytes that are mixed in all
+	used   int64
+	chosen [streamCount]bytes.Buffer // the same literals, while they are few
+}
+
+func newLiteralBuilder(src *source, size int64) *literalBuilder {
+	b := &literalBuilder{coder: mix.NewEncoder(), size: size}
+	b.around = around{m: mix.NewLiterals(b.coder, size), first: src.size}
+	return b
+}
+
+// mixable returns how many literal bytes of pieces are mixed where left may be.
+func mixable(pieces []piece, left int64) (n int64) {
+	add := func(id streamID, size int64) {
+		if fits(id, size, left-n) {
+			n += size
+		}
+	}
+	for _, p := range pieces {
+		switch {
+		case p.program != nil:
+			for _, s := range p.program.steps {
+				if s.kind == stepLiteral {
+					add(streamBinary, s.size)
+				}
+			}
+		case p.nested != nil:
+			n += mixable(p.nested.pieces, left-n)
+		case p.from < 0:
+			add(literalStreams[p.literal], p.length)
+		}
+	}
+	return n
+}
+
+// literals codes n plain bytes at an offset, which replace bytes at an address.
+func (e *encoder) literals(id streamID, at, n, address int64) error {
+	l := e.mixed
+	if !fits(id, n, l.size-l.used) {
+		_, err := io.Copy(e.streams[id], io.NewSectionReader(e.plain, at, n))
+		return err
+	}
+	before := make([]byte, min(at, mix.Context))
+	if err := readAt(e.plain, before, at-int64(len(before))); err != nil {
+		return err
+	}
+	l.begin(id, before, e.src, address)
+	l.used += n
+	for n > 0 {
+		b := make([]byte, min(n, mix.Chunk))
+		if err := readAt(e.plain, b, at); err != nil {
+			return err
+		}
+		if l.used <= maxChosen {
+			l.chosen[id].Write(b)
+		}
+		l.m.Code(b)
+		at, n = at+int64(len(b)), n-int64(len(b))
+	}
+	e.streams[streamLiterals].plain = int64(l.coder.Len()) // for costs
+	return l.m.Err()
+}
+
+// finish ends the stream of mixed literals. Few literals go to the streams that they would be in
+// otherwise where those are shorter; then there is nothing to return.
+func (l *literalBuilder) finish(streams []*streamBuilder) (streamInfo, io.ReadSeeker, error) {
+	coded := l.coder.Bytes()
+	info := streamInfo{id: streamLiterals, codec: codecMix, plain: l.used, coded: int64(len(coded))}
+	if l.used <= maxChosen {
+		others := int64(0)
+		for id := range l.chosen {
+			s := streamBuilder{id: streamID(id), level: streams[id].level}
+			if _, err := s.Write(l.chosen[id].Bytes()); err != nil {
+				return info, nil, err
+			}
+			other, _, err := s.finish()
+			if err != nil {
+				return info, nil, err
+			}
+			others += other.coded
+		}
+		if others <= info.coded {
+			for id := range l.chosen {
+				streams[id].Write(l.chosen[id].Bytes())
+			}
+			return streamInfo{}, nil, nil
+		}
+	}
+	return info, bytes.NewReader(coded), nil
+}
+
+// mixedLiterals gives literals that are mixed.
+type mixedLiterals struct {
+	around
+	coder *mix.Coder
+	left  int64
+}
+
+func newMixedLiterals(body io.Reader, plain int64) (*mixedLiterals, error) {
+	if plain > mix.MaxLiterals {
+		return nil, malformed("%d bytes of mixed literals, at most %d", plain, mix.MaxLiterals)
+	}
+	l := &mixedLiterals{left: plain}
+	if plain > 0 {
+		l.coder = mix.NewDecoder(bufio.NewReader(body))
+		l.m = mix.NewLiterals(l.coder, plain)
+	}
+	return l, nil
+}
+
+// read fills b with the next bytes.
+func (l *mixedLiterals) read(b []byte) error {
+	l.m.Code(b)
+	if err := l.m.Err(); err != nil {
+		return err
+	}
+	if err := l.coder.Err(); err != nil {
+		return readError(err)
+	}
+	return nil
+}
+
+// end tells whether everything was used.
+func (l *mixedLiterals) end() error {
+	if l.left > 0 {
+		return malformed("%d bytes of mixed literals that nothing uses", l.left)
+	}
+	if l.coder != nil && l.coder.End() != nil {
+		return malformed("mixed literals: %v", l.coder.End())
+	}
+	return nil
+}

@@ -1,0 +1,257 @@
+package mix
+
+import (
+	"bytes"
+	"io"
+)
+
+// Kind says what literal bytes are.
+type Kind int
+
+// The kinds of literals.
+const (
+	Text Kind = iota
+	Binary
+	kinds
+)
+
+// MaxLiterals is how many bytes of literals there may be.
+const MaxLiterals = 16 << 20
+
+// Context is how many bytes before a literal are of use.
+const Context = 12
+
+// Literals codes bytes that no copy makes. It knows what stands before them, and what stands around
+// the old bytes that they replace.
+type Literals struct {
+	coder  *Coder
+	size   int64
+	models [kinds]*model
+	m      *model
+	kind   Kind
+	past   *history
+	guide  *guide
+	here   *forecast
+	there  *forecast
+	at, to uint32 // what the forecasts point at: in past, in guide; 0: at nothing
+	last   uint64
+	seen   uint32 // where the last bytes stood before in past
+	word   uint32
+	words  uint32 // the word before
+	runs   [2][16]estimate
+	run    [64 * run]byte // foretold
+	quiet  int            // bytes until runs are tried again
+}
+
+// run is how many bytes one bit may confirm; more where many have been foretold.
+const run = 16
+
+// runOf returns how many bytes one bit confirms after n that were foretold.
+func runOf(n int) int {
+	switch {
+	case n >= 4096:
+		return 64 * run
+	case n >= 512:
+		return 8 * run
+	}
+	return run
+}
+
+// sure is how many bytes have to match before runs are tried.
+const sure = 24
+
+// NewLiterals returns a coder of at most size literal bytes.
+func NewLiterals(c *Coder, size int64) *Literals {
+	l := &Literals{coder: c, size: size, past: newHistory(size), guide: newGuide(size), here: newForecast(), there: newForecast()}
+	for i := range l.runs {
+		for j := range l.runs[i] {
+			l.runs[i][j] = half
+		}
+	}
+	return l
+}
+
+// Begin begins a literal, after the bytes before, that replaces old bytes at an address.
+func (l *Literals) Begin(kind Kind, before []byte, address int64) {
+	l.kind = kind
+	if l.models[kind] == nil {
+		l.models[kind] = newModel(l.coder, 9, 4, int(min(32*l.size, 8<<20)), [sets]int{256, 256, 256})
+		l.models[kind].extra, l.models[kind].learn = l.ask, l.learn
+	}
+	l.m = l.models[kind]
+	for _, c := range before {
+		l.see(c)
+	}
+	l.at, l.quiet = 0, 0
+	l.to = l.guide.near(address)
+	if l.to > 0 {
+		l.there.length, l.there.misses = l.past.agree(l.guide.before(l.to)), 0
+	}
+	l.point()
+}
+
+// Source makes what src gives the old version. Its first same bytes are those of the one before.
+func (l *Literals) Source(src io.ReaderAt, size, same int64) { l.guide.turnTo(src, size, same) }
+
+// Err returns the first error of reading the old version.
+func (l *Literals) Err() error { return l.guide.err }
+
+// point finds what the next byte may be.
+func (l *Literals) point() {
+	if l.at == 0 || l.here.length < 16 {
+		if n := l.past.match(l.seen); n >= 6 && (l.at == 0 || n > l.here.length) {
+			l.at, l.here.length, l.here.misses = l.seen, n, 0
+		}
+	}
+	if l.here.active = l.past.holds(l.at); l.here.active {
+		l.here.byte = l.past.get(l.at)
+	}
+	if l.to == 0 || l.there.length < 16 {
+		if at := l.guide.index[l.guide.hash(l.last)]; at > 0 && at != l.to && int(at) <= len(l.guide.ring) {
+			if n := l.past.agree(l.guide.before(at)); n >= 5 && (l.to == 0 || n > l.there.length) {
+				l.to, l.there.length, l.there.misses = at, n, 0
+			}
+		}
+	}
+	if l.there.active = l.to > 0; l.there.active {
+		l.there.byte = l.guide.get(l.to)
+	}
+}
+
+func (l *Literals) ask(node uint32) {
+	in := l.m.inputs[l.m.n:]
+	l.here.ask(node, in[0:2])
+	l.there.ask(node, in[2:4])
+}
+
+func (l *Literals) learn(bit uint32) {
+	l.here.learn(bit)
+	l.there.learn(bit)
+}
+
+// Chunk is how many bytes of a literal are coded at a time.
+const Chunk = 64 << 10
+
+// Code codes b: the next Chunk bytes of a literal, or what is left of it.
+func (l *Literals) Code(b []byte) {
+	l.guide.credit += perLiteral * int64(len(b))
+	for len(b) > 0 {
+		if l.quiet == 0 {
+			if n, tried := l.codeRun(b); n > 0 {
+				b = b[n:]
+				continue
+			} else if tried {
+				l.quiet = run
+			}
+		}
+		l.prepare()
+		b[0] = l.m.code(b[0])
+		l.advance(b[0])
+		if l.quiet > 0 {
+			l.quiet--
+		}
+		b = b[1:]
+	}
+}
+
+// codeRun codes whether the next bytes of b are those that the longer match has, and if so, all of them.
+func (l *Literals) codeRun(b []byte) (n int, tried bool) {
+	f, which := l.here, 0
+	if l.there.active && (!f.active || l.there.length >= f.length) {
+		f, which = l.there, 1
+	}
+	if n = runOf(f.length); len(b) < n {
+		n = run
+	}
+	if !f.active || f.length < sure || len(b) < n {
+		return 0, false
+	}
+	from := l.run[:n]
+	if which == 0 {
+		l.past.repeat(from, l.at)
+	} else if copy(from, l.guide.span(l.to)) < n {
+		return 0, false
+	}
+	b = b[:n]
+	bit := uint32(0)
+	if bytes.Equal(b, from) { // a decoder's b means nothing, and its bit neither
+		bit = 1
+	}
+	e := &l.runs[which][grade(f.length)]
+	bit = l.coder.bit(bit, min(max(uint32(*e>>16), 16), 65536-16))
+	e.learn(bit, 255)
+	if bit == 0 {
+		return 0, true
+	}
+	copy(b, from)
+	for _, c := range b {
+		l.advance(c)
+	}
+	return n, true
+}
+
+// advance takes the byte that came.
+func (l *Literals) advance(c byte) {
+	l.here.see(c)
+	l.there.see(c)
+	l.see(c)
+	if l.at > 0 {
+		l.at++
+	}
+	if l.to > 0 {
+		l.to = l.guide.after(l.to)
+	}
+	if l.here.misses&0xff > 8 || l.here.length == 0 {
+		l.at = 0
+	}
+	if l.there.misses&0xff == 0xff {
+		l.to = 0
+	}
+	l.point()
+}
+
+// see takes a byte into the contexts.
+func (l *Literals) see(c byte) {
+	l.last = l.last<<8 | uint64(c)
+	l.seen = l.past.add(c, l.last)
+	switch {
+	case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c == '$' || c >= '0' && c <= '9' || c >= 128:
+		l.word = (l.word + uint32(c) + 1) * 0x2f0b4c47
+	case l.word != 0:
+		l.words = l.word
+		l.word = 0
+	}
+}
+
+// prepare hashes the contexts of the next byte.
+func (l *Literals) prepare() {
+	x := &l.m.contexts
+	last := l.last
+	order := func(n int) uint32 { return uint32((last<<(64-8*n) + uint64(n)) * 0x9e3779b97f4a7c15 >> 32) }
+	x[0], x[1], x[2], x[3], x[4] = order(1), order(2), order(3), order(4), order(6)
+	guess := uint32(0)
+	if l.there.active {
+		guess = (uint32(l.there.byte) + 1) | uint32(min(l.there.length, 7))<<9
+	}
+	x[5] = (guess<<8|uint32(last&0xff))*0x85ebca6b + 5
+	if l.kind == Binary {
+		x[6] = uint32(last>>8&0xffff)*0xc2b2ae35 + 6
+		x[7] = uint32(last>>16&0xffff)*0xc2b2ae35 + 7
+		x[8] = uint32(last&0xf8f8f0ff)*0xc2b2ae35 + 8
+	} else {
+		x[6] = l.word*0xc2b2ae35 + uint32(last&0xff)*0x1003f + 6
+		x[7] = (l.word+l.words*0x3d4d51cb)*0xc2b2ae35 + 7
+		x[8] = order(5)
+	}
+	a, b := 0, 0
+	if l.here.active {
+		a = 1 + grade(l.here.length)*14/15
+	}
+	if l.there.active {
+		b = 1 + grade(l.there.length)*14/15
+	}
+	l.m.chosen[0] = a<<4 | b
+	l.m.chosen[2] = int(last & 0xff)
+	l.m.refining[0] = uint32(a >> 1)
+	l.m.refining[1] = uint32((last&0xffff)*0x9e3779b1>>8) ^ guess*0x1f35
+}
