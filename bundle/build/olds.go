@@ -1,7 +1,6 @@
 package build
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -23,16 +22,13 @@ const maxExpanded = 64 << 30
 // old is a layer that the site holds, expanded.
 type old struct {
 	digest digest.Digest
-	file   *os.File
-	log    *os.File // of tokens
-	tokens *delta.Tokens
+	file   *delta.OldFile
 	size   int64 // compressed
-	plain  int64
 	list   listing
 }
 
-// logShare is how many bytes the log of an old's tokens may take, for each of its compressed bytes.
-const logShare = 2
+// tokensShare is how many bytes may be kept of how an old was compressed, for each of its compressed bytes.
+const tokensShare = 2
 
 // oldBlobs expands layers of the bases on demand, each once, and drops them after their last use.
 type oldBlobs struct {
@@ -168,14 +164,7 @@ func (s *oldBlobs) plain(ctx context.Context, d digest.Digest) (delta.Old, error
 	if err != nil {
 		return delta.Old{}, err
 	}
-	return o.delta(), nil
-}
-
-func (o *old) delta() delta.Old { return delta.Old{ReaderAt: o.file, Size: o.plain, Tokens: o.tokens} }
-
-// close closes the old and removes its files.
-func (o *old) close() error {
-	return errors.Join(o.file.Close(), os.Remove(o.file.Name()), o.log.Close(), os.Remove(o.log.Name()))
+	return o.file.Old, nil
 }
 
 func (s *oldBlobs) expand(ctx context.Context, d digest.Digest) (*old, error) {
@@ -188,30 +177,13 @@ func (s *oldBlobs) expand(ctx context.Context, d digest.Digest) (*old, error) {
 		return nil, err
 	}
 	o := &old{digest: d, size: s.find.way(d).desc.Size}
-	if o.file, err = os.Create(filepath.Join(s.dir, d.Encoded())); err != nil {
-		return nil, err
+	if o.file, err = delta.ExpandOld(ctx, r, maxExpanded, s.dir, tokensShare*o.size); err != nil {
+		return nil, fmt.Errorf("expanding layer %s of a base: %w", d, err)
 	}
-	if o.log, err = os.Create(o.file.Name() + ".tokens"); err != nil {
-		return nil, errors.Join(err, o.file.Close(), os.Remove(o.file.Name()))
-	}
-	if err := o.expand(ctx, r); err != nil {
-		return nil, errors.Join(fmt.Errorf("expanding layer %s of a base: %w", d, err), o.close())
+	if o.list, err = listTar(ctx, io.NewSectionReader(o.file, 0, o.file.Size)); err != nil {
+		return nil, errors.Join(err, o.file.Close())
 	}
 	return o, nil
-}
-
-// expand reads the compressed layer, and keeps how it was compressed.
-func (o *old) expand(ctx context.Context, r io.Reader) (err error) {
-	o.tokens = delta.NewTokens(o.log, logShare*o.size)
-	out := bufio.NewWriterSize(o.file, 256<<10)
-	if o.plain, err = delta.ExpandTokens(ctx, out, r, maxExpanded, o.tokens); err != nil {
-		return err
-	}
-	if err = errors.Join(out.Flush(), o.tokens.Close()); err != nil {
-		return err
-	}
-	o.list, err = listTar(ctx, o.file)
-	return err
 }
 
 // release tells that an image is done with an old. What nobody needs any more is removed.
@@ -224,7 +196,7 @@ func (s *oldBlobs) release(d digest.Digest) error {
 		return nil
 	}
 	delete(s.open, d)
-	return e.old.close()
+	return e.old.file.Close()
 }
 
 // close closes what is still open.
@@ -232,7 +204,7 @@ func (s *oldBlobs) close() error {
 	var errs []error
 	for _, e := range s.open {
 		if e.old != nil {
-			errs = append(errs, e.old.close())
+			errs = append(errs, e.old.file.Close())
 		}
 	}
 	return errors.Join(errs...)

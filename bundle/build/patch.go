@@ -70,7 +70,7 @@ func (b *builder) diffOnce(ctx context.Context, x *blob, file *os.File, olds []*
 func deltaOlds(olds []*old) []delta.Old {
 	list := make([]delta.Old, len(olds))
 	for i, o := range olds {
-		list[i] = o.delta()
+		list[i] = o.file.Old
 	}
 	return list
 }
@@ -80,7 +80,7 @@ func deltaOlds(olds []*old) []delta.Old {
 func (b *builder) usePatch(x *blob, p *patch) error {
 	var bases []bundle.BaseBlob
 	for _, o := range p.olds {
-		bases = append(bases, bundle.BaseBlob{Digest: o.digest, Size: o.size, PlainSize: o.plain})
+		bases = append(bases, bundle.BaseBlob{Digest: o.digest, Size: o.size, PlainSize: o.file.Size})
 	}
 	x.out.Note = ""
 	return b.travel(x, p, bases)

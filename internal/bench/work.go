@@ -111,9 +111,10 @@ func workDiff(ctx context.Context, f workFlags) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer olds.close()
 	var res delta.Result
 	err = create(f.out, func(w io.Writer) (err error) {
-		res, err = delta.Diff(ctx, w, in, info.Size(), olds, delta.Options{Effort: f.effort, TempDir: f.temp})
+		res, err = delta.Diff(ctx, w, in, info.Size(), olds.list, delta.Options{Effort: f.effort, TempDir: f.temp})
 		return err
 	})
 	if errors.Is(err, delta.ErrNoRecipe) {
@@ -133,64 +134,61 @@ func workApply(ctx context.Context, f workFlags) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer olds.close()
 	return true, create(f.out, func(w io.Writer) error {
-		return delta.Apply(ctx, w, in, olds, delta.Limits{Size: f.size, TempDir: f.temp})
+		return delta.Apply(ctx, w, in, olds.list, delta.Limits{Size: f.size, TempDir: f.temp})
 	})
+}
+
+// olds are the old layers that a work has opened.
+type olds struct {
+	list    []delta.Old
+	closers []io.Closer
 }
 
 // openOlds expands the old blobs, and keeps how they were compressed, as build and a site do; what is plain already is used
 // as it is.
-func openOlds(ctx context.Context, f workFlags) ([]delta.Old, error) {
-	olds := make([]delta.Old, len(f.olds))
+func openOlds(ctx context.Context, f workFlags) (*olds, error) {
+	o := &olds{list: make([]delta.Old, len(f.olds))}
 	for i, path := range f.olds {
 		if path == "" {
 			continue
 		}
-		in, err := os.Open(path) // the process ends soon
-		if err != nil {
-			return nil, err
-		}
-		if strings.HasPrefix(filepath.Base(path), "old-") || strings.HasSuffix(path, ".old") {
-			info, err := in.Stat()
-			if err != nil {
-				return nil, err
-			}
-			olds[i] = delta.Old{ReaderAt: in, Size: info.Size()}
-			continue
-		}
-		if olds[i], err = expandOld(ctx, in, f.temp); err != nil {
-			return nil, err
+		var err error
+		if o.list[i], err = o.open(ctx, path, f.temp); err != nil {
+			return nil, errors.Join(err, o.close())
 		}
 	}
-	return olds, nil
+	return o, nil
 }
 
-// expandOld expands an old blob into files that have no name any more.
-func expandOld(ctx context.Context, in *os.File, dir string) (delta.Old, error) {
-	plain, err := nameless(dir)
+func (o *olds) open(ctx context.Context, path, dir string) (delta.Old, error) {
+	in, err := os.Open(path)
 	if err != nil {
 		return delta.Old{}, err
 	}
-	log, err := nameless(dir)
-	if err != nil {
-		return delta.Old{}, err
-	}
+	o.closers = append(o.closers, in)
 	info, err := in.Stat()
 	if err != nil {
 		return delta.Old{}, err
 	}
-	tokens := delta.NewTokens(log, 2*info.Size())
-	out := bufio.NewWriterSize(plain, 256<<10)
-	n, err := delta.ExpandTokens(ctx, out, in, 1<<40, tokens)
-	return delta.Old{ReaderAt: plain, Size: n, Tokens: tokens}, errors.Join(err, out.Flush(), tokens.Close())
+	if strings.HasPrefix(filepath.Base(path), "old-") || strings.HasSuffix(path, ".old") {
+		return delta.Old{ReaderAt: in, Size: info.Size()}, nil
+	}
+	old, err := delta.ExpandOld(ctx, in, 1<<40, dir, 2*info.Size())
+	if err != nil {
+		return delta.Old{}, err
+	}
+	o.closers = append(o.closers, old)
+	return old.Old, nil
 }
 
-func nameless(dir string) (*os.File, error) {
-	f, err := os.CreateTemp(dir, "work-")
-	if err != nil {
-		return nil, err
+func (o *olds) close() error {
+	var errs []error
+	for _, c := range o.closers {
+		errs = append(errs, c.Close())
 	}
-	return f, os.Remove(f.Name())
+	return errors.Join(errs...)
 }
 
 func create(path string, write func(io.Writer) error) error {
