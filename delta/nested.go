@@ -35,7 +35,7 @@ const (
 	maxStretches    = 1 << 16 // of all its olds
 	maxExpanded     = 1 << 31 // bytes that an old expands to
 	maxNestedRecipe = 256 << 10
-	maxInflation    = 64      // expanded bytes, old and new, for each byte that the operation makes
+	maxInflation    = 64      // bytes, old and new, that an operation looks at for each one that it makes
 	inMemory        = 1 << 20 // expanded bytes of olds that need no file
 )
 

@@ -16,6 +16,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/sallyport-dev/sallyport/delta/recompress"
 )
 
 // prose makes n lines that compress as text does; those that by divides, but for the first, tell another number.
@@ -283,4 +285,41 @@ func TestNestedProgram(t *testing.T) {
 	if n := patchOf(t, before, after); n > len(after)/40 {
 		t.Errorf("patch of %d bytes for a program of %d", n, len(after))
 	}
+}
+
+// FuzzNested feeds nested operations over a base that holds a stream.
+func FuzzNested(f *testing.F) {
+	text := prose(40, 0)
+	base := gzipWith(f, text, 6)
+	streams := packedStreams(base, loadLimit)
+	u := unpack(base, []packed{streams[0]})
+	recipe := &recompress.Recipe{}
+	encoder, ok, err := new(recompress.Streams).Find(f.Context(), base[streams[0].offset:], text, recompress.CheckGzip)
+	if err != nil || !ok {
+		f.Fatal("no recipe for a stream of Go's")
+	}
+	recipe.Stored(int64(streams[0].offset))
+	recipe.Deflated(int64(len(text)), encoder, recompress.CheckGzip)
+	ops := binary.AppendUvarint(nil, uint64(len(base))*opKindSpan+uint64(opNested))
+	ops = appendNested(ops, []expansion{{size: int64(len(base)), stretches: u.stretches}}, recipe)
+	ops = binary.AppendUvarint(ops, uint64(len(u.bytes))*opKindSpan+uint64(opCopy))
+	f.Add(ops, []byte{0, 0}, []byte{}, uint16(len(base)))
+	f.Fuzz(func(t *testing.T, ops, sources, text []byte, size uint16) {
+		var infos []streamInfo
+		var bodies []byte
+		for id, b := range map[streamID][]byte{streamOps: ops, streamSources: sources, streamText: text} {
+			infos = append(infos, streamInfo{id: id, plain: int64(len(b)), coded: int64(len(b))})
+			bodies = append(bodies, b...)
+		}
+		s, err := openStreams(bytes.NewReader(bodies), infos, t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.close()
+		var out bytes.Buffer
+		err = restore(t.Context(), &out, s, newSource([]Old{old(base)}), int64(size), scratch{t.TempDir(), 1 << 20})
+		if out.Len() > int(size) || err == nil && out.Len() != int(size) {
+			t.Errorf("%d bytes of %d, error %v", out.Len(), size, err)
+		}
+	})
 }

@@ -59,7 +59,7 @@ func (w *worker) pieces(now []byte, then *neighbours, kind opKind, whole bool) (
 // program plans a program. exact is called once the files' headers need no longer be what a reader of
 // programs expects, and leaves both as they really are.
 func (w *worker) program(now []byte, then *neighbours, exact func()) (piece, bool, error) {
-	if len(then.parts) != 1 || !then.parts[0].whole {
+	if len(then.parts) != 1 || !then.parts[0].whole || len(then.bytes)/maxInflation > len(now) {
 		return piece{}, false, nil
 	}
 	p, ok, err := programOf(now, then.bytes, programPasses(w.effort), &w.index)

@@ -32,7 +32,7 @@ func (r *restorer) program(n int64) error {
 	if d.err != nil {
 		return d.err
 	}
-	if address < 0 || address > r.src.size-size || n > maxProgram {
+	if address < 0 || address > r.src.size-size || n > maxProgram || size/maxInflation > n {
 		return malformed("program of %d bytes at %d, of %d", size, address, r.src.size)
 	}
 	p := d.description()
