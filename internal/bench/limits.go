@@ -27,7 +27,7 @@ const (
 	minApplySpeed   = 0.5      // of sha256sum's over the new bytes, without recompression
 	maxRecompress   = 1.1      // of the processor time of gzip -6 over the plain layer
 	maxApplyRSS     = 96 << 20 // bytes
-	maxFastTime     = 0.25     // of the processor time at default effort
+	maxFastTime     = 0.25     // of the processor time that default effort may take
 	maxFastSize     = 2.0      // of the bytes at default effort
 	maxGrowth       = 1.3      // processor time of a whole by that of its parts
 	maxSumOverParts = 1.01     // a set of images by its parts, whose compressors differ

@@ -92,7 +92,7 @@ func (r speedRow) printBuild() {
 	limit, slowVerdict, timeVerdict := maxBuild[r.pair], "", ""
 	if limit > 0 {
 		slowVerdict = fmt.Sprintf(" (limit %.0f s): %s", limit, verdict(slow.cost.CPU.Seconds() <= limit))
-		timeVerdict = fmt.Sprintf(" (limit %.2f): %s", maxFastTime, verdict(time <= maxFastTime))
+		timeVerdict = fmt.Sprintf(" (limit %.1f s): %s", limit*maxFastTime, verdict(fast.cost.CPU.Seconds() <= limit*maxFastTime))
 	}
 	fmt.Printf("  build            %-22s %d bytes%s\n", slow.cost.full(), slow.made.Size, slowVerdict)
 	fmt.Printf("  build fast       %-22s %d bytes; %.2f x the time%s; %.2f x the bytes (limit %.0f): %s\n",
