@@ -12,8 +12,9 @@ import (
 // since a recipe that costs more hardly gains anything over sending the stream.
 const (
 	maxDifferences = 8 << 20
-	costlyShare    = 12 // the divisor of a stream's size
-	sampled        = 256 << 10
+	costlyShare    = 12        // the divisor of a stream's size
+	sampled        = 256 << 10 // plain bytes by which a model is chosen
+	tolerated      = 1.1       // by how much more a model may cost that restores faster
 )
 
 // byTokens makes segment i by its differences from the model that fits its beginning best.
@@ -52,25 +53,31 @@ func (f *finder) encode(g segment, offset int64, model, limit int, stop int64) (
 	return difference{b, n}, err
 }
 
-// nearest returns the model that costs least at the beginning of g.
+// nearest returns the model to take: of those that cost about the least at the beginning of g, the
+// one that looks least far for matches.
 func (f *finder) nearest(g segment, offset int64) (int, error) {
-	best, least := -1, 0.0
-	for model := range tokens.Models() {
+	costs := make([]float64, tokens.Models())
+	least := 1.0
+	for model := range costs {
 		d, err := f.encode(g, offset, model, int(min(g.size, maxDifferences)), sampled)
-		if errors.Is(err, tokens.ErrCostly) {
-			continue
-		}
-		if err != nil {
+		if err != nil && !errors.Is(err, tokens.ErrCostly) {
 			return 0, noRecipe(err)
 		}
-		if cost := float64(len(d.bytes)) / float64(d.read+1); best < 0 || cost < least {
-			best, least = model, cost
+		costs[model] = 1
+		if err == nil {
+			costs[model] = float64(len(d.bytes)) / float64(d.read+1)
 		}
+		least = min(least, costs[model])
 	}
-	if best < 0 || least > 1.5/costlyShare && g.plainSize > sampled {
+	if least > 1.5/costlyShare && g.plainSize > sampled {
 		return 0, ErrNoRecipe
 	}
-	return best, nil
+	for _, model := range tokens.ByEffort() {
+		if costs[model] <= least*tolerated {
+			return model, nil
+		}
+	}
+	return 0, ErrNoRecipe
 }
 
 // noRecipe says that there is no recipe, unless the blob or the caller is at fault.

@@ -12,8 +12,8 @@ import (
 	kp1144 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1144/flate"
 	kp1150 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1150/flate"
 	kp1180 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1180/flate"
-	kp1203 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1203/flate"
 	kpzstd1202 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1202/zstd"
+	kp1203 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1203/flate"
 	kpzstd1203 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1203/zstd"
 	"github.com/sallyport-dev/sallyport/delta/recompress/tokens"
 )

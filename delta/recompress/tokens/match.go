@@ -1,5 +1,12 @@
 package tokens
 
+import (
+	"cmp"
+	"encoding/binary"
+	"math/bits"
+	"slices"
+)
+
 // Model is how the predicted encoder looks for matches. The first nine are zlib's levels.
 type Model struct {
 	good, lazy, nice, chain int
@@ -25,6 +32,16 @@ var models = []Model{
 	{258, 258, 258, 24, false, windowSize},
 	{258, 258, 258, 128, false, windowSize},
 	{258, 258, 258, 1024, false, windowSize},
+}
+
+// ByEffort returns the models' numbers, those first that look at fewer strings.
+func ByEffort() []int {
+	order := make([]int, len(models))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(models[a].chain, models[b].chain) })
+	return order
 }
 
 const hashBits = 15
@@ -98,9 +115,12 @@ func (m *matcher) find(pos int64, best, chain int) (f found) {
 	nice := min(m.nice, limit)
 	at := pos - m.base
 	b := m.buf[:at+int64(limit)]
-	for dist := m.first(pos); dist != 0 && chain > 0; chain-- {
+	work := 0
+	for dist := m.first(pos); dist != 0 && chain > 0 && work < maxWork; chain-- {
 		if old := b[at-int64(dist):]; old[best] == b[at+int64(best)] && old[0] == b[at] {
-			if n := same(old, b[at:]); n > best && n >= minMatch {
+			n := same(old, b[at:])
+			work += n
+			if n > best && n >= minMatch {
 				best = n
 				f = found{n, dist}
 				if n >= nice {
@@ -115,25 +135,36 @@ func (m *matcher) find(pos int64, best, chain int) (f found) {
 
 // same returns how many bytes b has in common with the longer a.
 func same(a, b []byte) int {
-	for n := range b {
-		if a[n] != b[n] {
-			return n
+	n := 0
+	for ; n+8 <= len(b); n += 8 {
+		if d := binary.LittleEndian.Uint64(a[n:]) ^ binary.LittleEndian.Uint64(b[n:]); d != 0 {
+			return n + bits.TrailingZeros64(d)/8
 		}
 	}
-	return len(b)
+	for n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
 }
 
-// maxHops bounds the search for a match by its rank.
-const maxHops = 2048
+// Bounds of a search, in strings and in bytes that are equal: without them, plain bytes can be made
+// up for which each position takes a million steps.
+const (
+	maxHops = 2048
+	maxWork = 16 << 10
+)
 
 // rank returns how many strings nearer than dist match for length bytes, or -1 if dist is not met.
 func (m *matcher) rank(pos int64, length, dist int) int {
 	rank := 0
-	for d, hops := m.first(pos), 0; d != 0 && hops < maxHops; d, hops = m.older(pos, d), hops+1 {
+	work := 0
+	for d, hops := m.first(pos), 0; d != 0 && hops < maxHops && work < maxWork; d, hops = m.older(pos, d), hops+1 {
 		if d == dist {
 			return rank
 		}
-		if m.matches(pos, length, d) {
+		n := m.common(pos, length, d)
+		work += n
+		if n == length {
 			rank++
 		}
 	}
@@ -142,8 +173,11 @@ func (m *matcher) rank(pos int64, length, dist int) int {
 
 // ranked returns the distance that has this rank, 0 if there is none.
 func (m *matcher) ranked(pos int64, length, rank int) int {
-	for d, hops := m.first(pos), 0; d != 0 && hops < maxHops; d, hops = m.older(pos, d), hops+1 {
-		if !m.matches(pos, length, d) {
+	work := 0
+	for d, hops := m.first(pos), 0; d != 0 && hops < maxHops && work < maxWork; d, hops = m.older(pos, d), hops+1 {
+		n := m.common(pos, length, d)
+		work += n
+		if n != length {
 			continue
 		}
 		if rank == 0 {
@@ -154,8 +188,12 @@ func (m *matcher) ranked(pos int64, length, rank int) int {
 	return 0
 }
 
-func (m *matcher) matches(pos int64, length, dist int) bool {
+// common returns how many of length bytes are as those at dist, or 0 if the last one is not.
+func (m *matcher) common(pos int64, length, dist int) int {
 	at := pos - m.base
 	old, now := m.buf[at-int64(dist):], m.buf[at:at+int64(length)]
-	return old[length-1] == now[length-1] && same(old, now) == length
+	if old[length-1] != now[length-1] {
+		return 0
+	}
+	return same(old, now)
 }

@@ -169,12 +169,14 @@ func (w *Writer) heads(h *header) bool {
 		c.lengths[bitOrder[i]] = n
 	}
 	var ok bool
-	c.codes, ok = canonical(c.lengths)
+	if c.codes, ok = canonical(c.lengths); !ok {
+		return false
+	}
 	for _, it := range h.items {
 		w.out.code(&c, int(it.code))
 		w.out.put(uint32(it.extra), itemExtra(it.code))
 	}
-	return ok
+	return true
 }
 
 func (w *Writer) tokens(b *Block) bool {
