@@ -90,7 +90,9 @@ func (d *describer) section(s, twin *elf.Section, isGo bool) {
 	case s.Type == elf.SHT_RELA:
 		r.Kind = Relocations
 	case s.Type == elf.SHT_DYNSYM:
-		r.Kind = Symbols
+		if names, now := d.before.Section(".dynstr"), d.after.Section(".dynstr"); names != nil && now != nil {
+			r.Kind, r.Base = Symbols, d.base(Base{int64(names.Addr), int64(now.Addr)})
+		}
 	case s.Name == ".eh_frame":
 		r.Kind = EHFrame
 	case s.Name == ".eh_frame_hdr":

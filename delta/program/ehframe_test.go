@@ -76,3 +76,18 @@ func TestJumpTable(t *testing.T) {
 		}
 	}
 }
+
+// TestSymbols projects a symbol's name, value and size.
+func TestSymbols(t *testing.T) {
+	b := make([]byte, 4096)
+	putWord(b[24:], 2000-1900)
+	binary.LittleEndian.PutUint64(b[32:], 0x400000+900)
+	binary.LittleEndian.PutUint64(b[40:], 200)
+	p := code(Symbols, b, 1000, 64)
+	p.Regions[0].Size = 48
+	p.Bases = []Base{{0x400000 + 1900, 0x400000 + 1964}}
+	got := project(t, p, 0, 0, 1000)
+	if name, value, size := word(got[24:]), word(got[32:]), word(got[40:]); name != 100 || value != 0x400000+900 || size != 264 {
+		t.Errorf("name %d, value %#x, size %d", name, value, size)
+	}
+}

@@ -37,7 +37,7 @@ const (
 	Pointers                // 64-bit addresses, at multiples of 8
 	Offsets                 // 32-bit offsets from the region's base
 	Relocations             // Elf64_Rela
-	Symbols                 // Elf64_Sym
+	Symbols                 // Elf64_Sym; base: the names
 	EHFrame                 // .eh_frame
 	EHIndex                 // .eh_frame_hdr
 	GoFunctions             // .gopclntab of Go 1.20 and later; bases from the region's on: text, its tables
@@ -191,7 +191,7 @@ func (p *Program) valid() bool {
 // needs returns how many bases a kind uses.
 func (p *Program) needs(k Kind) int {
 	switch k {
-	case Offsets, EHIndex:
+	case Offsets, Symbols, EHIndex:
 		return 1
 	case GoFunctions:
 		return goFunctionBases

@@ -23,10 +23,14 @@ const (
 	behindSelf            // 32 bits, from the target to the reference
 	absolute              // 64 bits
 	function              // 32 bits, signed, from the reference itself, then the length of what is there
+	symbol                // 64 bits, then the length of what is there, in 64 bits
 )
 
 func (h how) width() int {
-	if h == absolute || h == function {
+	switch h {
+	case symbol:
+		return 16
+	case absolute, function:
 		return 8
 	}
 	return 4
@@ -54,7 +58,11 @@ func (p *Program) tables(w *window) int {
 }
 
 func (p *Program) projectRef(r ref, w *window, at int64) {
-	if r.how == absolute {
+	switch r.how {
+	case symbol:
+		p.symbol(w, at)
+		return
+	case absolute:
 		p.pointer(w, at)
 		return
 	}
@@ -90,6 +98,15 @@ func (p *Program) projectRef(r ref, w *window, at int64) {
 	}
 	if r.how == function {
 		p.length(b[4:], target, moved, ok)
+	}
+}
+
+// symbol projects a symbol's value and size.
+func (p *Program) symbol(w *window, at int64) {
+	old := int64(binary.LittleEndian.Uint64(w.b[at:]))
+	p.pointer(w, at)
+	if size := w.b[at+8:]; old > 0 && binary.LittleEndian.Uint64(size) < 1<<31 {
+		p.length(size, old, int64(binary.LittleEndian.Uint64(w.b[at:])), true)
 	}
 }
 
@@ -153,7 +170,8 @@ func (p *Program) scanTable(r Region) error {
 		p.every(r, 0, 24, absolute, 0)
 		p.every(r, 16, 24, absolute, 0)
 	case Symbols:
-		p.every(r, 8, 24, absolute, 0)
+		p.every(r, 0, 24, fromBase, r.Base)
+		p.every(r, 8, 24, symbol, 0)
 	case EHFrame:
 		return p.ehFrame(r)
 	case GoFunctions:
