@@ -75,6 +75,8 @@ type deflater struct {
 	window     [2*windowSize + maxMatch + minMatch]byte
 	head       [1 << hashBits]uint16
 	prev       [windowSize]uint16
+	rank       [windowSize]uint16 // how many strings with its hash came before a string, modulo 2^16
+	deep       *deep              // nil: its level does not look far
 	hash       uint32
 	start      int // of the string to be inserted
 	lookahead  int
@@ -95,6 +97,9 @@ func newDeflater(w io.Writer, flavor Flavor, level int) (*deflater, error) {
 		return nil, fmt.Errorf("cdeflate: level %d", level)
 	}
 	d := &deflater{w: w, flavor: flavor, level: level, effort: efforts[level], trees: newHuffman()}
+	if !d.fast && d.chain >= deepChain {
+		d.deep = &deep{}
+	}
 	d.reset()
 	return d, nil
 }
@@ -102,6 +107,10 @@ func newDeflater(w io.Writer, flavor Flavor, level int) (*deflater, error) {
 // reset begins a stream.
 func (d *deflater) reset() {
 	clear(d.head[:])
+	if d.deep != nil {
+		clear(d.deep.head[:])
+		d.deep.next = 0
+	}
 	d.hash, d.start, d.lookahead, d.blockStart, d.insert = 0, 0, 0, 0, 0
 	d.length, d.prevLength, d.available = minMatch-1, minMatch-1, false
 	d.matchStart, d.prevMatch = 0, 0
@@ -118,6 +127,7 @@ func (d *deflater) insertString(s int) int {
 	d.roll(d.window[s+minMatch-1])
 	before := d.head[d.hash]
 	d.prev[s&windowMask] = before
+	d.rank[s&windowMask] = d.rank[before&windowMask] + 1
 	d.head[d.hash] = uint16(s)
 	return int(before)
 }
@@ -146,11 +156,16 @@ func (d *deflater) fill() {
 
 func (d *deflater) slide() {
 	copy(d.window[:windowSize], d.window[windowSize:2*windowSize])
+	tables := [][]uint16{d.head[:], d.prev[:]}
+	if d.deep != nil {
+		tables = append(tables, d.deep.head[:], d.deep.prev[:])
+		d.deep.next = max(d.deep.next-windowSize, 0)
+	}
 	d.matchStart -= windowSize
 	d.start -= windowSize
 	d.blockStart -= windowSize
 	d.replay.base += windowSize
-	for _, table := range [][]uint16{d.head[:], d.prev[:]} {
+	for _, table := range tables {
 		for i, p := range table {
 			table[i] = p & uint16(int16(p)>>15) & windowMask // p less windowSize, at least 0
 		}

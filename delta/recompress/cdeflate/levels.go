@@ -83,7 +83,11 @@ func (d *deflater) runSlow(flush bool) error {
 		}
 		d.prevLength, d.prevMatch, d.length = d.length, d.matchStart, minMatch-1
 		if candidate != 0 && d.prevLength < d.lazy && d.start-candidate <= maxDist {
-			d.length = d.longest(candidate)
+			if d.deep != nil && d.lookahead >= minLookahead {
+				d.length = d.deepest(candidate)
+			} else {
+				d.length = d.longest(candidate)
+			}
 			if d.length == minMatch && d.start-d.matchStart > tooFar {
 				d.length = minMatch - 1
 			}
