@@ -8,7 +8,7 @@ const (
 	maxBlocks  = 64 // of a guide in memory
 	guideKey   = 5  // bytes that are looked up in a guide
 	perLiteral = 32 // bytes of a guide that a literal byte allows to read
-	atFirst    = 1 << 20
+	atFirst    = 512 << 10
 )
 
 // guide keeps blocks of an old version around the places that literals replace.

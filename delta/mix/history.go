@@ -10,7 +10,8 @@ type history struct {
 // pastKey is how many bytes are looked up in a history.
 const pastKey = 6
 
-const maxHistory = 4 << 20
+// maxHistory bounds the bytes that are kept.
+const maxHistory = 2 << 20
 
 func newHistory(size int64) *history {
 	n := 1 << 12

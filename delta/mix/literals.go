@@ -16,7 +16,7 @@ const (
 )
 
 // MaxLiterals is how many bytes of literals there may be.
-const MaxLiterals = 16 << 20
+const MaxLiterals = 8 << 20
 
 // Context is how many bytes before a literal are of use.
 const Context = 12
@@ -60,6 +60,9 @@ func runOf(n int) int {
 // sure is how many bytes have to match before runs are tried.
 const sure = 24
 
+// tables are the bytes of the kinds' tables at most.
+var tables = [kinds]int64{8 << 20, 4 << 20}
+
 // NewLiterals returns a coder of at most size literal bytes.
 func NewLiterals(c *Coder, size int64) *Literals {
 	l := &Literals{coder: c, size: size, past: newHistory(size), guide: newGuide(size), here: newForecast(), there: newForecast()}
@@ -75,7 +78,7 @@ func NewLiterals(c *Coder, size int64) *Literals {
 func (l *Literals) Begin(kind Kind, before []byte, address int64) {
 	l.kind = kind
 	if l.models[kind] == nil {
-		l.models[kind] = newModel(l.coder, 9, 4, int(min(32*l.size, 8<<20)), [sets]int{256, 256, 256})
+		l.models[kind] = newModel(l.coder, 9, 4, int(min(32*l.size, tables[kind])), [sets]int{256, 256})
 		l.models[kind].extra, l.models[kind].learn = l.ask, l.learn
 	}
 	l.m = l.models[kind]
@@ -251,7 +254,6 @@ func (l *Literals) prepare() {
 		b = 1 + grade(l.there.length)*14/15
 	}
 	l.m.chosen[0] = a<<4 | b
-	l.m.chosen[2] = int(last & 0xff)
-	l.m.refining[0] = uint32(a >> 1)
+	l.m.refining[0] = uint32(a >> 2)
 	l.m.refining[1] = uint32((last&0xffff)*0x9e3779b1>>8) ^ guess*0x1f35
 }

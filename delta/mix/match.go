@@ -1,5 +1,7 @@
 package mix
 
+import "math/bits"
+
 // forecast foretells the next byte from what followed the same bytes before.
 type forecast struct {
 	active  bool
@@ -41,10 +43,7 @@ func grade(n int) int {
 
 // ask adds two inputs, for a node of the byte's tree.
 func (f *forecast) ask(node uint32, inputs []int32) {
-	depth := 0
-	for node>>(depth+1) != 0 {
-		depth++
-	}
+	depth := bits.Len32(node) - 1
 	whole := uint32(f.byte) | 256
 	f.live = f.active && whole>>(8-depth) == node
 	if !f.live {

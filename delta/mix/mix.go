@@ -22,7 +22,7 @@ type orders struct {
 }
 
 func newOrders(c *Coder, size int) *orders {
-	n := &orders{m: newModel(c, 6, 0, min(64*size, 4<<20), [sets]int{1, 256, 256})}
+	n := &orders{m: newModel(c, 6, 0, min(64*size, 2<<20), [sets]int{256, 256})}
 	return n
 }
 
@@ -31,8 +31,8 @@ func (n *orders) code(b []byte) {
 		for k, length := range [6]int{0, 1, 2, 3, 4, 6} {
 			n.m.contexts[k] = uint32((n.last<<(64-8*length) + uint64(k) + 1) * 0x9e3779b97f4a7c15 >> 32)
 		}
-		n.m.chosen[2] = int(n.last & 0xff)
-		n.m.refining[0] = uint32(n.last & 0xf)
+		n.m.chosen[0] = int(n.last & 0xff)
+		n.m.refining[0] = uint32(n.last & 3)
 		n.m.refining[1] = uint32((n.last & 0xffff) * 0x9e3779b1 >> 8)
 		b[i] = n.m.code(c)
 		n.last = n.last<<8 | uint64(b[i])

@@ -3,7 +3,7 @@ package mix
 const (
 	maxContexts = 12
 	maxInputs   = maxContexts + 6
-	sets        = 3 // of weights, whose mixtures are mixed again
+	sets        = 2 // of weights, whose mixtures are mixed again
 )
 
 // slot holds the states of the 15 nodes of a nibble's tree in one context, after a check byte.
@@ -13,7 +13,8 @@ type slot [16]byte
 // hashes, mixes what they foretell and refines it by the outcome of like forecasts.
 type model struct {
 	coder    *Coder
-	table    []slot
+	table    []bucket
+	touched  byte // keeps loads
 	mask     uint32
 	n        int // contexts
 	contexts [maxContexts]uint32
@@ -25,23 +26,22 @@ type model struct {
 	chosen   [sets]int // set of weights that is used, for this byte; of the second it is the node
 	final    []int32
 	refine   [2]refiner
-	refining [2]uint32 // contexts of refiners, for this byte
-	rate     int32
+	refining [2]uint32         // contexts of refiners, for this byte
 	extra    func(node uint32) // adds inputs
 	learn    func(bit uint32)  // tells who added inputs
 }
 
-// bucket is how many slots are looked at for one context.
-const bucket = 4
+// bucket holds the slots that are looked at for one context: a cache line.
+type bucket [4]slot
 
 // newModel returns a model with n contexts and extra inputs, a table of about size bytes, and as many
 // sets of weights as given.
 func newModel(c *Coder, n, extra, size int, sizes [sets]int) *model {
-	slots := bucket
-	for slots*32 <= size {
-		slots *= 2
+	buckets := 1
+	for buckets*128 <= size {
+		buckets *= 2
 	}
-	m := &model{coder: c, table: make([]slot, slots), mask: uint32(slots/bucket - 1), n: n, count: n + extra, rate: 6}
+	m := &model{coder: c, table: make([]bucket, buckets), mask: uint32(buckets - 1), n: n, count: n + extra}
 	for i := range n {
 		m.maps[i] = initial
 	}
@@ -56,23 +56,36 @@ func newModel(c *Coder, n, extra, size int, sizes [sets]int) *model {
 		m.final[i] = 65536 / sets
 	}
 	for i := range m.refine {
-		m.refine[i] = newRefiner(12)
+		m.refine[i] = newRefiner(10)
 	}
 	return m
 }
 
-// find returns the slot of a context. A context that is not there replaces the one seen least.
-func (m *model) find(hash uint32) *slot {
-	hash *= 0x9e3779b1
-	hash ^= hash >> 15
-	check := byte(hash >> 24)
-	at := int(hash&m.mask) * bucket
-	b := m.table[at : at+bucket : at+bucket]
-	least := 0
+// find finds the slots of all contexts for a nibble. The places of all are loaded first, at once.
+func (m *model) find(node uint32) {
+	var hashes [maxContexts]uint32
+	touched := byte(0)
+	for i, context := range m.contexts[:m.n] {
+		hash := (context + node*0x2f0b4c47) * 0x9e3779b1
+		hash ^= hash >> 15
+		hashes[i] = hash
+		touched |= m.table[hash&m.mask][0][0]
+	}
+	m.touched = touched
+	for i, hash := range hashes[:m.n] {
+		m.slots[i] = m.table[hash&m.mask].find(byte(hash >> 24))
+	}
+}
+
+// find returns the slot with a check byte. If there is none, it takes the place of the one seen least.
+func (b *bucket) find(check byte) *slot {
 	for i := range b {
 		if b[i][0] == check && b[i][1] != 0 {
 			return &b[i]
 		}
+	}
+	least := 0
+	for i := range b {
 		if b[i][1] < b[least][1] {
 			least = i
 		}
@@ -85,9 +98,7 @@ func (m *model) find(hash uint32) *slot {
 func (m *model) code(symbol byte) byte {
 	node := uint32(1)
 	for half := range 2 {
-		for i := range m.n {
-			m.slots[i] = m.find(m.contexts[i] + node*0x2f0b4c47)
-		}
+		m.find(node)
 		at := uint32(1)
 		for shift := range 4 {
 			bit := m.bit(at, node, uint32(symbol)>>(7-4*half-shift)&1)
@@ -101,41 +112,43 @@ func (m *model) code(symbol byte) byte {
 // bit codes a bit of a byte: at is its node in the nibble's tree, node that in the byte's.
 func (m *model) bit(at, node, bit uint32) uint32 {
 	at &= 15
-	for i := range m.n {
-		state := m.slots[i][at]
-		m.inputs[i] = 0
+	inputs := m.inputs[:m.count]
+	var by [maxContexts]*estimate
+	for i, s := range m.slots[:m.n] {
+		state := s[at]
+		by[i] = &m.maps[i][state]
+		inputs[i] = 0
 		if state != 0 {
-			m.inputs[i] = m.maps[i][state].stretched()
+			inputs[i] = by[i].stretched()
 		}
 	}
 	if m.extra != nil {
 		m.extra(node)
 	}
+	m.chosen[1] = int(node)
 	var mixed [sets]int32
 	var weights [sets][]int32
-	m.chosen[1] = int(node)
 	for s := range sets {
 		begin := m.chosen[s] * m.count
 		weights[s] = m.first[s][begin : begin+m.count]
-		mixed[s] = min(max(dot(m.inputs[:m.count], weights[s]), -2047), 2047)
+		mixed[s] = min(max(dot(inputs, weights[s]), -2047), 2047)
 	}
 	final := m.final[node*sets : node*sets+sets]
 	p := squashed(dot(mixed[:], final))
-	one := p
-	one = (2*one + m.refine[0].ask(m.refining[0]<<8|node, p) + m.refine[1].ask(m.refining[1]^node*0x9e35, p)) / 4
-	one = min(max(one, 16), 65536-16)
+	one := (2*p + m.refine[0].ask(m.refining[0]<<8|node, p) + m.refine[1].ask(m.refining[1]^node*0x9e35, p)) / 4
+	bit = m.coder.bit(bit, min(max(one, 16), 65536-16))
 
-	bit = m.coder.bit(bit, one)
-
-	miss := int32(bit<<16) - int32(bit) - int32(p)
-	train(mixed[:], final, miss>>2)
+	train(mixed[:], final, (int32(bit<<16)-int32(bit)-int32(p))>>2)
 	for s := range sets {
-		train(m.inputs[:m.count], weights[s], (int32(bit<<16)-int32(bit)-int32(squashed(mixed[s])))*m.rate>>4)
+		miss := int32(bit<<16) - int32(bit) - int32(squashed(mixed[s]))
+		if miss > sureMiss || miss < -sureMiss {
+			train(inputs, weights[s], miss*3>>3)
+		}
 	}
-	for i := range m.n {
-		state := &m.slots[i][at]
+	for i, s := range m.slots[:m.n] {
+		state := &s[at]
 		if *state != 0 {
-			m.maps[i][*state].learn(bit, 255)
+			by[i].learn(bit, 255)
 		}
 		*state = next[*state][bit]
 	}
@@ -146,6 +159,9 @@ func (m *model) bit(at, node, bit uint32) uint32 {
 	}
 	return bit
 }
+
+// sureMiss is the miss, of 65536, up to which weights stay as they are: most bits are foretold well.
+const sureMiss = 400
 
 func dot(inputs, weights []int32) int32 {
 	sum := int64(0)
