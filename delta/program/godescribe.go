@@ -17,6 +17,7 @@ func (d *describer) goSection(r Region, s *elf.Section) {
 	}
 	switch at := old[moduleTypes]; {
 	case s.Name == ".gopclntab":
+		d.lineLoads()
 		r.Kind, r.Base = GoFunctions, d.moduleBases(&old, &new, moduleText, moduleNames, moduleUnits, moduleFiles, modulePC, moduleTable, moduleFuncData, moduleROData)
 	case s.Name == ".typelink":
 		r.Kind, r.Base = Offsets, d.moduleBases(&old, &new, moduleTypes)
@@ -24,6 +25,14 @@ func (d *describer) goSection(r Region, s *elf.Section) {
 		r.Kind, r.Base = GoTypes, d.moduleBases(&old, &new, moduleTypes, moduleText)
 	}
 	d.goRegions(r, s, &old, &new)
+}
+
+// lineLoads adds the memory that line numbers have addresses in.
+func (d *describer) lineLoads() {
+	if len(d.p.OldLoads) < MaxLoads && len(d.p.NewLoads) < MaxLoads {
+		l := Load{Address: goLineBase, Memory: goLineMemory}
+		d.p.OldLoads, d.p.NewLoads = append(d.p.OldLoads, l), append(d.p.NewLoads, l)
+	}
 }
 
 func (d *describer) moduleBases(old, new *module, words ...int) int {

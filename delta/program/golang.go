@@ -52,19 +52,22 @@ func (p *Program) goFunctions(r Region) error {
 	}
 	p.group(r.Offset+table, count, layoutFunctions, r.Base)
 	p.note(r.Offset+table+8*count, fromBase, r.Base+goText)
-	records, data := p.table(r.Offset, r.Size), &goData{}
+	records, data, lines := p.table(r.Offset, r.Size), &goData{}, p.goLineScan(r)
 	for i := range count {
-		p.goRecord(r, records, table+int64(t.uint32(table+8*i+4)), record, data)
+		p.goRecord(r, records, table+int64(t.uint32(table+8*i+4)), record, data, lines)
 	}
 	p.goFuncData(r, data.sorted(), record)
-	if t.err != nil {
+	if t.err == nil {
+		t.err = records.err
+	}
+	if t.err != nil || lines == nil {
 		return t.err
 	}
-	return records.err
+	return lines.done()
 }
 
 // goRecord notes the references of one runtime._func.
-func (p *Program) goRecord(r Region, t *table, at int64, l layout, data *goData) {
+func (p *Program) goRecord(r Region, t *table, at int64, l layout, data *goData, lines *lineScan) {
 	size := items[l].size
 	if at > r.Size-size {
 		return
@@ -75,6 +78,9 @@ func (p *Program) goRecord(r Region, t *table, at int64, l layout, data *goData)
 		return
 	}
 	p.groups = append(p.groups, group{uint32(r.Offset + at), uint16(counters | tables<<8), l, uint8(r.Base)})
+	if lines != nil {
+		lines.record(t, at, slices.Clone(b), l)
+	}
 	at += size + 4*counters
 	for i := range tables {
 		if v := t.uint32(at + 4*i); v != goNone {

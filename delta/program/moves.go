@@ -98,6 +98,7 @@ func (p *Program) Learn(new []byte) error {
 	}
 	p.keepTables(p.learn)
 	p.hint(p.learn.hints)
+	p.learnLines(new)
 	tally := p.learn.tally()
 	p.learnAnchors(tally)
 	for i := range tally {
@@ -119,6 +120,9 @@ func (p *Program) Learn(new []byte) error {
 	p.moved = p.exactly(p.Moves)
 	if err := p.makeIndex(); err != nil {
 		return err
+	}
+	if p.lines != nil {
+		p.lines.edited, p.lines.work = 0, 0
 	}
 	return p.makeBuckets()
 }

@@ -105,6 +105,7 @@ type Program struct {
 	buckets []byte // findfunctab of the new file
 	index   []byte // .eh_frame_hdr of the new file
 	indexAt Span   // where it stands
+	lines   *goLines
 	view    view
 	self    bool // the new program is the old one
 	last    int  // the span of byOld found last
@@ -129,7 +130,7 @@ func (p *Program) Prepare() error {
 		return ErrInvalid
 	}
 	p.byOld = widest(p.Spans)
-	p.last, p.refs, p.groups = 0, nil, nil
+	p.last, p.refs, p.groups, p.lines = 0, nil, nil, nil
 	p.moved = p.exactly(p.Moves)
 	for _, r := range p.Regions {
 		if err := p.scanTable(r); err != nil {
@@ -304,6 +305,9 @@ func (p *Program) Copy(old, new, size int64, emit func(b []byte) error) error {
 			return err
 		}
 		n := p.project(b, old, new, int64(len(b)) == size)
+		if err := p.lines.err(); err != nil {
+			return err
+		}
 		if err := emit(b[:n]); err != nil {
 			return err
 		}
@@ -378,7 +382,7 @@ func (p *Program) projectRegion(r *Region, w *window) int {
 		w.n = wholeWords(w.n, len(w.b), w.from)
 		p.goPointers(w)
 	}
-	return p.projectGroups(w, p.tables(w))
+	return p.projectLines(w, p.projectGroups(w, p.tables(w)))
 }
 
 // wholeWords returns where the word ends that byte n of b cuts.
