@@ -3,6 +3,7 @@ package recompress
 import (
 	"slices"
 
+	"github.com/sallyport-dev/sallyport/delta/recompress/cdeflate"
 	kpzstd1203 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1203/zstd"
 )
 
@@ -81,7 +82,7 @@ func (h hint) add(list []encoder, family byte, level int8) []encoder {
 	}
 	for _, block := range blocks {
 		switch {
-		case family == familyPigz && block == 0, inGo && g.newDict == nil && block != 0, (family == familyZlib || family == familyGNU) && block != 0:
+		case family == familyPigz && (block == 0 || int(block) < cdeflate.MinPigzBlock), inGo && g.newDict == nil && block != 0, (family == familyZlib || family == familyGNU) && block != 0:
 			continue
 		case family == familyPigz && block == pigzDefault:
 			block = 0

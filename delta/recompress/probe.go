@@ -30,15 +30,44 @@ func (h *hint) probe(packed io.Reader, plainSize int64) {
 	}
 	switch {
 	case len(joints) == 0:
+		if plainSize <= probed {
+			h.blocks = append(h.blocks, pigzDefault) // whose joints take no bits at a byte boundary
+		}
 	case joints[0] == plainSize:
 		h.flushed = true
 		h.blocks = []int32{int32(max(defaultBlock, min(maxBlock, plainSize+1)))} // a block that is not full: its size does not matter
 		if plainSize >= minBlock && plainSize <= maxBlock {
 			h.blocks = append(h.blocks, int32(plainSize))
 		}
-	case joints[0] >= minBlock && joints[0] <= maxBlock && (len(joints) == 1 || joints[1] == min(2*joints[0], plainSize)):
-		h.blocks = []int32{int32(joints[0])}
+	default:
+		h.joined(joints, plainSize)
 	}
+}
+
+// joined notes what sizes blocks have that are joined there. Some of pigz's joints do not show.
+func (h *hint) joined(joints []int64, plainSize int64) {
+	size := joints[0]
+	for _, j := range joints[1:] {
+		if j != plainSize {
+			size = gcd(size, j)
+		}
+	}
+	if size < minBlock || size > maxBlock {
+		return
+	}
+	h.blocks = []int32{int32(size)}
+	for _, smaller := range []int64{pigzDefault, size / 2} {
+		if smaller < size && size%smaller == 0 && smaller >= minBlock {
+			h.blocks = append(h.blocks, int32(smaller))
+		}
+	}
+}
+
+func gcd(a, b int64) int64 {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
 }
 
 // defaultBlock is klauspost/pgzip's.
