@@ -14,15 +14,20 @@ type prices struct {
 	again   int // a byte of a copy after one that changes
 	open    int // a literal stretch
 	jump    int // a copy; its distance from where the last one went on comes on top
+	inside  int // more for a copy that begins inside of an instruction: its references are not projected
 }
 
-// distance is what a copy costs that begins far from where the one before would go on.
-func (p *prices) distance(from, to int) int {
-	return p.jump + 4*bits.Len(uint(distance(from, to)))
+// opening is what a copy costs that begins at new[at] on a diagonal, after one on another.
+func (p *parser) opening(at, from, to int) int {
+	price := p.jump + 4*bits.Len(uint(distance(from, to)))
+	if n := at + to; n >= 0 && n < 64*len(p.within) && p.within[n/64]>>(n%64)&1 != 0 {
+		price += p.inside
+	}
+	return price
 }
 
 // patchPrices are for programs.
-var patchPrices = prices{literal: 18, changed: 48, again: 24, open: 32, jump: 72}
+var patchPrices = prices{literal: 18, changed: 48, again: 24, open: 32, jump: 72, inside: 40}
 
 // diagonal is a way to make the bytes up to here whose last copy has a shift: new[i] is old[i+shift].
 type diagonal struct {
@@ -51,6 +56,7 @@ type parser struct {
 	ways     []diagonal // the first is literal
 	nodes    []node
 	hints    []program.Hint
+	within   []uint64 // bits of bytes of old that are inside of instructions
 	past     [backward]past
 }
 
@@ -72,8 +78,8 @@ const (
 )
 
 // diffCheapest cuts new into segments as a parser does.
-func diffCheapest(old, new []byte, x *index, hints []program.Hint) []segment {
-	p := &parser{prices: patchPrices, x: x, old: old, new: new, hints: hints}
+func diffCheapest(old, new []byte, x *index, hints []program.Hint, within []uint64) []segment {
+	p := &parser{prices: patchPrices, x: x, old: old, new: new, hints: hints, within: within}
 	p.ways = append(p.ways, diagonal{shift: noShift, node: -1, prev: -1}, diagonal{node: -1, prev: -1})
 	for at := 0; at < len(new); {
 		at = p.step(at)
@@ -175,7 +181,7 @@ func (p *parser) reopen(at, best int) {
 		}
 		price := p.open
 		if d.shift != noShift {
-			price = p.distance(from, d.shift)
+			price = p.opening(at, from, d.shift)
 		}
 		if cost+price < d.cost {
 			*d = diagonal{shift: d.shift, cost: cost + price, at: at, before: from, prev: p.nodeOf(best), node: -1, used: d.used}
@@ -272,8 +278,9 @@ func (p *parser) add(at, shift int) {
 	d := diagonal{shift: shift, cost: never, node: -1, used: at}
 	extra, again := 0, false
 	for i := at; ; i-- {
-		if h := &p.past[i%backward]; h.cost+p.distance(h.shift, shift)+extra < d.cost {
-			d.cost, d.at, d.before, d.prev = h.cost+p.distance(h.shift, shift)+extra, i, h.shift, h.node
+		h := &p.past[i%backward]
+		if cost := h.cost + p.opening(i, h.shift, shift) + extra; cost < d.cost {
+			d.cost, d.at, d.before, d.prev = cost, i, h.shift, h.node
 		}
 		if i == 0 || i+shift == 0 || i < at-backward+2 || extra > 4*p.changed {
 			break

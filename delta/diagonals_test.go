@@ -51,7 +51,7 @@ func TestCheapest(t *testing.T) {
 	}
 	var x index
 	x.build(old, cheapestKey)
-	segments := diffCheapest(old, new, &x, nil)
+	segments := diffCheapest(old, new, &x, nil, nil)
 	changed, literals := rebuilt(t, old, new, segments)
 	if len(segments) > 310 || changed > edits || literals > 300 {
 		t.Errorf("%d segments, %d changed bytes, %d literal ones; want 300, %d, 0", len(segments), changed, literals, edits)
@@ -62,7 +62,7 @@ func TestCheapestOfLittle(t *testing.T) {
 	for _, c := range []struct{ old, new string }{{"", ""}, {"", "new"}, {"old", ""}, {"a", "a"}, {"same bytes here", "same bytes here"}} {
 		var x index
 		x.build([]byte(c.old), cheapestKey)
-		rebuilt(t, []byte(c.old), []byte(c.new), diffCheapest([]byte(c.old), []byte(c.new), &x, nil))
+		rebuilt(t, []byte(c.old), []byte(c.new), diffCheapest([]byte(c.old), []byte(c.new), &x, nil, nil))
 	}
 }
 
@@ -72,6 +72,6 @@ func FuzzCheapest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, old, new []byte) {
 		var x index
 		x.build(old, cheapestKey)
-		rebuilt(t, old, new, diffCheapest(old, new, &x, nil))
+		rebuilt(t, old, new, diffCheapest(old, new, &x, nil, nil))
 	})
 }

@@ -31,7 +31,11 @@ func programOf(now, then []byte, passes int, x *index) (piece, bool, error) {
 		var found []segment
 		if pass == passes && pass > 2 {
 			x.build(have, cheapestKey)
-			found = diffCheapest(have, want, x, p.Hints)
+			within, err := p.Within()
+			if err != nil {
+				return piece{}, false, err
+			}
+			found = diffCheapest(have, want, x, p.Hints, within)
 		} else {
 			found = diffContent(want, have, opBinary, x)
 		}
@@ -76,7 +80,7 @@ func indexSpans(p *program.Program, now []byte, x *index) []program.Span {
 	x.build(table, cheapestKey)
 	spans := []program.Span{{Old: literal, New: at.New, Size: at.Size}}
 	new := at.New
-	for _, s := range diffCheapest(table, now[at.New:at.New+at.Size], x, nil) {
+	for _, s := range diffCheapest(table, now[at.New:at.New+at.Size], x, nil, nil) {
 		if s.from >= 0 {
 			spans = append(spans, program.Span{Old: at.Old + int64(s.from), New: new, Size: int64(s.length)})
 		}

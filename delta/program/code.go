@@ -112,3 +112,32 @@ func (p *Program) viewed(target int64) (int64, bool) {
 	}
 	return p.Target(target)
 }
+
+// Within returns a bit for each byte of the old file, the lowest first: whether it is inside of an
+// instruction of x86-64, behind its first byte. It is nil if the program has none.
+func (p *Program) Within() ([]uint64, error) {
+	var bits []uint64
+	for _, r := range p.Regions {
+		if r.Kind != CodeAMD64 && r.Kind != CodeFixed {
+			continue
+		}
+		if bits == nil {
+			bits = make([]uint64, (p.Size+63)/64)
+		}
+		code := make([]byte, r.Size)
+		if n, err := p.Old.ReadAt(code, r.Offset); n < len(code) {
+			return nil, err
+		}
+		for at := 0; at < len(code); {
+			in, ok := decode(code[at:])
+			if !ok {
+				in.size = 1
+			}
+			for i := int(r.Offset) + at + 1; i < int(r.Offset)+at+in.size; i++ {
+				bits[i/64] |= 1 << (i % 64)
+			}
+			at += in.size
+		}
+	}
+	return bits, nil
+}

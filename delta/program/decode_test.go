@@ -80,3 +80,14 @@ func disassemble(t *testing.T, file string, from, to uint64) []uint64 {
 	}
 	return list
 }
+
+// TestWithin tells the bytes of instructions apart from their first ones.
+func TestWithin(t *testing.T) {
+	b := append([]byte{0x90, 0xe8, 0, 0, 0, 0, 0x0f, 0xb6, 0xc0, 0x06, 0x90}, make([]byte, 100)...)
+	p := code(CodeAMD64, b, 50, 0)
+	p.Regions[0].Size = 11
+	got, err := p.Within()
+	if err != nil || len(got) != 2 || got[0] != 0b00110111100 || got[1] != 0 {
+		t.Errorf("got %b, %v", got, err)
+	}
+}

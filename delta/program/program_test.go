@@ -209,6 +209,9 @@ func FuzzProject(f *testing.F) {
 		if moved, err := p.Moved(size%2 == 0); err != nil || int64(len(moved)) != size {
 			t.Fatalf("Moved: %d bytes of %d, %v", len(moved), size, err)
 		}
+		if _, err := p.Within(); err != nil {
+			t.Fatal(err)
+		}
 		Describe(b, b)
 		Masked(b, true)
 		Masked(b, false)
