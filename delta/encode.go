@@ -166,7 +166,7 @@ func (e *encoder) changes(r run) (bool, error) {
 	return f.end(), nil
 }
 
-// fixes writes what a fixer reads.
+// fixes writes what a fixer reads. Buffers do not fail, and streams tell their errors at the end.
 type fixes struct {
 	gaps, values io.Writer
 	gap          int64
@@ -186,8 +186,8 @@ func (f *fixes) compare(old, now []byte) {
 		if i == len(now) {
 			break
 		}
-		f.gaps.Write(binary.AppendUvarint(nil, uint64(f.gap)))
-		f.values.Write([]byte{now[i] - old[i]})
+		_, _ = f.gaps.Write(binary.AppendUvarint(nil, uint64(f.gap)))
+		_, _ = f.values.Write([]byte{now[i] - old[i]})
 		f.any, f.gap = true, 0
 	}
 }
@@ -195,7 +195,7 @@ func (f *fixes) compare(old, now []byte) {
 // end ends the copy and tells whether any byte changed.
 func (f *fixes) end() bool {
 	if f.any && f.gap > 0 {
-		f.gaps.Write(binary.AppendUvarint(nil, uint64(f.gap)))
+		_, _ = f.gaps.Write(binary.AppendUvarint(nil, uint64(f.gap)))
 	}
 	return f.any
 }

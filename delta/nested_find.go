@@ -22,15 +22,15 @@ func (p packed) growth() int64 { return int64(len(p.plain) - p.size) }
 
 // packedStreams returns the DEFLATE streams that a content is known to hold, in order and without
 // overlaps: of gzip files, archives and programs with compressed sections. They may be damaged.
-func packedStreams(b []byte, limit int64) []packed {
+func packedStreams(b []byte) []packed {
 	var list []packed
 	switch {
 	case isGzipMember(b):
-		list = gzipStreams(b, 0, limit)
+		list = gzipStreams(b, 0, loadLimit)
 	case bytes.HasPrefix(b, []byte("\x7fELF\x02\x01")):
 		list = elfStreams(b)
 	case bytes.HasPrefix(b, []byte(arMagic)):
-		list = arStreams(b, limit)
+		list = arStreams(b)
 	default:
 		list = zipStreams(b)
 	}
@@ -119,7 +119,8 @@ const arMagic = "!<arch>\n"
 
 // arStreams returns the gzip members of an archive's members, and the sections of its objects: of
 // Debian packages and static libraries.
-func arStreams(b []byte, limit int64) (list []packed) {
+func arStreams(b []byte) (list []packed) {
+	limit := int64(loadLimit)
 	const headerSize, sizeAt, sizeSize = 60, 48, 10
 	for at := len(arMagic); at <= len(b)-headerSize; {
 		size, ok := decimal(b[at+sizeAt:][:sizeSize])

@@ -2,6 +2,7 @@ package delta
 
 import (
 	"hash/maphash"
+	"slices"
 
 	"github.com/sallyport-dev/sallyport/delta/recompress"
 )
@@ -47,11 +48,11 @@ func (u *unpacked) text() bool {
 // nested plans a content that holds streams which neighbours do not have as they are, or that
 // they hold compressed. It is not ok if there are none, or none that a recipe makes.
 func (w *worker) nested(now []byte, then *neighbours) (piece, bool, error) {
-	streams := packedStreams(now, loadLimit)
+	streams := packedStreams(now)
 	olds, any := make([][]packed, len(then.parts)), false
 	for i, part := range then.parts {
 		if part.whole {
-			olds[i] = packedStreams(then.content(i), loadLimit)
+			olds[i] = packedStreams(then.content(i))
 			any = any || len(olds[i]) > 0
 		}
 	}
@@ -218,7 +219,7 @@ func (e *encoder) nested(p piece) error {
 		e.next = address + o.size
 	}
 	inner := &encoder{plain: plain, all: e.all.with(base), src: e.src.with(base), mixed: e.mixed, streams: e.streams, next: e.next, dir: e.dir}
-	inner.used = append(e.used[:len(e.used):len(e.used)], e.src.size)
+	inner.used = slices.Concat(e.used, []int64{e.src.size})
 	if len(n.olds) > 0 {
 		inner.next = e.src.size
 	}

@@ -208,7 +208,7 @@ func TestNestedSection(t *testing.T) {
 	if n := patchOf(t, before, after); n > 900 {
 		t.Errorf("patch of %d bytes", n)
 	}
-	streams := packedStreams(after, loadLimit)
+	streams := packedStreams(after)
 	if len(streams) != 1 || !streams[0].inflate(after, loadLimit) {
 		t.Fatalf("found %d streams", len(streams))
 	}
@@ -291,7 +291,7 @@ func TestNestedProgram(t *testing.T) {
 func FuzzNested(f *testing.F) {
 	text := prose(40, 0)
 	base := gzipWith(f, text, 6)
-	streams := packedStreams(base, loadLimit)
+	streams := packedStreams(base)
 	u := unpack(base, []packed{streams[0]})
 	recipe := &recompress.Recipe{}
 	encoder, ok, err := new(recompress.Streams).Find(f.Context(), base[streams[0].offset:], text, recompress.CheckGzip)
