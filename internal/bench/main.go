@@ -105,6 +105,9 @@ func programs(ctx context.Context, program string, pairs []pair, work string, wa
 	if err != nil || !wanted["program"] && !wanted["load"] {
 		return err
 	}
+	if wanted["program"] {
+		printPassageHead()
+	}
 	var rows []row
 	for _, p := range pairs {
 		dir := filepath.Join(work, p.name)
@@ -116,13 +119,13 @@ func programs(ctx context.Context, program string, pairs []pair, work string, wa
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
+		if wanted["program"] {
+			r.passage.print(p.name)
+		}
 		rows = append(rows, r)
 		if err := os.RemoveAll(dir); err != nil {
 			return err
 		}
-	}
-	if wanted["program"] {
-		printPassages(pairs, rows)
 	}
 	if wanted["load"] {
 		printLoads(pairs, rows)

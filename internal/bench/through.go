@@ -24,13 +24,12 @@ type passage struct {
 
 const passageColumns = "%-17s %11s %11s %11s | %-18s %-18s %-18s %-18s | %s\n"
 
-func printPassages(pairs []pair, rows []row) {
-	fmt.Printf("\nthrough the program: payload bytes as inspect tells, processor/wall seconds, peak MiB\n"+passageColumns,
+func printPassageHead() {
+	fmt.Printf(`
+through the program: payload bytes as inspect tells, processor/wall seconds, peak MiB. Unchanged: what images cost that the
+old side has. Build makes SBOMs and signatures too; apply runs the embedded mirror.
+`+passageColumns,
 		"PAIR", "FULL", "DELTA", "UNCHANGED", "BUILD FULL", "BUILD DELTA", "APPLY FULL", "APPLY DELTA", "MIRRORS")
-	for i, r := range rows {
-		r.passage.print(pairs[i].name)
-	}
-	fmt.Println(`Unchanged: what images cost that the old side has. Build makes SBOMs and signatures too; apply runs the embedded mirror.`)
 }
 
 func (p passage) print(name string) {
