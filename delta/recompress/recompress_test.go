@@ -99,7 +99,12 @@ func rebuild(t testing.TB, r *Recipe, plain []byte) []byte {
 	return out.Bytes()
 }
 
-func sizes() []int { return []int{0, 1, 100, 70_000, 300_000, 1_300_000} }
+func sizes() []int {
+	if testing.Short() {
+		return []int{0, 100, 70_000}
+	}
+	return []int{0, 1, 100, 70_000, 300_000, 1_300_000}
+}
 
 func TestGoGzip(t *testing.T) {
 	for _, size := range sizes() {
@@ -127,7 +132,11 @@ func TestKlauspostGzip(t *testing.T) {
 }
 
 func TestPgzip(t *testing.T) {
-	for _, size := range append(sizes(), 1<<20, 2<<20, 256<<10) {
+	all := append(sizes(), 1<<20, 2<<20, 256<<10)
+	if testing.Short() {
+		all = []int{0, 100, 256 << 10, 1_100_000}
+	}
+	for _, size := range all {
 		for _, block := range []int{1 << 20, 256 << 10} {
 			for level := pgzip.HuffmanOnly; level <= pgzip.BestCompression; level++ {
 				t.Run(fmt.Sprintf("size %d block %d level %d", size, block, level), func(t *testing.T) {
@@ -205,7 +214,11 @@ func TestPlain(t *testing.T) {
 // TestCPrograms meets streams of Debian's gzip, of pigz and of zlib itself.
 func TestCPrograms(t *testing.T) {
 	python := "import sys, zlib, gzip; d = sys.stdin.buffer.read(); z = zlib.compressobj(%d, 8, 31); sys.stdout.buffer.write(z.compress(d) + z.flush())"
-	for _, size := range []int{0, 1, 2, 5, 1000, 131_072, 131_073, 900_000} {
+	all := []int{0, 1, 2, 5, 1000, 131_072, 131_073, 900_000}
+	if testing.Short() {
+		all = []int{1, 5, 131_073}
+	}
+	for _, size := range all {
 		plain := text(size, 10)
 		for level := 1; level <= 9; level++ {
 			for _, args := range [][]string{{"gzip", "-n", fmt.Sprintf("-%d", level)}, {"pigz", "-n", "-p", "4", fmt.Sprintf("-%d", level)}, {"python3", "-c", fmt.Sprintf(python, level)}} {
