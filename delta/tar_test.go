@@ -181,8 +181,8 @@ func TestTarEnds(t *testing.T) {
 		append(bytes.Clone(whole[:end]), bytes.Repeat([]byte{255}, 3*tarBlock)...),
 	}
 	for i, blob := range ends {
-		for j, base := range ends {
-			if n := len(roundTrip(t, blob, old(base))); n > 500 {
+		for _, j := range []int{0, (i + 3) % len(ends)} {
+			if n := len(roundTrip(t, blob, old(ends[j]))); n > 500 {
 				t.Errorf("%d from %d: patch of %d bytes", i, j, n)
 			}
 		}
