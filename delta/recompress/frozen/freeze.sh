@@ -8,7 +8,8 @@
 # An encoder that recipes name may never change again, so the copies are checked in. What is changed:
 # import paths; tests, decoders, assembly and unsafe loads are left out; and floating-point products
 # are rounded before they are added to, as x86-64 does by itself: elsewhere a compiler may fuse the
-# two, and the encoder would choose otherwise.
+# two, and the encoder would choose otherwise. go126flate also has hooks of ours, which take an old
+# stream's decisions over: replay.go and its calls in deflate.go have to be put back by hand.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
