@@ -61,11 +61,14 @@ const rightBits = 20
 
 func rightHash(address int64) uint64 { return uint64(address) * 0x9e3779b97f4a7c15 >> (64 - rightBits) }
 
+// hintedSize is how large a new file may be for hints that spans give already: they take much memory.
+const hintedSize = 32 << 20
+
 // vote takes where a reference to an old address goes in the new file.
 func (l *learner) vote(old, new int64, right bool) {
 	at, ok := offset(l.loads, old)
 	to, exists := offset(l.newLoads, new)
-	if ok && exists && at >= 0 && to >= 0 {
+	if ok && exists && at >= 0 && to >= 0 && (!right || len(l.new) < hintedSize) {
 		l.hints = append(l.hints, uint64(to)<<32|uint64(at))
 	}
 	switch {
