@@ -16,50 +16,56 @@ const (
 // Marshal returns the recipe's one byte form: its encoders, its verbatim bytes, each once, and runs of
 // parts, since a blob of many members repeats a header and an encoder.
 func (r *Recipe) Marshal() []byte {
-	b := []byte{recipeVersion}
-	b = binary.AppendUvarint(b, uint64(len(r.encoders)))
+	var b []byte
+	r.marshal(func(p ...byte) { b = append(b, p...) })
+	return b
+}
+
+// marshal gives the byte form to put, piece by piece: one that is compared need not be held as well.
+func (r *Recipe) marshal(put func(...byte)) {
+	var buf [binary.MaxVarintLen64]byte
+	number := func(v uint64) { put(buf[:binary.PutUvarint(buf[:], v)]...) }
+	put(recipeVersion)
+	number(uint64(len(r.encoders)))
 	for _, e := range r.encoders {
-		b = e.marshal(b)
+		put(e.marshal()...)
+		if e.family == familyTokens {
+			number(uint64(len(e.differences)))
+			put(e.differences...)
+		}
 	}
-	b = binary.AppendUvarint(b, uint64(len(r.verbatims)))
+	number(uint64(len(r.verbatims)))
 	for _, v := range r.verbatims {
-		b = binary.AppendUvarint(b, uint64(len(v)))
-		b = append(b, v...)
+		number(uint64(len(v)))
+		put(v...)
 	}
-	b = binary.AppendUvarint(b, uint64(len(r.parts)))
+	number(uint64(len(r.parts)))
 	for at := 0; at < len(r.parts); {
 		length, times := r.run(at)
-		b = append(b, byte(length))
-		b = binary.AppendUvarint(b, uint64(times))
+		put(byte(length))
+		number(uint64(times))
 		for _, p := range r.parts[at : at+length] {
-			b = append(b, byte(p.kind))
+			put(byte(p.kind))
 			if p.kind != kindStored {
-				b = binary.AppendUvarint(b, uint64(p.index))
+				number(uint64(p.index))
 			}
 		}
 		for _, p := range r.parts[at : at+length*times] {
 			if p.kind != kindVerbatim {
-				b = binary.AppendUvarint(b, uint64(p.plainSize))
+				number(uint64(p.plainSize))
 			}
 		}
 		at += length * times
 	}
-	return b
 }
 
-// marshal appends e's byte form.
-func (e encoder) marshal(b []byte) []byte {
+// marshal returns e's byte form but for its differences.
+func (e encoder) marshal() []byte {
 	family := e.family
 	if e.flushed {
 		family |= flushedBit
 	}
-	b = append(b, family, byte(e.level))
-	b = binary.AppendUvarint(b, uint64(e.block))
-	if e.family == familyTokens {
-		b = binary.AppendUvarint(b, uint64(len(e.differences)))
-		b = append(b, e.differences...)
-	}
-	return b
+	return binary.AppendUvarint([]byte{family, byte(e.level)}, uint64(e.block))
 }
 
 // run returns which parts from at on are repeated most often, but for their plain sizes: their number
@@ -100,7 +106,13 @@ func Parse(b []byte) (*Recipe, error) {
 		return nil, malformed("recipe is malformed")
 	}
 	r := p.rebuild(parts)
-	if !bytes.Equal(r.Marshal(), b) {
+	same := true
+	r.marshal(func(p ...byte) {
+		if same = same && bytes.HasPrefix(b, p); same {
+			b = b[len(p):]
+		}
+	})
+	if !same || len(b) > 0 {
 		return nil, malformed("recipe is not in its one byte form")
 	}
 	return r, nil

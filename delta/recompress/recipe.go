@@ -56,7 +56,7 @@ func (r *Recipe) verbatim(b []byte) {
 func (r *Recipe) encoded(k kind, plainSize int64, e encoder) {
 	i := len(r.encoders)
 	if e.family != familyTokens {
-		i = r.index("e"+string(e.marshal(nil)), i)
+		i = r.index("e"+string(e.marshal()), i)
 	}
 	if i == len(r.encoders) {
 		r.encoders = append(r.encoders, e)
