@@ -107,15 +107,9 @@ func decode(b []byte) (in instruction, ok bool) {
 	}
 	var x prefixes
 	at := 0
-	for ; at < len(b); at++ {
-		c := b[at]
-		if c == 0x66 {
-			x.operand = true
-		} else if c == 0x67 {
-			x.address = true
-		} else if c != 0xf0 && c != 0xf2 && c != 0xf3 && c != 0x64 && c != 0x65 && c != 0x2e && c != 0x36 && c != 0x3e && c != 0x26 {
-			break
-		}
+	for ; at < len(b) && isPrefix(b[at]); at++ {
+		x.operand = x.operand || b[at] == 0x66
+		x.address = x.address || b[at] == 0x67
 	}
 	if at < len(b) && b[at]&0xf0 == 0x40 {
 		x.rexW = b[at]&8 != 0
@@ -129,6 +123,14 @@ func decode(b []byte) (in instruction, ok bool) {
 		return in, false
 	}
 	return operands(b, at, how, x)
+}
+
+func isPrefix(c byte) bool {
+	switch c {
+	case 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3:
+		return true
+	}
+	return false
 }
 
 // maxInstruction is how long the processor lets an instruction be.
