@@ -138,7 +138,7 @@ func (o Options) level() zstd.EncoderLevel {
 	return zstd.SpeedBestCompression
 }
 
-// mixed is how many literal bytes are mixed at most: coding them takes the site about a second each MB.
+// mixed is how many literal bytes are mixed at most: the site takes about a microsecond for each.
 func (o Options) mixed() int64 {
 	if o.Effort == EffortFast {
 		return 0

@@ -58,7 +58,7 @@ func (c *Coder) End() error {
 	}
 	if _, err := c.in.ReadByte(); err == nil {
 		return errors.New("mix: stream goes on after its end")
-	} else if err != io.EOF {
+	} else if !errors.Is(err, io.EOF) {
 		return err
 	}
 	return nil
@@ -66,7 +66,7 @@ func (c *Coder) End() error {
 
 func (c *Coder) shift() {
 	b, err := c.in.ReadByte()
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		if c.missing++; c.missing > 3 {
 			err = io.ErrUnexpectedEOF
 		} else {

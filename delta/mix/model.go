@@ -142,7 +142,7 @@ func (m *model) bit(at, node, bit uint32) uint32 {
 	for s := range sets {
 		miss := int32(bit<<16) - int32(bit) - int32(squashed(mixed[s]))
 		if miss > sureMiss || miss < -sureMiss {
-			train(inputs, weights[s], miss*3>>3)
+			train(inputs, weights[s], miss*5>>2)
 		}
 	}
 	for i, s := range m.slots[:m.n] {
