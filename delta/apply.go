@@ -44,7 +44,12 @@ func Apply(ctx context.Context, w io.Writer, patch io.Reader, olds []Old, l Limi
 	}
 	out := &checkedWriter{w: w, left: h.blobSize, hash: sha256.New()}
 	packer := recipe.NewWriter(out)
-	if err := restore(ctx, packer, s, newSource(used), h.plainSize, scratch{l.TempDir, h.scratch}); err != nil {
+	to := newPipeline(packer)
+	err = restore(ctx, to, s, newSource(used), h.plainSize, scratch{l.TempDir, h.scratch})
+	if failed := to.close(); failed != nil {
+		err = failed
+	}
+	if err != nil {
 		return err
 	}
 	if err := packer.Close(); err != nil {

@@ -6,7 +6,6 @@ import (
 	"io"
 
 	"github.com/sallyport-dev/sallyport/delta/mix"
-	"github.com/sallyport-dev/sallyport/delta/recompress"
 )
 
 // opKind is what an operation makes the next plain bytes from.
@@ -36,7 +35,7 @@ type restorer struct {
 	buf    []byte
 	header [tarBlock]byte
 
-	packer  *recompress.Writer // that w is; nil: w is something else
+	packer  sink // that w is; nil: w is something else
 	scratch scratch
 	inside  bool // of a nested operation
 }
@@ -51,7 +50,7 @@ type scratch struct {
 func restore(ctx context.Context, w io.Writer, s *streams, src *source, size int64, on scratch) error {
 	r := newRestorer(ctx, w, s, src)
 	r.scratch, s.literals.first = on, src.size
-	r.packer, _ = w.(*recompress.Writer)
+	r.packer, _ = w.(sink)
 	if err := r.run(size); err != nil {
 		return err
 	}
