@@ -22,7 +22,8 @@ const (
 	goPart        = 256 // addresses
 	goParts       = 16  // of a bucket
 	goBucketSize  = 4 + goParts
-	goMaxBuckets  = 1 << 19
+	goMaxBuckets  = 1 << 17
+	goMaxIndexed  = 1 << 19 // functions
 	goTabEntry    = 8
 	goUnknownFunc = -1
 )
@@ -44,7 +45,7 @@ func (p *Program) goBuckets(r Region) error {
 	minPC, maxPC := p.Bases[r.Base+goMinPC].New, p.Bases[r.Base+goMaxPC].New
 	count := (p.Bases[r.Base+goFuncTabEnd].New - p.Bases[r.Base+goFuncTab].New) / goTabEntry
 	parts := (maxPC - minPC + goPart - 1) / goPart
-	if count <= 0 || count > goMaxFunctions || parts <= 0 || parts > goMaxBuckets*goParts {
+	if count <= 0 || count > goMaxIndexed || parts <= 0 || parts > goMaxBuckets*goParts {
 		return nil
 	}
 	entries, err := p.newFunctions(r, count)

@@ -97,10 +97,9 @@ type lineScan struct {
 	r                Region
 	lines            *goLines
 	table, list      *table
-	unit, units      int64 // in the old file, and the reader of file names' offsets
-	pcs, files, data int64
-	names            *table
-	work             int64 // bytes of tables read
+	units, pcs, data int64  // in the old file
+	names            *table // reads offsets of file names
+	work             int64  // bytes of tables read
 	full             bool
 }
 
