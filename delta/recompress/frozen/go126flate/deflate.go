@@ -1,4 +1,5 @@
-// Frozen: recipes name this encoder by its output. Never edit; see freeze.sh.
+// Frozen: recipes name this encoder by its output. Never edit; see freeze.sh. What replay.go calls for is
+// by hand and changes no output: keep it when this is frozen again.
 
 // Copyright 2009 The Go Authors. All rights reserved.
 // Use of this source code is governed by a BSD-style
