@@ -11,9 +11,8 @@ import (
 	"github.com/sallyport-dev/sallyport/delta/recompress"
 )
 
-// Apply writes to w the blob that patch makes out of olds, which are the olds that Diff had, in the
-// same order; one that the patch does not use (Result.Used) may be the zero Old. Nothing is written
-// before the olds have been found to be the right ones, and never more than l.Size bytes.
+// Apply writes to w the blob that patch makes out of olds, which are those of Diff's olds that the
+// patch reads (Result.Used), in their order. Nothing is written before the olds have been found to be the right ones, and never more than l.Size bytes.
 //
 // Errors have a reason: "format", "truncated", "digest" (the blob came out wrong), "base" (an old is
 // not the right one) or "newer".
@@ -85,9 +84,6 @@ func checkOlds(ctx context.Context, h *header, olds []Old) ([]Old, error) {
 	}
 	var used []Old
 	for i, want := range h.olds {
-		if !want.used {
-			continue
-		}
 		if olds[i].Size != want.size {
 			return nil, &Error{reason: "base", message: fmt.Sprintf("base blob %d has %d plain bytes, the patch needs %d", i, olds[i].Size, want.size)}
 		}

@@ -229,13 +229,15 @@ func FuzzTar(f *testing.F) {
 			t.Fatalf("members end at %d of %d", at, len(blob))
 		}
 		var patch, got bytes.Buffer
-		if _, err := Diff(t.Context(), &patch, bytes.NewReader(blob), int64(len(blob)), []Old{old(before)}, Options{TempDir: t.TempDir()}); err != nil {
+		olds := []Old{old(before)}
+		result, err := Diff(t.Context(), &patch, bytes.NewReader(blob), int64(len(blob)), olds, Options{TempDir: t.TempDir()})
+		if err != nil {
 			if reason(err) == "" && !errors.Is(err, ErrNoRecipe) {
 				t.Fatalf("Diff: %v", err)
 			}
 			return
 		}
-		if err := Apply(t.Context(), &got, &patch, []Old{old(before)}, Limits{Size: int64(len(blob))}); err != nil || !bytes.Equal(got.Bytes(), blob) {
+		if err := Apply(t.Context(), &got, &patch, olds[:len(result.Used)], Limits{Size: int64(len(blob))}); err != nil || !bytes.Equal(got.Bytes(), blob) {
 			t.Fatalf("Apply: %v", err)
 		}
 	})

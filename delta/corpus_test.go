@@ -134,7 +134,11 @@ func benchmarkPair(b *testing.B, dir string) {
 			logStreams(b, result, patch.Bytes())
 			total += result.Size
 			start = time.Now()
-			if err := Apply(b.Context(), io.Discard, &patch, olds, Limits{Size: size, TempDir: b.TempDir()}); err != nil {
+			var used []Old
+			for _, i := range result.Used {
+				used = append(used, olds[i])
+			}
+			if err := Apply(b.Context(), io.Discard, &patch, used, Limits{Size: size, TempDir: b.TempDir()}); err != nil {
 				b.Fatal(err)
 			}
 			applying += time.Since(start)

@@ -54,7 +54,7 @@ type Options struct {
 type Result struct {
 	Size      int64        // bytes of the patch
 	PlainSize int64        // bytes of the expanded blob
-	Used      []int        // indexes of the olds that the patch reads, ascending; nobody needs the others
+	Used      []int        // indexes of the olds that the patch reads, ascending: Apply takes these and no others
 	Recipe    string       // the encoder that makes the blob again, for people: "go gzip -6"
 	Members   []MemberCost // the entries that cost the most, the dearest first
 }

@@ -39,9 +39,9 @@ func roundTrip(t testing.TB, blob []byte, olds ...Old) []byte {
 	if result.Size != int64(patch.Len()) {
 		t.Errorf("Diff told %d bytes and wrote %d", result.Size, patch.Len())
 	}
-	used := make([]Old, len(olds)) // the others may be missing
+	var used []Old
 	for _, i := range result.Used {
-		used[i] = olds[i]
+		used = append(used, olds[i])
 	}
 	made := bytes.Clone(patch.Bytes())
 	if err := Apply(t.Context(), &got, &patch, used, Limits{Size: int64(len(blob)), TempDir: t.TempDir()}); err != nil {

@@ -182,7 +182,11 @@ func (b *builder) encode(pieces []piece, all *source) error {
 		}
 	}
 	e.src = newSource(used)
-	e.mixed = newLiteralBuilder(e.src, mixable(pieces, b.o.mixed()))
+	mixed := int64(0)
+	if size > 0 { // nothing foretells the literals of a blob without olds, and there are many
+		mixed = mixable(pieces, b.o.mixed())
+	}
+	e.mixed = newLiteralBuilder(e.src, mixed)
 	b.mixed = e.mixed
 	b.costs = newCosts(b.plain, b.members, len(b.olds) == 0, b.streams)
 	e.costs = b.costs
@@ -194,13 +198,13 @@ func (b *builder) encode(pieces []piece, all *source) error {
 // finish ends the streams and makes the header. The largest stream comes last: it alone need not be
 // kept by who applies the patch.
 func (b *builder) finish() (*header, []io.ReadSeeker, error) {
-	h := &header{blobSize: b.size, plainSize: b.plain.size, scratch: b.scratch, olds: make([]oldID, len(b.olds))}
+	h := &header{blobSize: b.size, plainSize: b.plain.size, scratch: b.scratch}
 	for _, i := range b.used {
 		sum, err := digestOld(b.ctx, b.olds[i])
 		if err != nil {
 			return nil, nil, err
 		}
-		h.olds[i] = oldID{used: true, size: b.olds[i].Size, digest: sum, tokens: b.replays(b.olds[i])}
+		h.olds = append(h.olds, oldID{size: b.olds[i].Size, digest: sum, tokens: b.replays(b.olds[i])})
 	}
 	sum, err := digestOld(b.ctx, Old{ReaderAt: b.blob, Size: b.size})
 	if err != nil {

@@ -27,14 +27,13 @@ type header struct {
 	blobSize   int64
 	blobDigest [sha256.Size]byte
 	plainSize  int64
-	scratch    int64 // bytes of files that one operation needs at most
-	olds       []oldID
+	scratch    int64   // bytes of files that one operation needs at most
+	olds       []oldID // those that the patch reads
 	streams    []streamInfo
 }
 
-// oldID is what an old has to be; of an old that the patch does not use it is the zero value.
+// oldID is what an old has to be.
 type oldID struct {
-	used   bool
 	tokens bool // the blob's encoder decides as this old's did
 	size   int64
 	digest [sha256.Size]byte
@@ -56,10 +55,6 @@ func (h *header) marshal() []byte {
 	b = binary.AppendUvarint(b, uint64(h.scratch))
 	b = binary.AppendUvarint(b, uint64(len(h.olds)))
 	for _, o := range h.olds {
-		if !o.used {
-			b = append(b, 0)
-			continue
-		}
 		if o.tokens {
 			b = append(b, 2)
 		} else {
@@ -117,14 +112,10 @@ func (p *fields) fail(err error) error {
 
 func (p *fields) old() oldID {
 	use := p.byte()
-	switch use {
-	case 0:
-		return oldID{}
-	case 1, 2:
-	default:
-		p.err = p.fail(malformed("old that is neither used nor unused"))
+	if use != 1 && use != 2 {
+		p.err = p.fail(malformed("old of kind %d", use))
 	}
-	o := oldID{used: true, tokens: use == 2, size: p.uvarint(maxSize)}
+	o := oldID{tokens: use == 2, size: p.uvarint(maxSize)}
 	copy(o.digest[:], p.bytes(sha256.Size))
 	return o
 }

@@ -65,9 +65,9 @@ func (b *builder) prove(h *header, bodies []io.ReadSeeker) error {
 func (b *builder) proveBody(in io.Reader, h *header) error {
 	var used []Old
 	replayed := false
-	for _, i := range b.used {
-		used = append(used, b.olds[i].only(h.olds[i].tokens))
-		replayed = replayed || h.olds[i].tokens
+	for n, i := range b.used {
+		used = append(used, b.olds[i].only(h.olds[n].tokens))
+		replayed = replayed || h.olds[n].tokens
 	}
 	s, err := openStreams(in, h.streams, b.o.TempDir)
 	if err != nil {

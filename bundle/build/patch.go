@@ -25,29 +25,11 @@ type patch struct {
 	files  []bundle.FileCost // the dearest first
 }
 
-// diff makes the patch. Where some of the olds turn out to be of no use, it makes it again without them, so that no
-// site has to expand them.
-func (b *builder) diff(ctx context.Context, x *blob, file *os.File, olds []*old, workers int) (*patch, error) {
-	for {
-		p, used, err := b.diffOnce(ctx, x, file, olds, workers)
-		if err != nil || len(used) == len(olds) {
-			return p, err
-		}
-		if err := os.Remove(p.path); err != nil {
-			return nil, err
-		}
-		kept := make([]*old, len(used))
-		for i, u := range used {
-			kept[i] = olds[u]
-		}
-		olds = kept
-	}
-}
-
-func (b *builder) diffOnce(ctx context.Context, x *blob, file *os.File, olds []*old, workers int) (p *patch, used []int, err error) {
+// diff makes the patch. No site has to expand olds that turned out to be of no use.
+func (b *builder) diff(ctx context.Context, x *blob, file *os.File, olds []*old, workers int) (p *patch, err error) {
 	out, err := os.CreateTemp(b.patches(), "patch-")
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer func() {
 		if err = errors.Join(err, out.Close()); err != nil {
@@ -59,12 +41,16 @@ func (b *builder) diffOnce(ctx context.Context, x *blob, file *os.File, olds []*
 	res, err := delta.Diff(ctx, w, file, x.desc.Size, deltaOlds(olds),
 		delta.Options{Effort: b.effort, Workers: workers, TempDir: b.work})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err := w.Flush(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return &patch{path: out.Name(), digest: sum.Digest(), size: res.Size, olds: olds, files: fileCosts(res.Members)}, res.Used, nil
+	used := make([]*old, len(res.Used))
+	for i, u := range res.Used {
+		used[i] = olds[u]
+	}
+	return &patch{path: out.Name(), digest: sum.Digest(), size: res.Size, olds: used, files: fileCosts(res.Members)}, nil
 }
 
 func deltaOlds(olds []*old) []delta.Old {

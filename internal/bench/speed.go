@@ -49,11 +49,11 @@ func measureSpeed(ctx context.Context, pair string, x patched, dir string) (spee
 	return r, err
 }
 
-// usedOlds lists the olds that the patch reads; the places of the others are empty.
+// usedOlds lists the olds that the patch reads.
 func (x patched) usedOlds() string {
-	olds := make([]string, len(x.olds))
+	var olds []string
 	for _, i := range x.made.Used {
-		olds[i] = x.olds[i]
+		olds = append(olds, x.olds[i])
 	}
 	return strings.Join(olds, ":")
 }

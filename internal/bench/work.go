@@ -54,7 +54,7 @@ func work(ctx context.Context, args []string) error {
 	flags.StringVar(&f.temp, "temp", "", "a folder for temporary files")
 	flags.StringVar(&f.out, "out", os.DevNull, "the file to write")
 	flags.Int64Var(&f.size, "size", 0, "bytes of the blob to make")
-	olds := flags.String("olds", "", "old blobs or plain files; an empty name is one that is not used")
+	olds := flags.String("olds", "", "old blobs or plain files, with colons between them")
 	effort := flags.String("effort", "default", "fast, default or best")
 	run := works[args[0]]
 	if run == nil {
@@ -149,15 +149,13 @@ type olds struct {
 // openOlds expands the old blobs, and keeps how they were compressed, as build and a site do; what is plain already is used
 // as it is.
 func openOlds(ctx context.Context, f workFlags) (*olds, error) {
-	o := &olds{list: make([]delta.Old, len(f.olds))}
-	for i, path := range f.olds {
-		if path == "" {
-			continue
-		}
-		var err error
-		if o.list[i], err = o.open(ctx, path, f.temp); err != nil {
+	o := &olds{}
+	for _, path := range f.olds {
+		old, err := o.open(ctx, path, f.temp)
+		if err != nil {
 			return nil, errors.Join(err, o.close())
 		}
+		o.list = append(o.list, old)
 	}
 	return o, nil
 }
