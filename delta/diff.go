@@ -93,7 +93,7 @@ type builder struct {
 func (b *builder) build(w io.Writer) (Result, error) {
 	defer b.close()
 	for id := range streamCount {
-		b.streams = append(b.streams, &streamBuilder{id: id, dir: b.o.TempDir, level: b.o.level(), quick: b.o.Effort == EffortFast})
+		b.streams = append(b.streams, &streamBuilder{id: id, dir: b.o.TempDir, level: b.o.level(), quick: b.quick(id)})
 	}
 	if _, err := b.streams[streamRecipe].Write(b.recipe.Marshal()); err != nil {
 		return Result{}, err
@@ -123,6 +123,12 @@ func (b *builder) build(w io.Writer) (Result, error) {
 	}
 	return Result{Size: out.n, PlainSize: b.plain.size, Used: b.used, Recipe: b.recipe.String(),
 		Members: b.costs.list(h.streams)}, nil
+}
+
+// quick tells whether mixing a stream takes longer than it is worth: literals of a blob without olds
+// are many, and the site pays for each.
+func (b *builder) quick(id streamID) bool {
+	return b.o.Effort == EffortFast || len(b.olds) == 0 && (id == streamText || id == streamBinary)
 }
 
 func (b *builder) close() {

@@ -96,7 +96,7 @@ func (s *streamBuilder) finish() (streamInfo, io.ReadSeeker, error) {
 	if packed.Len() < len(body) {
 		info.codec, body = codecZstd, packed.Bytes()
 	}
-	if s.plain <= maxMixed && !s.quick {
+	if s.plain <= maxMixed && !s.quick && !s.noise(packed.Len()) {
 		mixed, err := mix.Encode(s.buf.Bytes())
 		if err != nil {
 			return info, nil, err
@@ -107,6 +107,12 @@ func (s *streamBuilder) finish() (streamInfo, io.ReadSeeker, error) {
 	}
 	info.coded = int64(len(body))
 	return info, bytes.NewReader(body), nil
+}
+
+// noise tells whether a stream of literals, which Zstandard packs into size bytes, is not worth mixing:
+// what is compressed or random costs a site as much time as text, and gains nothing.
+func (s *streamBuilder) noise(size int) bool {
+	return (s.id == streamText || s.id == streamBinary) && int64(size) > s.plain-s.plain/16
 }
 
 func (s *streamBuilder) finishLong(info streamInfo) (streamInfo, io.ReadSeeker, error) {
