@@ -52,7 +52,7 @@ layer by digest. The same inputs give the same bytes, signatures apart; SOURCE_D
 With several bases the bundle serves a site that holds any of them: it relies only on what all of them have. With
 --per-base there is a bundle for each, smaller as a rule: store-2.4.0.tar becomes store-2.4.0.from-2.3.0.tar.
 
---effort trades the time of the build for the size of deltas; what a site does is the same. With --cache a layer
+--effort trades the time of the build for the size of deltas; any site applies all of them. With --cache a layer
 that was worked on before, against the same layers and at the same effort, is read from DIR.`,
 		Example: `  sallyport build -f release.yaml --key release.key -o store-platform-2.3.0.tar
   sallyport build --base store-platform-2.3.0.tar --key release.key -o store-platform-2.4.0.tar

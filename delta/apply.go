@@ -12,7 +12,8 @@ import (
 )
 
 // Apply writes to w the blob that patch makes out of olds, which are those of Diff's olds that the
-// patch reads (Result.Used), in their order. Nothing is written before the olds have been found to be the right ones, and never more than l.Size bytes.
+// patch reads (Result.Used), in their order. Nothing is written before the olds have been found to be
+// the right ones, and never more than l.Size bytes.
 //
 // Errors have a reason: "format", "truncated", "digest" (the blob came out wrong), "base" (an old is
 // not the right one) or "newer".

@@ -18,7 +18,7 @@ import (
 type Old struct {
 	io.ReaderAt
 	Size   int64   // bytes
-	Tokens *Tokens // what ExpandTokens kept of it; nil: nothing, and making the blob may take longer
+	Tokens *Tokens // what ExpandOld kept of how it was compressed; nil: nothing, and making the blob may take longer
 	digest []byte  // SHA-256 of the plain bytes, taken as they were expanded; nil: not known
 }
 
@@ -76,17 +76,3 @@ func Expand(ctx context.Context, w io.Writer, blob io.Reader, limit int64) (int6
 
 // Tokens is what is known of how an old blob was compressed.
 type Tokens = recompress.Tokens
-
-// NewTokens returns a Tokens that keeps its bytes in s, at most limit of them. What finds no room is
-// not kept: it costs time, nothing else.
-func NewTokens(s interface {
-	io.Writer
-	io.ReaderAt
-}, limit int64) *Tokens {
-	return recompress.NewTokens(s, limit)
-}
-
-// ExpandTokens is Expand, and keeps in t how a gzip blob was compressed. The caller closes t.
-func ExpandTokens(ctx context.Context, w io.Writer, blob io.Reader, limit int64, t *Tokens) (int64, error) {
-	return recompress.ExpandTokens(ctx, w, blob, limit, t)
-}

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/sallyport-dev/sallyport/delta/recompress"
+	"github.com/sallyport-dev/sallyport/internal/testtools"
 )
 
 // prose makes n lines that compress as text does; those that by divides, but for the first, tell another number.
@@ -236,10 +237,10 @@ func TestNestedTools(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "text"), text, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		c := exec.CommandContext(t.Context(), command[0], command[1:]...)
+		c := exec.CommandContext(t.Context(), testtools.Tool(t, command[0], command[0]), command[1:]...)
 		c.Dir = dir
 		if out, err := c.CombinedOutput(); err != nil {
-			t.Fatalf("%s (install it): %v\n%s", command[0], err, out)
+			t.Fatalf("%s: %v\n%s", command[0], err, out)
 		}
 		out, err := os.ReadFile(filepath.Join(dir, "out"))
 		if err != nil {

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/sallyport-dev/sallyport/delta/recompress"
 )
 
 // OldFile is an old blob, expanded into files.
@@ -35,10 +37,10 @@ func ExpandOld(ctx context.Context, blob io.Reader, limit int64, dir string, roo
 }
 
 func (o *OldFile) expand(ctx context.Context, blob io.Reader, limit, room int64) error {
-	t := NewTokens(o.tokens, max(room, 0))
+	t := recompress.NewTokens(o.tokens, max(room, 0))
 	sum := sha256.New()
 	out := bufio.NewWriterSize(o.plain, 256<<10)
-	size, err := ExpandTokens(ctx, io.MultiWriter(sum, out), blob, limit, t)
+	size, err := recompress.ExpandTokens(ctx, io.MultiWriter(sum, out), blob, limit, t)
 	if err == nil {
 		err = out.Flush()
 	}

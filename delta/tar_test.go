@@ -3,7 +3,6 @@ package delta
 import (
 	"archive/tar"
 	"bytes"
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -13,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/testtools"
 )
 
 // TestOwnersCostNothing gives all files to others, in two ways, with new times and without.
@@ -125,7 +126,7 @@ func runTar(t *testing.T, dir string, command []string) []byte {
 	for i := range args {
 		args[i] = strings.Replace(args[i], "OUT", out, 1)
 	}
-	c := exec.CommandContext(context.Background(), args[0], args[1:]...)
+	c := exec.CommandContext(t.Context(), testtools.Tool(t, args[0], args[0]), args[1:]...)
 	c.Dir = dir
 	message, err := c.CombinedOutput()
 	b, missing := os.ReadFile(out)

@@ -3,21 +3,18 @@ package program
 import (
 	"bufio"
 	"debug/elf"
-
 	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/sallyport-dev/sallyport/internal/testtools"
 )
 
 // TestDecodeLikeObjdump compares the decoder's instruction boundaries with objdump's, over the code of
 // real programs.
 func TestDecodeLikeObjdump(t *testing.T) {
-	tool, err := exec.LookPath("go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range []string{"/bin/bash", tool} {
+	for _, file := range []string{"/bin/bash", testtools.Tool(t, "go", "golang")} {
 		f, err := elf.Open(file)
 		if err != nil {
 			t.Fatal(err)
@@ -59,7 +56,7 @@ func TestDecodeLikeObjdump(t *testing.T) {
 // disassemble returns where objdump finds instructions.
 func disassemble(t *testing.T, file string, from, to uint64) []uint64 {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "objdump", "-d", "-w", "--no-show-raw-insn", "-j", ".text",
+	cmd := exec.CommandContext(t.Context(), testtools.Tool(t, "objdump", "binutils"), "-d", "-w", "--no-show-raw-insn", "-j", ".text",
 		"--start-address="+strconv.FormatUint(from, 10), "--stop-address="+strconv.FormatUint(to, 10), file)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
