@@ -69,19 +69,17 @@ func fingerprints(b []byte, rare uint8, found func(hash uint32)) {
 	}
 }
 
-// rareFor says how many fingerprints a content of a size gets.
+// rareFor says how many fingerprints a content of a size gets. Where usual is more than usualRare all
+// contents get fewer, small ones too: there may be any number of those.
 func rareFor(size int64, usual uint8) uint8 {
-	return uint8(min(max(bits.Len64(uint64(size))-manyPrints, leastRare), int(usual)))
+	fewer := int(usual) - usualRare
+	return uint8(min(max(bits.Len64(uint64(size))-manyPrints+fewer, leastRare), int(usual)))
 }
 
 // newSimilarity reads all contents of the olds, each once.
 func newSimilarity(ctx context.Context, c *catalogue, workers int) (*similarity, error) {
 	s := &similarity{}
-	for usual := uint8(usualRare); ; usual++ {
-		if s.blocks = nil; s.cut(c, usual) <= maxPrints {
-			break
-		}
-	}
+	s.cutAll(c)
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(workers)
 	const batch = 64
@@ -105,6 +103,15 @@ func newSimilarity(ctx context.Context, c *catalogue, workers int) (*similarity,
 	})
 	s.prints = slices.Compact(s.prints)
 	return s, nil
+}
+
+// cutAll cuts the olds' contents so that they have at most about maxPrints fingerprints.
+func (s *similarity) cutAll(c *catalogue) {
+	usual := uint8(usualRare)
+	for s.cut(c, usual) > maxPrints {
+		usual++
+		s.blocks = nil
+	}
 }
 
 // cut cuts the olds' contents into blocks and returns about how many fingerprints those have.

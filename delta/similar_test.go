@@ -128,3 +128,27 @@ func TestSimilarityOfZeros(t *testing.T) {
 		t.Errorf("patch of %d bytes", n)
 	}
 }
+
+// TestSimilarityOfManyFiles gives fewer fingerprints to each of very many contents, however small they are.
+func TestSimilarityOfManyFiles(t *testing.T) {
+	c := &catalogue{members: make([]oldMember, 400_000), byContent: make(map[contentID][]int, 400_000)}
+	numbers := make([]int, len(c.members))
+	for i := range c.members {
+		c.members[i].id.sum, numbers[i] = uint64(i), i
+		c.byContent[c.members[i].id] = numbers[i : i+1]
+	}
+	for _, size := range []int64{leastSimilar, 700, 5000, 90_000} {
+		for i := range c.members {
+			c.members[i].end = size
+		}
+		s := &similarity{}
+		s.cutAll(c)
+		prints := int64(0)
+		for _, b := range s.blocks {
+			prints += b.size >> b.rare
+		}
+		if len(s.blocks) != len(c.members) || prints > maxPrints || prints < maxPrints/4 {
+			t.Errorf("%d contents of %d bytes have %d fingerprints", len(s.blocks), size, prints)
+		}
+	}
+}
