@@ -174,7 +174,7 @@ func (b *builder) plan() ([]piece, *source, error) {
 
 // encode turns pieces into operations, which address the olds that are used.
 func (b *builder) encode(pieces []piece, all *source) error {
-	e := &encoder{plain: b.plain, all: all, streams: b.streams, dir: b.o.TempDir, used: make([]int64, len(b.olds))}
+	e := &encoder{ctx: b.ctx, plain: b.plain, all: all, streams: b.streams, dir: b.o.TempDir, used: make([]int64, len(b.olds))}
 	reads := make([]bool, len(b.olds))
 	e.reads(pieces, reads)
 	var used []Old

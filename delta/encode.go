@@ -2,12 +2,14 @@ package delta
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"io"
 )
 
 // encoder writes pieces as operations.
 type encoder struct {
+	ctx      context.Context
 	plain    io.ReaderAt
 	all      *source // what pieces' addresses mean
 	used     []int64 // where each old begins for operations

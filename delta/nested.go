@@ -3,6 +3,7 @@ package delta
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -80,15 +81,28 @@ func (s *source) section(address, n int64) io.Reader {
 	return io.NewSectionReader(&sourceReader{s, address}, 0, n)
 }
 
+// stoppable passes bytes on until ctx is done: few bytes of a stream may expand to very many.
+type stoppable struct {
+	ctx context.Context
+	w   io.Writer
+}
+
+func (s stoppable) Write(p []byte) (int, error) {
+	if err := s.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return s.w.Write(p)
+}
+
 // expandFiles returns the expanded forms of list, one after another, and what frees them. What does not
 // fit into memory goes to a file in dir.
-func expandFiles(src *source, list []expansion, dir string) (Old, func(), error) {
+func expandFiles(ctx context.Context, src *source, list []expansion, dir string) (Old, func(), error) {
 	total := int64(0)
 	for i := range list {
 		total += list[i].expandedSize()
 	}
 	if total > inMemory {
-		f, err := expandToDisk(src, list, dir)
+		f, err := expandToDisk(ctx, src, list, dir)
 		if err != nil {
 			return Old{}, nil, err
 		}
@@ -99,7 +113,7 @@ func expandFiles(src *source, list []expansion, dir string) (Old, func(), error)
 	}
 	var b bytes.Buffer
 	for i := range list {
-		if err := list[i].expand(&b, src); err != nil {
+		if err := list[i].expand(stoppable{ctx, &b}, src); err != nil {
 			return Old{}, nil, err
 		}
 	}
@@ -109,7 +123,7 @@ func expandFiles(src *source, list []expansion, dir string) (Old, func(), error)
 // with returns a source that has o behind everything else.
 func (s *source) with(o Old) *source { return newSource(append(s.olds[:len(s.olds):len(s.olds)], o)) }
 
-func expandToDisk(src *source, list []expansion, dir string) (*os.File, error) {
+func expandToDisk(ctx context.Context, src *source, list []expansion, dir string) (*os.File, error) {
 	f, err := os.CreateTemp(dir, "sallyport-nested-")
 	if err != nil {
 		return nil, fmt.Errorf("expand base file: %w", err)
@@ -117,7 +131,7 @@ func expandToDisk(src *source, list []expansion, dir string) (*os.File, error) {
 	_ = os.Remove(f.Name()) // the open file goes on; where it cannot be removed, free does it
 	out := bufio.NewWriterSize(f, 128<<10)
 	for i := range list {
-		if err = list[i].expand(out, src); err != nil {
+		if err = list[i].expand(stoppable{ctx, out}, src); err != nil {
 			break
 		}
 	}
@@ -150,7 +164,7 @@ func (r *restorer) nested(n int64) error {
 	if m := recipe.PlainSize(); m > maxExpanded || (m+expanded)/maxInflation > n {
 		return malformed("operation expands to %d bytes to make %d", m+expanded, n)
 	}
-	base, free, err := expandFiles(r.src, olds, r.scratch.dir)
+	base, free, err := expandFiles(r.ctx, r.src, olds, r.scratch.dir)
 	if err != nil {
 		return err
 	}

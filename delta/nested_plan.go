@@ -199,12 +199,12 @@ func (e *encoder) nested(p piece) error {
 	n := p.nested
 	now := n.now
 	now.address = e.at
-	plain, free, err := expandFiles(newSource([]Old{{ReaderAt: e.plain, Size: e.at + p.length}}), []expansion{now}, e.dir)
+	plain, free, err := expandFiles(e.ctx, newSource([]Old{{ReaderAt: e.plain, Size: e.at + p.length}}), []expansion{now}, e.dir)
 	if err != nil {
 		return err
 	}
 	defer free()
-	base, free, err := expandFiles(e.all, n.olds, e.dir)
+	base, free, err := expandFiles(e.ctx, e.all, n.olds, e.dir)
 	if err != nil {
 		return err
 	}
@@ -218,7 +218,7 @@ func (e *encoder) nested(p piece) error {
 		e.streams[streamSources].Write(appendZigzag(nil, address-e.next))
 		e.next = address + o.size
 	}
-	inner := &encoder{plain: plain, all: e.all.with(base), src: e.src.with(base), mixed: e.mixed, streams: e.streams, next: e.next, dir: e.dir}
+	inner := &encoder{ctx: e.ctx, plain: plain, all: e.all.with(base), src: e.src.with(base), mixed: e.mixed, streams: e.streams, next: e.next, dir: e.dir}
 	inner.used = slices.Concat(e.used, []int64{e.src.size})
 	if len(n.olds) > 0 {
 		inner.next = e.src.size

@@ -7,7 +7,9 @@ import (
 	"compress/flate"
 	"compress/gzip"
 	"compress/zlib"
+	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -285,6 +287,45 @@ func TestNestedProgram(t *testing.T) {
 	before, after := build(""), build("\tfor _, a := range os.Args[1:] {\n\t\tprintln(len(a), a)\n\t}\n")
 	if n := patchOf(t, before, after); n > len(after)/40 {
 		t.Errorf("patch of %d bytes for a program of %d", n, len(after))
+	}
+}
+
+// stopping is an old whose first read ends a context.
+type stopping struct {
+	io.ReaderAt
+	stop func()
+}
+
+func (s stopping) ReadAt(p []byte, at int64) (int, error) {
+	s.stop()
+	return s.ReaderAt.ReadAt(p, at)
+}
+
+// TestNestedStops stops to expand base files once nobody wants them any more.
+func TestNestedStops(t *testing.T) {
+	for _, size := range []int{inMemory / 2, 64 * inMemory} {
+		var b bytes.Buffer
+		z, err := flate.NewWriter(&b, 9)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := z.Write(make([]byte, size)); err != nil {
+			t.Fatal(err)
+		}
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		src := newSource([]Old{{ReaderAt: stopping{bytes.NewReader(b.Bytes()), stop}, Size: int64(b.Len())}})
+		list := []expansion{{size: src.size, stretches: []stretch{{0, src.size, int64(size)}}}}
+		dir := t.TempDir()
+		if _, _, err := expandFiles(ctx, src, list, dir); !errors.Is(err, context.Canceled) {
+			t.Errorf("%d bytes: error %v", size, err)
+		}
+		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+			t.Errorf("%d bytes: %d files are left, %v", size, len(left), err)
+		}
+		stop()
 	}
 }
 
