@@ -57,6 +57,7 @@ type Result struct {
 	Used      []int        // indexes of the olds that the patch reads, ascending: Apply takes these and no others
 	Recipe    string       // the encoder that makes the blob again, for people: "go gzip -6"
 	Members   []MemberCost // the entries that cost the most, the dearest first
+	Failed    error        // what was wrong with a smaller patch that did not make the blob, a fault of this package; nil: nothing
 }
 
 // Limits bounds what Apply does for a patch.

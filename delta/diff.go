@@ -88,28 +88,13 @@ type builder struct {
 	scratch int64 // bytes of files that applying needs
 	members []member
 	costs   *costs
+	failed  error // of the patch that was to be; nil: none, or not yet
 }
 
 func (b *builder) build(w io.Writer) (Result, error) {
 	defer b.close()
-	for id := range streamCount {
-		b.streams = append(b.streams, &streamBuilder{id: id, dir: b.o.TempDir, level: b.o.level(), quick: b.quick(id)})
-	}
-	if _, err := b.streams[streamRecipe].Write(b.recipe.Marshal()); err != nil {
-		return Result{}, err
-	}
-	pieces, all, err := b.plan()
+	h, bodies, err := b.proven()
 	if err != nil {
-		return Result{}, err
-	}
-	if err := b.encode(pieces, all); err != nil {
-		return Result{}, err
-	}
-	h, bodies, err := b.finish()
-	if err != nil {
-		return Result{}, err
-	}
-	if err := b.proveAll(h, bodies); err != nil {
 		return Result{}, err
 	}
 	out := &counted{w: w}
@@ -122,13 +107,32 @@ func (b *builder) build(w io.Writer) (Result, error) {
 		}
 	}
 	return Result{Size: out.n, PlainSize: b.plain.size, Used: b.used, Recipe: b.recipe.String(),
-		Members: b.costs.list(h.streams)}, nil
+		Failed: b.failed, Members: b.costs.list(h.streams)}, nil
+}
+
+// patch makes a patch that is still to be proven.
+func (b *builder) patch() (*header, []io.ReadSeeker, error) {
+	b.streams, b.used, b.scratch = nil, nil, 0
+	for id := range streamCount {
+		b.streams = append(b.streams, &streamBuilder{id: id, dir: b.o.TempDir, level: b.o.level(), quick: b.quick(id)})
+	}
+	if _, err := b.streams[streamRecipe].Write(b.recipe.Marshal()); err != nil {
+		return nil, nil, err
+	}
+	pieces, all, err := b.plan()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := b.encode(pieces, all); err != nil {
+		return nil, nil, err
+	}
+	return b.finish()
 }
 
 // quick tells whether mixing a stream takes longer than it is worth: literals of a blob without olds
 // are many, and the site pays for each.
 func (b *builder) quick(id streamID) bool {
-	return b.o.Effort == EffortFast || len(b.olds) == 0 && (id == streamText || id == streamBinary)
+	return b.failed != nil || b.o.Effort == EffortFast || len(b.olds) == 0 && (id == streamText || id == streamBinary)
 }
 
 func (b *builder) close() {
@@ -167,7 +171,7 @@ func (b *builder) plan() ([]piece, *source, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	p := &planner{ctx: b.ctx, c: c, plain: b.plain, members: members, ids: ids, effort: b.o.Effort, workers: b.o.Workers}
+	p := &planner{ctx: b.ctx, c: c, plain: b.plain, members: members, ids: ids, effort: b.o.Effort, workers: b.o.Workers, plainly: b.failed != nil}
 	err = p.run()
 	return p.pieces, c.src, err
 }
@@ -189,7 +193,7 @@ func (b *builder) encode(pieces []piece, all *source) error {
 	}
 	e.src = newSource(used)
 	mixed := int64(0)
-	if size > 0 { // nothing foretells the literals of a blob without olds, and there are many
+	if size > 0 && b.failed == nil { // nothing foretells the literals of a blob without olds, and there are many
 		mixed = mixable(pieces, b.o.mixed())
 	}
 	e.mixed = newLiteralBuilder(e.src, mixed)

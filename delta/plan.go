@@ -30,6 +30,7 @@ type planner struct {
 	changed map[int][]piece // the contents that no old has
 	effort  Effort
 	workers int
+	plainly bool // all files are bytes: no programs, and nothing in them is expanded
 	pieces  []piece
 	last    int // old member that was used last
 }

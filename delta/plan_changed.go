@@ -31,7 +31,7 @@ func (w *worker) window(m member, at, size int64, match int) ([]piece, error) {
 	if err != nil {
 		return nil, err
 	}
-	if size == m.size() {
+	if size == m.size() && !w.bytes {
 		if p, ok, err := w.nested(now, then); ok || err != nil {
 			return []piece{p}, err
 		}
@@ -48,7 +48,7 @@ func (w *worker) pieces(now []byte, then *neighbours, kind opKind, whole bool) (
 	if len(then.bytes) == 0 {
 		return []piece{{length: int64(len(now)), from: literal, literal: kind}}, nil
 	}
-	if kind == opBinary && whole {
+	if kind == opBinary && whole && !w.bytes {
 		if p, ok, err := w.program(now, then, func() {}); ok || err != nil {
 			return []piece{p}, err
 		}

@@ -7,11 +7,42 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/sallyport-dev/sallyport/delta/program"
+	"github.com/sallyport-dev/sallyport/delta/recompress"
 )
+
+// proven makes a patch and proves it. A patch that does not make the blob is a fault of the engine,
+// which must not cost a release: then another one takes all files for bytes and codes them in the
+// simplest way.
+func (b *builder) proven() (*header, []io.ReadSeeker, error) {
+	h, bodies, err := b.provenPatch()
+	if err == nil || !isFault(err) {
+		return h, bodies, err
+	}
+	b.close()
+	b.failed = err
+	return b.provenPatch()
+}
+
+func (b *builder) provenPatch() (*header, []io.ReadSeeker, error) {
+	h, bodies, err := b.patch()
+	if err != nil {
+		return nil, nil, err
+	}
+	return h, bodies, b.proveAll(h, bodies)
+}
+
+// isFault tells errors of the engine from those of reading, and of who wants no patch any more.
+func isFault(err error) bool {
+	var refused *Error
+	var broken *recompress.Error
+	return errors.Is(err, errOther) || errors.Is(err, program.ErrInvalid) || errors.As(err, &refused) || errors.As(err, &broken)
+}
 
 // replays tells whether the blob's encoder may take over what the one of an old decided.
 func (b *builder) replays(o Old) bool {
-	return o.Tokens != nil && b.recipe.Replays(o.Tokens, o, o.Size)
+	return b.failed == nil && o.Tokens != nil && b.recipe.Replays(o.Tokens, o, o.Size)
 }
 
 // errOther says that a patch makes other bytes than it should.
@@ -25,8 +56,7 @@ func (b *builder) proveAll(h *header, bodies []io.ReadSeeker) error {
 		replayed = replayed || o.tokens
 	}
 	if replayed {
-		err := b.prove(h, bodies)
-		if !errors.Is(err, errOther) {
+		if err := b.prove(h, bodies); err == nil || !isFault(err) {
 			return err
 		}
 		for i := range h.olds {

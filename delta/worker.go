@@ -17,6 +17,7 @@ type worker struct {
 	src    *source
 	plain  io.ReaderAt
 	effort Effort
+	bytes  bool  // files are nothing but bytes
 	index  index // of the content in hand
 }
 
@@ -44,7 +45,7 @@ func (p *planner) changedContents(matches []int) error {
 	held := semaphore.NewWeighted(budget)
 	results := make([][]piece, len(jobs))
 	idle := sync.Pool{New: func() any {
-		w := &worker{c: p.c, src: newSource(p.c.src.olds), plain: p.plain, effort: p.effort}
+		w := &worker{c: p.c, src: newSource(p.c.src.olds), plain: p.plain, effort: p.effort, bytes: p.plainly}
 		if p.effort == EffortFast {
 			w.index.sparse = fastStride
 		}

@@ -46,6 +46,9 @@ func (b *builder) diff(ctx context.Context, x *blob, file *os.File, olds []*old,
 	if err := w.Flush(); err != nil {
 		return nil, err
 	}
+	if res.Failed != nil {
+		b.say("note", "the patch of layer %s is larger than it has to be, which is a fault of this program: %v", short(x.desc.Digest), res.Failed)
+	}
 	used := make([]*old, len(res.Used))
 	for i, u := range res.Used {
 		used[i] = olds[u]
