@@ -107,8 +107,9 @@ type Program struct {
 	indexAt Span   // where it stands
 	lines   *goLines
 	view    view
-	self    bool // the new program is the old one
-	last    int  // the span of byOld found last
+	self    bool      // the new program is the old one
+	last    int       // the span of byOld found last
+	lows    []lowBits // of instructions that Copy has not come to yet
 	learn   *learner
 }
 
@@ -286,7 +287,7 @@ func (p *Program) anchored(old int64) (int64, bool) {
 
 // slack is how far a reference reaches: a chunk that does not end its copy is projected up to that
 // many bytes before its end.
-const slack = 16
+const slack = 4 * (reach + 1)
 
 // chunk is how many bytes of a copy are projected at a time.
 const chunk = 64 << 10
@@ -295,6 +296,7 @@ const chunk = 64 << 10
 // one, projected, piece by piece. A reference that the copy cuts stays as it is. Instructions of
 // x86-64 are told apart from the copy's beginning on.
 func (p *Program) Copy(old, new, size int64, emit func(b []byte) error) error {
+	p.lows = p.lows[:0]
 	buf := make([]byte, min(chunk, size))
 	for size > 0 {
 		b := buf[:min(int64(len(buf)), size)]

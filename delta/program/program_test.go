@@ -75,6 +75,46 @@ func TestARM64(t *testing.T) {
 	}
 }
 
+// TestARM64Pages puts instructions, and the end of a piece, between ADRP and those that add low bits.
+func TestARM64Pages(t *testing.T) {
+	const (
+		adrp = 0x90000000 | 1<<29 // the page after
+		add  = 0x91000000
+		ldr  = 0xf9400000 // 64 bits
+		ret  = 0xd65f03c0
+		nop  = 0xd503201f
+	)
+	low := func(of uint32, by uint32, from, to uint32) uint32 { return of | by<<10 | from<<5 | to }
+	for _, c := range []struct {
+		name      string
+		code, has []uint32 // nops where there is 0
+	}{
+		{"far", []uint32{adrp | 3, 0, 0, low(add, 0x20, 3, 4)}, []uint32{adrp | 3, 0, 0, low(add, 0x60, 3, 4)}},
+		{"two", []uint32{adrp | 3, low(ldr, 4, 3, 4), 0, low(add, 8, 3, 5)}, []uint32{adrp | 3, low(ldr, 12, 3, 4), 0, low(add, 72, 3, 5)}},
+		{"other page", []uint32{adrp | 3, low(ldr, 4, 3, 4), low(add, 0xfff, 3, 5)}, []uint32{adrp | 3, low(ldr, 12, 3, 4), low(add, 0xfff, 3, 5)}},
+		{"other register", []uint32{adrp | 3, low(add, 4, 6, 4)}, []uint32{adrp | 3, low(add, 4, 6, 4)}},
+		{"changed register", []uint32{adrp | 3, low(add, 4, 3, 3), low(add, 4, 3, 4)}, []uint32{adrp | 3, low(add, 68, 3, 3), low(add, 4, 3, 4)}},
+		{"next page", []uint32{adrp | 3, low(add, 0xfe0, 3, 4)}, []uint32{0x90000000 | 2<<29 | 3, low(add, 0x20, 3, 4)}},
+		{"end of code", []uint32{adrp | 3, ret, low(add, 4, 3, 4)}, []uint32{adrp | 3, ret, low(add, 4, 3, 4)}},
+	} {
+		for _, start := range []int{0x40, chunk - slack - 8, chunk - slack - 4, chunk - slack} {
+			b := bytes.Repeat([]byte{nop & 0xff, nop >> 8 & 0xff, nop >> 16 & 0xff, nop >> 24}, 0x5000)
+			for i, w := range c.code {
+				if w != 0 {
+					binary.LittleEndian.PutUint32(b[start+4*i:], w)
+				}
+			}
+			border := int64(start)&^0xfff + 0x1000
+			got := project(t, code(CodeARM64, b, border, 64), 0, 0, border)
+			for i, w := range c.has {
+				if v := binary.LittleEndian.Uint32(got[start+4*i:]); w != 0 && v != w {
+					t.Errorf("%s: word %d at %x is %x, want %x", c.name, i, start, v, w)
+				}
+			}
+		}
+	}
+}
+
 // TestCopyInPieces splits a copy where references are, over chunks' ends too.
 func TestCopyInPieces(t *testing.T) {
 	b := bytes.Repeat([]byte{0xe8, 1, 2, 0, 0}, 40_000)
