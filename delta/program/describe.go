@@ -88,7 +88,9 @@ func (d *describer) section(s, twin *elf.Section, isGo bool) {
 			r.Kind = CodeARM64
 		}
 	case s.Type == elf.SHT_RELA:
-		r.Kind = Relocations
+		r.Kind, r.Base = Relocations, d.symbols()
+	case s.Type == elf.SHT_GNU_HASH:
+		r.Kind, r.Base = SymbolHash, d.symbols()
 	case s.Type == elf.SHT_DYNSYM:
 		if names, now := d.before.Section(".dynstr"), d.after.Section(".dynstr"); names != nil && now != nil {
 			r.Kind, r.Base = Symbols, d.base(Base{int64(names.Addr), int64(now.Addr)})
@@ -112,6 +114,19 @@ func (d *describer) section(s, twin *elf.Section, isGo bool) {
 	if r.Kind < kinds {
 		d.p.Regions = append(d.p.Regions, r)
 	}
+}
+
+// symbols returns the base of the dynamic symbols, which is 0 where there are none.
+func (d *describer) symbols() int {
+	then, now := d.before.SectionByType(elf.SHT_DYNSYM), d.after.SectionByType(elf.SHT_DYNSYM)
+	var b Base
+	if then != nil && now != nil {
+		b = Base{int64(then.Addr), int64(now.Addr)}
+	}
+	if at := slices.Index(d.p.Bases, b); at >= 0 {
+		return at
+	}
+	return d.base(b)
 }
 
 func (d *describer) base(b ...Base) int {

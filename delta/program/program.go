@@ -36,7 +36,7 @@ const (
 	CodeARM64               // AArch64 instructions
 	Pointers                // 64-bit addresses, at multiples of 8
 	Offsets                 // 32-bit offsets from the region's base
-	Relocations             // Elf64_Rela
+	Relocations             // Elf64_Rela; base: the symbols
 	Symbols                 // Elf64_Sym; base: the names
 	EHFrame                 // .eh_frame
 	EHIndex                 // .eh_frame_hdr
@@ -45,6 +45,7 @@ const (
 	CodeFixed               // x86-64 instructions of a program that has a fixed place in memory
 	GoBuckets               // runtime.findfunctab, made anew; bases from the region's on: itself, first and last code, functab and its end, text
 	JumpTables              // data among which the program's jump tables are
+	SymbolHash              // .gnu.hash; base: the symbols
 	kinds
 )
 
@@ -193,7 +194,7 @@ func (p *Program) valid() bool {
 // needs returns how many bases a kind uses.
 func (p *Program) needs(k Kind) int {
 	switch k {
-	case Offsets, Symbols, EHIndex:
+	case Offsets, Symbols, EHIndex, Relocations, SymbolHash:
 		return 1
 	case GoFunctions:
 		return goFunctionBases

@@ -24,6 +24,7 @@ const (
 	absolute              // 64 bits
 	function              // 32 bits, signed, from the reference itself, then the length of what is there
 	symbol                // 64 bits, then the length of what is there, in 64 bits
+	entry                 // 32 bits: a symbol's number, its table being the base; 0: none
 )
 
 func (h how) width() int {
@@ -57,6 +58,9 @@ func (p *Program) tables(w *window) int {
 	return n
 }
 
+// symbolSize is how many bytes a symbol takes, Elf64_Sym.
+const symbolSize = 24
+
 func (p *Program) projectRef(r ref, w *window, at int64) {
 	switch r.how {
 	case symbol:
@@ -71,6 +75,12 @@ func (p *Program) projectRef(r ref, w *window, at int64) {
 	var target, origin int64
 	scale := int64(1)
 	switch r.how {
+	case entry:
+		if v <= 0 {
+			return
+		}
+		scale = symbolSize
+		target, origin = p.Bases[r.base].Old+v*scale, p.Bases[r.base].New
 	case fromBase4:
 		scale = 4
 		fallthrough
@@ -93,7 +103,7 @@ func (p *Program) projectRef(r ref, w *window, at int64) {
 		actual := origin + word(p.learn.new[w.new+at:])*scale
 		p.learn.vote(target, actual, ok && actual == moved)
 	}
-	if ok {
+	if ok && (r.how != entry || (moved-origin)%scale == 0) {
 		putWord(b, (moved-origin)/scale)
 	}
 	if r.how == function {
@@ -167,8 +177,9 @@ func (p *Program) scanTable(r Region) error {
 	case Offsets:
 		p.every(r, 0, 4, fromBase, 0)
 	case Relocations:
-		p.every(r, 0, 24, absolute, 0)
-		p.every(r, 16, 24, absolute, 0)
+		return p.relocations(r)
+	case SymbolHash:
+		return p.symbolHash(r)
 	case Symbols:
 		p.every(r, 0, 24, fromBase, r.Base)
 		p.every(r, 8, 24, symbol, 0)
@@ -180,6 +191,38 @@ func (p *Program) scanTable(r Region) error {
 		return p.goTypes(r)
 	}
 	return nil
+}
+
+// relocations notes what each Elf64_Rela says: where it applies, its symbol if it has one, and its
+// addend, which is an address where it has none.
+func (p *Program) relocations(r Region) error {
+	const size, number, addend = 24, 12, 16
+	t := p.table(r.Offset, r.Size)
+	for at := int64(0); at+size <= r.Size; at += size {
+		p.note(r.Offset+at, absolute, 0)
+		if t.uint32(at+number) != 0 {
+			p.note(r.Offset+at+number, entry, r.Base)
+		}
+		p.note(r.Offset+at+addend, absolute, 0)
+	}
+	return t.err
+}
+
+// symbolHash notes the numbers of symbols in .gnu.hash: of the first that it has, and of each bucket's
+// first.
+func (p *Program) symbolHash(r Region) error {
+	const head, first, width = 16, 4, 4
+	t := p.table(r.Offset, r.Size)
+	p.note(r.Offset+first, entry, r.Base)
+	at := head + 8*int64(t.uint32(8))
+	for range t.uint32(0) {
+		if at+width > r.Size {
+			break
+		}
+		p.note(r.Offset+at, entry, r.Base)
+		at += width
+	}
+	return t.err
 }
 
 func (p *Program) every(r Region, first, step int64, h how, base int) {
