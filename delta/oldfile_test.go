@@ -3,6 +3,9 @@ package delta
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
+	"encoding/binary"
+	"math/rand/v2"
 	"os"
 	"testing"
 )
@@ -66,4 +69,68 @@ func TestExpandOldFails(t *testing.T) {
 	if left, _ := os.ReadDir(dir); len(left) > 0 {
 		t.Errorf("leaves %v", left)
 	}
+}
+
+// TestForeignTokens applies patches that claim, falsely, that the recipe's encoder decides as the old's
+// encoder did: the blob's size or its digest tells wherever that led to other bytes.
+func TestForeignTokens(t *testing.T) {
+	var before []byte
+	words := bytes.Fields(randomText(7, 3000))
+	for r := rand.New(rand.NewPCG(8, 8)); len(before) < 1_000_000; {
+		before = append(append(before, words[r.IntN(1+r.IntN(len(words)))]...), ' ')
+	}
+	after := bytes.Clone(before)
+	copy(after[1_000:], "another version")
+	is := gzipped(t, after)
+	var patch bytes.Buffer
+	if _, err := Diff(t.Context(), &patch, bytes.NewReader(is), int64(len(is)), []Old{old(before)}, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	claim := claimTokens(t, patch.Bytes())
+	for _, level := range []int{gzip.HuffmanOnly, gzip.NoCompression, gzip.BestSpeed, 4, 5} {
+		var was bytes.Buffer
+		z, err := gzip.NewWriterLevel(&was, level)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := z.Write(before); err != nil {
+			t.Fatal(err)
+		}
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		o, err := ExpandOld(t.Context(), &was, int64(len(before)), t.TempDir(), 16<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got bytes.Buffer
+		err = Apply(t.Context(), &got, bytes.NewReader(claim), []Old{o.Old}, Limits{Size: int64(len(is))})
+		wrong := reason(err) == "digest" || reason(err) == "format"
+		if want := level > gzip.NoCompression; wrong != want || !want && err != nil { // without matches there is nothing to take over
+			t.Errorf("level %d: got %v", level, err)
+		}
+		if got.Len() > len(is) || !wrong && !bytes.Equal(got.Bytes(), is) {
+			t.Errorf("level %d: makes %d bytes of %d", level, got.Len(), len(is))
+		}
+		if err := o.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// claimTokens returns a patch of one old with the claim that the old's tokens hold.
+func claimTokens(t *testing.T, patch []byte) []byte {
+	t.Helper()
+	h, err := readHeader(bufio.NewReader(bytes.NewReader(patch)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry := binary.AppendUvarint([]byte{1}, uint64(h.olds[0].size))
+	at := bytes.Index(patch, append(entry, h.olds[0].digest[:]...))
+	if at < 0 || h.olds[0].tokens {
+		t.Fatal("the patch has no old without tokens")
+	}
+	patch = bytes.Clone(patch)
+	patch[at] = 2
+	return patch
 }

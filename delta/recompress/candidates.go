@@ -70,7 +70,7 @@ func deflateEncoders(h hint) []encoder {
 // add appends the encoders of a family and level that fit h's blocks.
 func (h hint) add(list []encoder, family byte, level int8) []encoder {
 	g, inGo := goEncoders[family]
-	if !inGo && level < 1 {
+	if inGo && !slices.Contains(g.levels, level) || !inGo && level < 1 {
 		return list
 	}
 	blocks := h.blocks

@@ -3,16 +3,15 @@ package recompress
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/sallyport-dev/sallyport/delta/recompress/cdeflate"
 	go126 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/go126flate"
 	go127 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/go127flate"
 	kp1117 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1117/flate"
 	kp1136 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1136/flate"
-	kp1144 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1144/flate"
 	kp1150 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1150/flate"
 	kp1180 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1180/flate"
-	kpzstd1202 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1202/zstd"
 	kp1203 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1203/flate"
 	kpzstd1203 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1203/zstd"
 	"github.com/sallyport-dev/sallyport/delta/recompress/tokens"
@@ -44,7 +43,7 @@ const (
 	familyKP1136     = 11
 	familyKP1117     = 12
 	familyTokens     = 13 // differences from a model of package tokens, whose number is the level
-	familyKPZstd1202 = 14 // klauspost/compress v1.20.2 zstd
+	familyKPZstd1202 = 14 // klauspost/compress v1.20.2 zstd, as familyKPZstd1203
 )
 
 // dictWriter is an encoder that can begin anew with a dictionary.
@@ -53,41 +52,51 @@ type dictWriter interface {
 	ResetDict(w io.Writer, dict []byte)
 }
 
-// goEncoder is a generation of a DEFLATE encoder written in Go: each has the levels -2 to 9.
+// goEncoder is a generation of a DEFLATE encoder written in Go.
 type goEncoder struct {
 	name      string
+	levels    []int8
 	newWriter func(io.Writer, int) (io.WriteCloser, error)
 	newDict   func(io.Writer, int) (dictWriter, error) // nil: never used with blocks
 }
 
+// huffmanOnly means the same in all generations.
+const huffmanOnly = -2
+
+// The levels that a generation has: all, or of older ones those that Podman and its kind have by default
+// (5) or that people name most.
+var (
+	allLevels   = []int8{huffmanOnly, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9}
+	olderLevels = []int8{huffmanOnly, 0, 1, 5, 6}
+)
+
 var goEncoders = map[byte]goEncoder{
-	familyGo126:  {name: "go", newWriter: writer(go126.NewWriter)},
-	familyGo127:  {name: "go 1.27", newWriter: writer(go127.NewWriter)},
-	familyKP1203: {"1.18.2 to 1.20", writer(kp1203.NewWriter), withDict(kp1203.NewWriterDict)},
-	familyKP1180: {"1.15.11 to 1.18.1", writer(kp1180.NewWriter), withDict(kp1180.NewWriterDict)},
-	familyKP1150: {"1.15.0 to 1.15.9", writer(kp1150.NewWriter), withDict(kp1150.NewWriterDict)},
-	familyKP1144: {"1.14", writer(kp1144.NewWriter), withDict(kp1144.NewWriterDict)},
-	familyKP1136: {"1.12.3 to 1.13", writer(kp1136.NewWriter), withDict(kp1136.NewWriterDict)},
-	familyKP1117: {"1.10 to 1.11.7", writer(kp1117.NewWriter), withDict(kp1117.NewWriterDict)},
+	familyGo126:  {"go", allLevels, writer(go126.NewWriter), nil},
+	familyGo127:  {"go 1.27", allLevels, writer(go127.NewWriter), nil},
+	familyKP1203: klauspost("1.18.2 to 1.20", allLevels, kp1203.NewWriterDict),
+	familyKP1180: klauspost("1.15.11 to 1.18.1", olderLevels, kp1180.NewWriterDict),
+	familyKP1150: klauspost("1.15.0 to 1.15.9", olderLevels, kp1150.NewWriterDict),
+	familyKP1144: klauspost("1.14", olderLevels, kp1150.NewWriterOlder),
+	familyKP1136: klauspost("1.12.3 to 1.13", olderLevels, kp1136.NewWriterDict),
+	familyKP1117: klauspost("1.10 to 1.11.7", olderLevels, kp1117.NewWriterDict),
 }
 
 func writer[W io.WriteCloser](make func(io.Writer, int) (W, error)) func(io.Writer, int) (io.WriteCloser, error) {
 	return func(w io.Writer, level int) (io.WriteCloser, error) { return writerOrError(make(w, level)) }
 }
 
-func withDict[W dictWriter](make func(io.Writer, int, []byte) (W, error)) func(io.Writer, int) (dictWriter, error) {
-	return func(w io.Writer, level int) (dictWriter, error) { return make(w, level, nil) }
+// klauspost returns a generation of klauspost/compress.
+func klauspost[W dictWriter](name string, levels []int8, make func(io.Writer, int, []byte) (W, error)) goEncoder {
+	return goEncoder{
+		name, levels,
+		writer(func(w io.Writer, level int) (W, error) { return make(w, level, nil) }),
+		func(w io.Writer, level int) (dictWriter, error) { return make(w, level, nil) },
+	}
 }
-
-// Levels that mean the same in all generations.
-const (
-	huffmanOnly = -2
-	bestLevel   = 9
-)
 
 // newWriter returns a writer that compresses to w, as e does, plain bytes of which there are size.
 func (e encoder) newWriter(w io.Writer, size int64) (io.WriteCloser, error) {
-	if g, ok := goEncoders[e.family]; ok && e.level >= huffmanOnly && e.level <= bestLevel {
+	if g := goEncoders[e.family]; slices.Contains(g.levels, e.level) {
 		switch {
 		case e.block == 0:
 			z, err := g.newWriter(w, int(e.level))
@@ -112,12 +121,9 @@ func (e encoder) newWriter(w io.Writer, size int64) (io.WriteCloser, error) {
 	case e.family == familyGNU:
 		return writerOrError(cdeflate.NewWriter(w, cdeflate.GNU, int(e.level)))
 	case e.level < int8(kpzstd1203.SpeedFastest) || e.level > int8(kpzstd1203.SpeedBestCompression):
-	case e.family == familyKPZstd1202:
-		return writerOrError(kpzstd1202.NewWriter(w, kpzstd1202.WithEncoderConcurrency(1),
-			kpzstd1202.WithLowerEncoderMem(true), kpzstd1202.WithEncoderLevel(kpzstd1202.EncoderLevel(e.level))))
-	case e.family == familyKPZstd1203:
-		return writerOrError(kpzstd1203.NewWriter(w, kpzstd1203.WithEncoderConcurrency(1),
-			kpzstd1203.WithLowerEncoderMem(true), kpzstd1203.WithEncoderLevel(kpzstd1203.EncoderLevel(e.level))))
+	case e.family == familyKPZstd1202, e.family == familyKPZstd1203:
+		return writerOrError(kpzstd1203.NewWriter(w, kpzstd1203.WithEncoderConcurrency(1), kpzstd1203.WithLowerEncoderMem(true),
+			kpzstd1203.WithEncoderLevel(kpzstd1203.EncoderLevel(e.level)), kpzstd1203.WithOlderTables(e.family == familyKPZstd1202)))
 	}
 	return nil, &Error{reason: "newer", message: fmt.Sprintf("recipe names encoder %d, level %d, blocks of %d bytes, which this program does not have", e.family, e.level, e.block)}
 }

@@ -15,6 +15,8 @@ import (
 	kgzip "github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/klauspost/pgzip"
+
+	"github.com/sallyport-dev/sallyport/internal/testtools"
 )
 
 // text makes n bytes that compress as source text does: words of a fixed list, now and then noise.
@@ -222,11 +224,7 @@ func TestCPrograms(t *testing.T) {
 		plain := text(size, 10)
 		for level := 1; level <= 9; level++ {
 			for _, args := range [][]string{{"gzip", "-n", fmt.Sprintf("-%d", level)}, {"pigz", "-n", "-p", "4", fmt.Sprintf("-%d", level)}, {"python3", "-c", fmt.Sprintf(python, level)}} {
-				program, err := exec.LookPath(args[0])
-				if err != nil {
-					t.Fatalf("needs %s: apt-get install %s", args[0], args[0])
-				}
-				cmd := exec.CommandContext(t.Context(), program, args[1:]...)
+				cmd := exec.CommandContext(t.Context(), testtools.Tool(t, args[0], args[0]), args[1:]...)
 				cmd.Stdin = bytes.NewReader(plain)
 				blob, err := cmd.Output()
 				if err != nil {
@@ -242,11 +240,7 @@ func TestCPrograms(t *testing.T) {
 func TestPrograms(t *testing.T) {
 	plain := text(700_000, 8)
 	for _, args := range [][]string{{"zstd", "-3", "-c"}, {"zstd", "-19", "-c"}} {
-		program, err := exec.LookPath(args[0])
-		if err != nil {
-			t.Fatalf("needs %s: apt-get install %s", args[0], args[0])
-		}
-		cmd := exec.CommandContext(t.Context(), program, args[1:]...)
+		cmd := exec.CommandContext(t.Context(), testtools.Tool(t, args[0], args[0]), args[1:]...)
 		cmd.Stdin = bytes.NewReader(plain)
 		blob, err := cmd.Output()
 		if err != nil {

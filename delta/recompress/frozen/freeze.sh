@@ -2,14 +2,17 @@
 # freeze.sh makes the frozen encoders beside it out of Go tool chains and the module proxy:
 #
 #   ./freeze.sh go go1.26.8 go126flate        the encoder of that tool chain's compress/flate
-#   ./freeze.sh klauspost v1.18.0 flate       the encoders of packages of that version of klauspost/compress
-#   ./freeze.sh klauspost v1.20.3 flate zstd
+#   ./freeze.sh klauspost v1.20.3 flate zstd  the encoders of packages of that version of klauspost/compress
+#   ./freeze.sh klauspost v1.18.0 older       those of its flate's levels that builders have by default or that
+#                                             are asked for by name: 0, 1, 5 and 6
 #
 # An encoder that recipes name may never change again, so the copies are checked in. What is changed:
-# import paths; tests, decoders, assembly and unsafe loads are left out; and floating-point products
-# are rounded before they are added to, as x86-64 does by itself: elsewhere a compiler may fuse the
-# two, and the encoder would choose otherwise. go126flate also has hooks of ours, which take an old
-# stream's decisions over: replay.go and its calls in deflate.go have to be put back by hand.
+# import paths; tests, decoders, assembly and unsafe loads are left out, and then, by prune.go, all that
+# we do not reach; and floating-point products are rounded before they are added to, as x86-64 does by
+# itself: elsewhere a compiler may fuse the two, and the encoder would choose otherwise. zstd of v1.20.3
+# also chooses tables, and flate of v1.15.0 lengths, as versions before did if they are told to: all else
+# that differs between these makes the same bytes faster. go126flate has hooks of ours, which take an old stream's decisions over: replay.go and
+# its calls in deflate.go have to be put back by hand.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -25,10 +28,11 @@ freeze_go() { # VERSION NAME
   done
   support >"$to/support.go"
   cp "$from/../../../LICENSE" "$to/LICENSE"
+  prune "$2"
 }
 
 freeze_klauspost() { # VERSION PACKAGE...
-  local from name=kp${1//[v.]/} to pkg
+  local from name=kp${1//[v.]/} to pkg never=''
   to=$here/$name
   from=$(go mod download -json "github.com/klauspost/compress@$1" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
   rm -rf "$to"
@@ -41,13 +45,22 @@ freeze_klauspost() { # VERSION PACKAGE...
   if [[ -d $to/flate ]]; then
     support >"$to/flate/support.go"
   fi
+  if [[ $name == kp1150 ]]; then
+    support_older >"$to/flate/older.go"
+  fi
   if [[ -d $to/zstd ]]; then
     support_zstd "$name" >"$to/zstd/support.go"
     cp "$from/zstd/internal/xxhash/LICENSE.txt" "$to/zstd/internal/xxhash/"
   fi
+  [[ $1 != older ]] || never='level == [234]|7 <= level && level <= 9'
+  prune "$name" "$never"
+  if [[ -d $to/zstd ]]; then
+    sed -i '/^\tstart := len(b\.output)$/d' "$to/zstd/blockenc.go" # only debugging asked for it
+  fi
 }
 
 packages_flate() { printf '%s\n' flate internal/le internal/regmask; }
+packages_older() { packages_flate; }
 packages_zstd() { printf '%s\n' . zstd zstd/internal/xxhash huff0 fse internal/le internal/regmask; }
 
 copy_package() { # FROM TO NAME
@@ -72,10 +85,27 @@ skip() { # PATH
 }
 
 adapt() { # NAME
-  sed -E -e "s,github.com/klauspost/compress([/\"]),$module/$1\1," -e '/^\/\/ ?(go:|\+)build/d' \
+  sed -E -e "s,^((import)?\s*(\w+ )?\")github.com/klauspost/compress([/\"]),\1$module/$1\4," -e '/^\/\/ ?(go:|\+)build/d' \
     -e 's/log2 \+= \(\(-0\.34484843\)\*uval\+2\.02466578\)\*uval - 0\.67487759/log2 += float32(float32(float32(-0.34484843*uval)+2.02466578)*uval) - 0.67487759/' \
     -e 's/shannon \+= (.*\* n)$/shannon += float32(\1)/' \
-    -e 's/abs \+= diff \* diff$/abs += float64(diff * diff)/'
+    -e 's/abs \+= diff \* diff$/abs += float64(diff * diff)/' \
+    -e 's/= blk\.encode\(/= blk.with(e.o.olderTables).encode(/' -e 's/ b\.chooseComp\(/ b.choose(/' \
+    -e 's/^\tlowMem( | {11})bool$/&\n\tolderTables bool/' |
+    if [[ $1 == kp1150 ]]; then
+      sed -E -e 's/if xl > 258\+baseMatchLength \{/if xl > 258+baseMatchLength \&\& !dst.olderLengths {/' \
+        -e 's/^\tnFilled +int$/&\n\tolderLengths bool/' -e '/^func \(t \*tokens\) AddMatchLong/,/^}/s/dst\./t./'
+    else
+      cat
+    fi
+}
+
+# prune takes out what our encoders do not reach.
+prune() { # NAME [NEVER]
+  local never='debug(Encoder|Asserts|Sequences|Matches)( && .*)?|false|-level >= MinCustomWindowSize && .*'
+  never+='|o\.dict != nil|(e\.o|o)\.concurrentBlocks( && .*)?' # no dictionaries, and no threads
+  go run "$here/prune.go" "$here/$1=$module/$1" "$never${2:+|$2}" \
+    NewWriter NewWriterDict NewWriterOlder WithEncoderConcurrency WithEncoderLevel WithLowerEncoderMem WithOlderTables SpeedFastest \
+    Write Flush Close ResetDict Replay ReplayLocality String Error Len Less Swap
 }
 
 # support writes what an encoder shares with the decoder that is left out.
@@ -93,6 +123,24 @@ const (
 type InternalError string
 
 func (e InternalError) Error() string { return "flate: internal error: " + string(e) }
+GO
+}
+
+# support_older writes what chooses the older lengths.
+support_older() {
+  cat <<'GO' | mark
+package flate
+
+import "io"
+
+// NewWriterOlder is NewWriterDict; the writer cuts long matches as version 1.14 does.
+func NewWriterOlder(w io.Writer, level int, dict []byte) (*Writer, error) {
+	z, err := NewWriterDict(w, level, dict)
+	if err == nil {
+		z.d.tokens.olderLengths = true
+	}
+	return z, err
+}
 GO
 }
 
@@ -196,6 +244,34 @@ func (d *dict) ContentSize() int {
 }
 
 func loadDict([]byte) (*dict, error) { return nil, errors.New("zstd: no dictionaries") }
+
+// WithOlderTables chooses tables as versions 1.14.4 to 1.20.2 do.
+func WithOlderTables(older bool) EOption {
+	return func(o *encoderOptions) error { o.olderTables = older; return nil }
+}
+
+func (b *blockEnc) with(olderTables bool) *blockEnc {
+	b.olderTables = olderTables
+	return b
+}
+
+func (b *blockEnc) choose(cur, prev, preDef *fseEncoder) (*fseEncoder, seqCompMode) {
+	if !b.olderTables {
+		return b.chooseComp(cur, prev, preDef)
+	}
+	hist := cur.count[:cur.symbolLen]
+	nSize := cur.approxSize(hist) + cur.maxHeaderSize()
+	predefSize := preDef.approxSize(hist)
+	prevSize := prev.approxSize(hist)
+	nSize = nSize + (nSize+2*8*16)>>4
+	switch {
+	case predefSize <= prevSize && predefSize <= nSize:
+		return preDef, compModePredefined
+	case prevSize <= nSize:
+		return prev, compModeRepeat
+	}
+	return cur, compModeFSE
+}
 GO
 }
 

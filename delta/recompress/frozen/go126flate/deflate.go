@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	NoCompression      = 0
-	BestSpeed          = 1
-	BestCompression    = 9
+	NoCompression = 0
+	BestSpeed     = 1
+
 	DefaultCompression = -1
 
 	// HuffmanOnly disables Lempel-Ziv match searching and only performs Huffman
@@ -612,31 +612,6 @@ func (d *compressor) init(w io.Writer, level int) (err error) {
 	return nil
 }
 
-func (d *compressor) reset(w io.Writer) {
-	d.w.reset(w)
-	d.sync = false
-	d.err = nil
-	switch d.compressionLevel.level {
-	case NoCompression:
-		d.windowEnd = 0
-	case BestSpeed:
-		d.windowEnd = 0
-		d.tokens = d.tokens[:0]
-		d.bestSpeed.reset()
-	default:
-		d.chainHead = -1
-		clear(d.hashHead[:])
-		clear(d.hashPrev[:])
-		d.hashOffset = 1
-		d.index, d.windowEnd = 0, 0
-		d.blockStart, d.byteAvailable = 0, false
-		d.tokens = d.tokens[:0]
-		d.length = minMatchLength - 1
-		d.offset = 0
-		d.maxInsertIndex = 0
-	}
-}
-
 func (d *compressor) close() error {
 	if d.err == errWriterClosed {
 		return nil
@@ -738,19 +713,4 @@ func (w *Writer) Flush() error {
 // Close flushes and closes the writer.
 func (w *Writer) Close() error {
 	return w.d.close()
-}
-
-// Reset discards the writer's state and makes it equivalent to
-// the result of [NewWriter] or [NewWriterDict] called with dst
-// and w's level and dictionary.
-func (w *Writer) Reset(dst io.Writer) {
-	if dw, ok := w.d.w.writer.(*dictWriter); ok {
-		// w was created with NewWriterDict
-		dw.w = dst
-		w.d.reset(dw)
-		w.d.fillWindow(w.dict)
-	} else {
-		// w was created with NewWriter
-		w.d.reset(dst)
-	}
 }

@@ -105,11 +105,6 @@ func newHuffmanBitWriter(w io.Writer) *huffmanBitWriter {
 	}
 }
 
-func (w *huffmanBitWriter) reset(writer io.Writer) {
-	w.writer = writer
-	w.bits, w.nbits, w.nbytes, w.err = 0, 0, 0, nil
-}
-
 func (w *huffmanBitWriter) flush() {
 	if w.err != nil {
 		w.nbits = 0

@@ -12,7 +12,7 @@ const (
 	// 22 bits   xoffset = offset - MIN_OFFSET_SIZE, or literal
 	lengthShift = 22
 	offsetMask  = 1<<lengthShift - 1
-	typeMask    = 3 << 30
+
 	literalType = 0 << 30
 	matchType   = 1 << 30
 )

@@ -15,9 +15,8 @@ import (
 )
 
 const (
-	NoCompression      = 0
-	BestSpeed          = 1
-	BestCompression    = 9
+	NoCompression = 0
+
 	DefaultCompression = -1
 
 	// HuffmanOnly disables Lempel-Ziv match searching and only performs Huffman
@@ -50,8 +49,6 @@ const (
 	hashSize            = 1 << hashBits
 	hashMask            = (1 << hashBits) - 1
 	maxHashOffset       = 1 << 28
-
-	skipNever = math.MaxInt32
 )
 
 // compressionLevel holds the parameters for levels 7-9.
@@ -169,30 +166,6 @@ func (d *compressor) writeBlock(tok *tokens, index int32, eof bool) error {
 		}
 		d.blockStart = index
 		d.w.writeBlockDynamic(tok, eof, window, d.sync)
-		return d.w.err
-	}
-	return nil
-}
-
-// writeBlockSkip writes the current block and uses the number of tokens
-// to determine if the block should be stored when there are no matches, or
-// only Huffman encoded.
-func (d *compressor) writeBlockSkip(tok *tokens, index int32, eof bool) error {
-	if index > 0 || eof {
-		if d.blockStart <= index {
-			window := d.window[d.blockStart:index]
-			// If we removed less than a 64th of all literals
-			// we huffman compress the block.
-			if int(tok.n) > len(window)-(len(window)>>6) {
-				d.w.writeBlockHuff(eof, window, d.sync)
-			} else {
-				// Write a dynamic huffman block.
-				d.w.writeBlockDynamic(tok, eof, window, d.sync)
-			}
-		} else {
-			d.w.writeBlock(tok, eof, nil)
-		}
-		d.blockStart = index
 		return d.w.err
 	}
 	return nil
@@ -885,12 +858,4 @@ func (w *Writer) Flush() error {
 // Close flushes and closes the writer.
 func (w *Writer) Close() error {
 	return w.d.close()
-}
-
-// Reset discards the writer's state and makes it equivalent to
-// the result of NewWriter or NewWriterDict called with dst
-// and w's level and dictionary.
-func (w *Writer) Reset(dst io.Writer) {
-	w.d.reset(dst)
-	w.d.fillWindow(w.dict)
 }

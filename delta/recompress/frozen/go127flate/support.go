@@ -2,12 +2,6 @@
 
 package flate
 
-const (
-	maxNumLit   = 286
-	maxNumDist  = 30
-	debugDecode = false
-)
-
 // An InternalError reports an error in the encoder itself.
 type InternalError string
 

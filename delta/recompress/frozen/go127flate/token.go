@@ -16,9 +16,9 @@ const (
 	// bits 16-22 offset code - 5 bits
 	// bits 22-30 xlength = length - MIN_MATCH_LENGTH - 8 bits
 	// bits 30-32 type, 0 = literal  1=EOF  2=Match   3=Unused - 2 bits
-	lengthShift         = 22
-	offsetMask          = 1<<lengthShift - 1
-	typeMask            = 3 << 30
+	lengthShift = 22
+	offsetMask  = 1<<lengthShift - 1
+
 	matchType           = 1 << 30
 	matchOffsetOnlyMask = 0xffff
 )
@@ -151,25 +151,6 @@ func (t *tokens) Reset() {
 	clear(t.offHist[:])
 }
 
-// indexTokens creates tokens from a slice of unindexed tokens.
-func indexTokens(in []token) tokens {
-	var t tokens
-	t.indexTokens(in)
-	return t
-}
-
-// indexTokens clears and sets t from a slice of unindexed tokens.
-func (t *tokens) indexTokens(in []token) {
-	t.Reset()
-	for _, tok := range in {
-		if tok < matchType {
-			t.AddLiteral(tok.literal())
-			continue
-		}
-		t.AddMatch(uint32(tok.length()), tok.offset()&matchOffsetOnlyMask)
-	}
-}
-
 // emitLiterals writes a literal chunk and returns the number of bytes written.
 func emitLiterals(dst *tokens, lit []byte) {
 	for _, v := range lit {
@@ -286,12 +267,6 @@ func (t *tokens) AddEOB() {
 func (t *tokens) Slice() []token {
 	return t.tokens[:t.n]
 }
-
-// typ returns the type of a token.
-func (t token) typ() uint32 { return uint32(t) & typeMask }
-
-// literal returns the literal value of t.
-func (t token) literal() uint8 { return uint8(t) }
 
 // offset returns the offset of a match token.
 func (t token) offset() uint32 { return uint32(t) & offsetMask }

@@ -179,7 +179,7 @@ func (e *fastEncL1) Encode(dst *tokens, src []byte) {
 				for xlength > 0 {
 					xl := xlength
 					if xl > 258 {
-						if xl > 258+baseMatchLength {
+						if xl > 258+baseMatchLength && !dst.olderLengths {
 							xl = 258
 						} else {
 							xl = 258 - baseMatchLength

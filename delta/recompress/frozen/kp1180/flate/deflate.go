@@ -9,16 +9,14 @@ package flate
 
 import (
 	"encoding/binary"
-	"errors"
+
 	"fmt"
 	"io"
-	"math"
 )
 
 const (
-	NoCompression      = 0
-	BestSpeed          = 1
-	BestCompression    = 9
+	NoCompression = 0
+
 	DefaultCompression = -1
 
 	// HuffmanOnly disables Lempel-Ziv match searching and only performs Huffman
@@ -33,52 +31,24 @@ const (
 	HuffmanOnly         = -2
 	ConstantCompression = HuffmanOnly // compatibility alias.
 
-	logWindowSize    = 15
-	windowSize       = 1 << logWindowSize
-	windowMask       = windowSize - 1
-	logMaxOffsetSize = 15  // Standard DEFLATE
-	minMatchLength   = 4   // The smallest match that the compressor looks for
-	maxMatchLength   = 258 // The longest match for the compressor
-	minOffsetSize    = 1   // The shortest offset that makes any sense
+	logWindowSize = 15
+	windowSize    = 1 << logWindowSize
+	windowMask    = windowSize - 1
+	// Standard DEFLATE
+	minMatchLength = 4   // The smallest match that the compressor looks for
+	maxMatchLength = 258 // The longest match for the compressor
+	// The shortest offset that makes any sense
 
-	// The maximum number of tokens we will encode at the time.
-	// Smaller sizes usually creates less optimal blocks.
-	// Bigger can make context switching slow.
-	// We use this for levels 7-9, so we make it big.
-	maxFlateBlockTokens = 1 << 15
-	maxStoreBlockSize   = 65535
-	hashBits            = 17 // After 17 performance degrades
-	hashSize            = 1 << hashBits
-	hashMask            = (1 << hashBits) - 1
-	hashShift           = (hashBits + minMatchLength - 1) / minMatchLength
-	maxHashOffset       = 1 << 28
-
-	skipNever = math.MaxInt32
+	maxStoreBlockSize = 65535
+	hashBits          = 17 // After 17 performance degrades
+	hashSize          = 1 << hashBits
+	hashMask          = (1 << hashBits) - 1
 
 	debugDeflate = false
 )
 
 type compressionLevel struct {
 	good, lazy, nice, chain, fastSkipHashing, level int
-}
-
-// Compression levels have been rebalanced from zlib deflate defaults
-// to give a bigger spread in speed and compression.
-// See https://blog.klauspost.com/rebalancing-deflate-compression-levels/
-var levels = []compressionLevel{
-	{}, // 0
-	// Level 1-6 uses specialized algorithm - values not used
-	{0, 0, 0, 0, 0, 1},
-	{0, 0, 0, 0, 0, 2},
-	{0, 0, 0, 0, 0, 3},
-	{0, 0, 0, 0, 0, 4},
-	{0, 0, 0, 0, 0, 5},
-	{0, 0, 0, 0, 0, 6},
-	// Levels 7-9 use increasingly more lazy matching
-	// and increasingly stringent conditions for "good enough".
-	{8, 12, 16, 24, skipNever, 7},
-	{16, 30, 40, 64, skipNever, 8},
-	{32, 258, 258, 1024, skipNever, 9},
 }
 
 // advancedState contains state for the advanced levels, with bigger hash tables, etc.
@@ -127,85 +97,6 @@ type compressor struct {
 
 	sync          bool // requesting flush
 	byteAvailable bool // if true, still need to process window[index-1].
-}
-
-func (d *compressor) fillDeflate(b []byte) int {
-	s := d.state
-	if s.index >= 2*windowSize-(minMatchLength+maxMatchLength) {
-		// shift the window by windowSize
-		//copy(d.window[:], d.window[windowSize:2*windowSize])
-		*(*[windowSize]byte)(d.window) = *(*[windowSize]byte)(d.window[windowSize:])
-		s.index -= windowSize
-		d.windowEnd -= windowSize
-		if d.blockStart >= windowSize {
-			d.blockStart -= windowSize
-		} else {
-			d.blockStart = math.MaxInt32
-		}
-		s.hashOffset += windowSize
-		if s.hashOffset > maxHashOffset {
-			delta := s.hashOffset - 1
-			s.hashOffset -= delta
-			s.chainHead -= delta
-			// Iterate over slices instead of arrays to avoid copying
-			// the entire table onto the stack (Issue #18625).
-			for i, v := range s.hashPrev[:] {
-				if int(v) > delta {
-					s.hashPrev[i] = uint32(int(v) - delta)
-				} else {
-					s.hashPrev[i] = 0
-				}
-			}
-			for i, v := range s.hashHead[:] {
-				if int(v) > delta {
-					s.hashHead[i] = uint32(int(v) - delta)
-				} else {
-					s.hashHead[i] = 0
-				}
-			}
-		}
-	}
-	n := copy(d.window[d.windowEnd:], b)
-	d.windowEnd += n
-	return n
-}
-
-func (d *compressor) writeBlock(tok *tokens, index int, eof bool) error {
-	if index > 0 || eof {
-		var window []byte
-		if d.blockStart <= index {
-			window = d.window[d.blockStart:index]
-		}
-		d.blockStart = index
-		//d.w.writeBlock(tok, eof, window)
-		d.w.writeBlockDynamic(tok, eof, window, d.sync)
-		return d.w.err
-	}
-	return nil
-}
-
-// writeBlockSkip writes the current block and uses the number of tokens
-// to determine if the block should be stored on no matches, or
-// only huffman encoded.
-func (d *compressor) writeBlockSkip(tok *tokens, index int, eof bool) error {
-	if index > 0 || eof {
-		if d.blockStart <= index {
-			window := d.window[d.blockStart:index]
-			// If we removed less than a 64th of all literals
-			// we huffman compress the block.
-			if int(tok.n) > len(window)-int(tok.n>>6) {
-				d.w.writeBlockHuff(eof, window, d.sync)
-			} else {
-				// Write a dynamic huffman block.
-				d.w.writeBlockDynamic(tok, eof, window, d.sync)
-			}
-		} else {
-			d.w.writeBlock(tok, eof, nil)
-		}
-		d.blockStart = index
-		return d.w.err
-	}
-	return nil
 }
 
 // fillWindow will fill the current window with the supplied
@@ -267,116 +158,12 @@ func (d *compressor) fillWindow(b []byte) {
 	s.index = n
 }
 
-// Try to find a match starting at index whose length is greater than prevSize.
-// We only look at chainCount possibilities before giving up.
-// pos = s.index, prevHead = s.chainHead-s.hashOffset, prevLength=minMatchLength-1, lookahead
-func (d *compressor) findMatch(pos int, prevHead int, lookahead int) (length, offset int, ok bool) {
-	minMatchLook := maxMatchLength
-	if lookahead < minMatchLook {
-		minMatchLook = lookahead
-	}
-
-	win := d.window[0 : pos+minMatchLook]
-
-	// We quit when we get a match that's at least nice long
-	nice := len(win) - pos
-	if d.nice < nice {
-		nice = d.nice
-	}
-
-	// If we've got a match that's good enough, only look in 1/4 the chain.
-	tries := d.chain
-	length = minMatchLength - 1
-
-	wEnd := win[pos+length]
-	wPos := win[pos:]
-	minIndex := pos - windowSize
-	if minIndex < 0 {
-		minIndex = 0
-	}
-	offset = 0
-
-	if d.chain < 100 {
-		for i := prevHead; tries > 0; tries-- {
-			if wEnd == win[i+length] {
-				n := matchLen(win[i:i+minMatchLook], wPos)
-				if n > length {
-					length = n
-					offset = pos - i
-					ok = true
-					if n >= nice {
-						// The match is good enough that we don't try to find a better one.
-						break
-					}
-					wEnd = win[pos+n]
-				}
-			}
-			if i <= minIndex {
-				// hashPrev[i & windowMask] has already been overwritten, so stop now.
-				break
-			}
-			i = int(d.state.hashPrev[i&windowMask]) - d.state.hashOffset
-			if i < minIndex {
-				break
-			}
-		}
-		return
-	}
-
-	// Minimum gain to accept a match.
-	cGain := 4
-
-	// Some like it higher (CSV), some like it lower (JSON)
-	const baseCost = 3
-	// Base is 4 bytes at with an additional cost.
-	// Matches must be better than this.
-
-	for i := prevHead; tries > 0; tries-- {
-		if wEnd == win[i+length] {
-			n := matchLen(win[i:i+minMatchLook], wPos)
-			if n > length {
-				// Calculate gain. Estimate
-				newGain := d.h.bitLengthRaw(wPos[:n]) - int(offsetExtraBits[offsetCode(uint32(pos-i))]) - baseCost - int(lengthExtraBits[lengthCodes[(n-3)&255]])
-
-				//fmt.Println("gain:", newGain, "prev:", cGain, "raw:", d.h.bitLengthRaw(wPos[:n]), "this-len:", n, "prev-len:", length)
-				if newGain > cGain {
-					length = n
-					offset = pos - i
-					cGain = newGain
-					ok = true
-					if n >= nice {
-						// The match is good enough that we don't try to find a better one.
-						break
-					}
-					wEnd = win[pos+n]
-				}
-			}
-		}
-		if i <= minIndex {
-			// hashPrev[i & windowMask] has already been overwritten, so stop now.
-			break
-		}
-		i = int(d.state.hashPrev[i&windowMask]) - d.state.hashOffset
-		if i < minIndex {
-			break
-		}
-	}
-	return
-}
-
 func (d *compressor) writeStoredBlock(buf []byte) error {
 	if d.w.writeStoredHeader(len(buf), false); d.w.err != nil {
 		return d.w.err
 	}
 	d.w.writeBytes(buf)
 	return d.w.err
-}
-
-// hash4 returns a hash representation of the first 4 bytes
-// of the supplied slice.
-// The caller must ensure that len(b) >= 4.
-func hash4(b []byte) uint32 {
-	return hash4u(binary.LittleEndian.Uint32(b), hashBits)
 }
 
 // hash4 returns the hash of u to fit in a hash table with h bits.
@@ -398,308 +185,6 @@ func bulkHash4(b []byte, dst []uint32) {
 	for i := 1; i < end; i++ {
 		hb = (hb >> 8) | uint32(b[i+3])<<24
 		dst[i] = hash4u(hb, hashBits)
-	}
-}
-
-func (d *compressor) initDeflate() {
-	d.window = make([]byte, 2*windowSize)
-	d.byteAvailable = false
-	d.err = nil
-	if d.state == nil {
-		return
-	}
-	s := d.state
-	s.index = 0
-	s.hashOffset = 1
-	s.length = minMatchLength - 1
-	s.offset = 0
-	s.chainHead = -1
-}
-
-// deflateLazy is the same as deflate, but with d.fastSkipHashing == skipNever,
-// meaning it always has lazy matching on.
-func (d *compressor) deflateLazy() {
-	s := d.state
-	// Sanity enables additional runtime tests.
-	// It's intended to be used during development
-	// to supplement the currently ad-hoc unit tests.
-	const sanity = debugDeflate
-
-	if d.windowEnd-s.index < minMatchLength+maxMatchLength && !d.sync {
-		return
-	}
-	if d.windowEnd != s.index && d.chain > 100 {
-		// Get literal huffman coder.
-		if d.h == nil {
-			d.h = newHuffmanEncoder(maxFlateBlockTokens)
-		}
-		var tmp [256]uint16
-		for _, v := range d.window[s.index:d.windowEnd] {
-			tmp[v]++
-		}
-		d.h.generate(tmp[:], 15)
-	}
-
-	s.maxInsertIndex = d.windowEnd - (minMatchLength - 1)
-
-	for {
-		if sanity && s.index > d.windowEnd {
-			panic("index > windowEnd")
-		}
-		lookahead := d.windowEnd - s.index
-		if lookahead < minMatchLength+maxMatchLength {
-			if !d.sync {
-				return
-			}
-			if sanity && s.index > d.windowEnd {
-				panic("index > windowEnd")
-			}
-			if lookahead == 0 {
-				// Flush current output block if any.
-				if d.byteAvailable {
-					// There is still one pending token that needs to be flushed
-					d.tokens.AddLiteral(d.window[s.index-1])
-					d.byteAvailable = false
-				}
-				if d.tokens.n > 0 {
-					if d.err = d.writeBlock(&d.tokens, s.index, false); d.err != nil {
-						return
-					}
-					d.tokens.Reset()
-				}
-				return
-			}
-		}
-		if s.index < s.maxInsertIndex {
-			// Update the hash
-			hash := hash4(d.window[s.index:])
-			ch := s.hashHead[hash]
-			s.chainHead = int(ch)
-			s.hashPrev[s.index&windowMask] = ch
-			s.hashHead[hash] = uint32(s.index + s.hashOffset)
-		}
-		prevLength := s.length
-		prevOffset := s.offset
-		s.length = minMatchLength - 1
-		s.offset = 0
-		minIndex := s.index - windowSize
-		if minIndex < 0 {
-			minIndex = 0
-		}
-
-		if s.chainHead-s.hashOffset >= minIndex && lookahead > prevLength && prevLength < d.lazy {
-			if newLength, newOffset, ok := d.findMatch(s.index, s.chainHead-s.hashOffset, lookahead); ok {
-				s.length = newLength
-				s.offset = newOffset
-			}
-		}
-
-		if prevLength >= minMatchLength && s.length <= prevLength {
-			// No better match, but check for better match at end...
-			//
-			// Skip forward a number of bytes.
-			// Offset of 2 seems to yield best results. 3 is sometimes better.
-			const checkOff = 2
-
-			// Check all, except full length
-			if prevLength < maxMatchLength-checkOff {
-				prevIndex := s.index - 1
-				if prevIndex+prevLength < s.maxInsertIndex {
-					end := lookahead
-					if lookahead > maxMatchLength+checkOff {
-						end = maxMatchLength + checkOff
-					}
-					end += prevIndex
-
-					// Hash at match end.
-					h := hash4(d.window[prevIndex+prevLength:])
-					ch2 := int(s.hashHead[h]) - s.hashOffset - prevLength
-					if prevIndex-ch2 != prevOffset && ch2 > minIndex+checkOff {
-						length := matchLen(d.window[prevIndex+checkOff:end], d.window[ch2+checkOff:])
-						// It seems like a pure length metric is best.
-						if length > prevLength {
-							prevLength = length
-							prevOffset = prevIndex - ch2
-
-							// Extend back...
-							for i := checkOff - 1; i >= 0; i-- {
-								if prevLength >= maxMatchLength || d.window[prevIndex+i] != d.window[ch2+i] {
-									// Emit tokens we "owe"
-									for j := 0; j <= i; j++ {
-										d.tokens.AddLiteral(d.window[prevIndex+j])
-										if d.tokens.n == maxFlateBlockTokens {
-											// The block includes the current character
-											if d.err = d.writeBlock(&d.tokens, s.index, false); d.err != nil {
-												return
-											}
-											d.tokens.Reset()
-										}
-										s.index++
-										if s.index < s.maxInsertIndex {
-											h := hash4(d.window[s.index:])
-											ch := s.hashHead[h]
-											s.chainHead = int(ch)
-											s.hashPrev[s.index&windowMask] = ch
-											s.hashHead[h] = uint32(s.index + s.hashOffset)
-										}
-									}
-									break
-								} else {
-									prevLength++
-								}
-							}
-						} else if false {
-							// Check one further ahead.
-							// Only rarely better, disabled for now.
-							prevIndex++
-							h := hash4(d.window[prevIndex+prevLength:])
-							ch2 := int(s.hashHead[h]) - s.hashOffset - prevLength
-							if prevIndex-ch2 != prevOffset && ch2 > minIndex+checkOff {
-								length := matchLen(d.window[prevIndex+checkOff:end], d.window[ch2+checkOff:])
-								// It seems like a pure length metric is best.
-								if length > prevLength+checkOff {
-									prevLength = length
-									prevOffset = prevIndex - ch2
-									prevIndex--
-
-									// Extend back...
-									for i := checkOff; i >= 0; i-- {
-										if prevLength >= maxMatchLength || d.window[prevIndex+i] != d.window[ch2+i-1] {
-											// Emit tokens we "owe"
-											for j := 0; j <= i; j++ {
-												d.tokens.AddLiteral(d.window[prevIndex+j])
-												if d.tokens.n == maxFlateBlockTokens {
-													// The block includes the current character
-													if d.err = d.writeBlock(&d.tokens, s.index, false); d.err != nil {
-														return
-													}
-													d.tokens.Reset()
-												}
-												s.index++
-												if s.index < s.maxInsertIndex {
-													h := hash4(d.window[s.index:])
-													ch := s.hashHead[h]
-													s.chainHead = int(ch)
-													s.hashPrev[s.index&windowMask] = ch
-													s.hashHead[h] = uint32(s.index + s.hashOffset)
-												}
-											}
-											break
-										} else {
-											prevLength++
-										}
-									}
-								}
-							}
-						}
-					}
-				}
-			}
-			// There was a match at the previous step, and the current match is
-			// not better. Output the previous match.
-			d.tokens.AddMatch(uint32(prevLength-3), uint32(prevOffset-minOffsetSize))
-
-			// Insert in the hash table all strings up to the end of the match.
-			// index and index-1 are already inserted. If there is not enough
-			// lookahead, the last two strings are not inserted into the hash
-			// table.
-			newIndex := s.index + prevLength - 1
-			// Calculate missing hashes
-			end := newIndex
-			if end > s.maxInsertIndex {
-				end = s.maxInsertIndex
-			}
-			end += minMatchLength - 1
-			startindex := s.index + 1
-			if startindex > s.maxInsertIndex {
-				startindex = s.maxInsertIndex
-			}
-			tocheck := d.window[startindex:end]
-			dstSize := len(tocheck) - minMatchLength + 1
-			if dstSize > 0 {
-				dst := s.hashMatch[:dstSize]
-				bulkHash4(tocheck, dst)
-				var newH uint32
-				for i, val := range dst {
-					di := i + startindex
-					newH = val & hashMask
-					// Get previous value with the same hash.
-					// Our chain should point to the previous value.
-					s.hashPrev[di&windowMask] = s.hashHead[newH]
-					// Set the head of the hash chain to us.
-					s.hashHead[newH] = uint32(di + s.hashOffset)
-				}
-			}
-
-			s.index = newIndex
-			d.byteAvailable = false
-			s.length = minMatchLength - 1
-			if d.tokens.n == maxFlateBlockTokens {
-				// The block includes the current character
-				if d.err = d.writeBlock(&d.tokens, s.index, false); d.err != nil {
-					return
-				}
-				d.tokens.Reset()
-			}
-			s.ii = 0
-		} else {
-			// Reset, if we got a match this run.
-			if s.length >= minMatchLength {
-				s.ii = 0
-			}
-			// We have a byte waiting. Emit it.
-			if d.byteAvailable {
-				s.ii++
-				d.tokens.AddLiteral(d.window[s.index-1])
-				if d.tokens.n == maxFlateBlockTokens {
-					if d.err = d.writeBlock(&d.tokens, s.index, false); d.err != nil {
-						return
-					}
-					d.tokens.Reset()
-				}
-				s.index++
-
-				// If we have a long run of no matches, skip additional bytes
-				// Resets when s.ii overflows after 64KB.
-				if n := int(s.ii) - d.chain; n > 0 {
-					n = 1 + int(n>>6)
-					for j := 0; j < n; j++ {
-						if s.index >= d.windowEnd-1 {
-							break
-						}
-						d.tokens.AddLiteral(d.window[s.index-1])
-						if d.tokens.n == maxFlateBlockTokens {
-							if d.err = d.writeBlock(&d.tokens, s.index, false); d.err != nil {
-								return
-							}
-							d.tokens.Reset()
-						}
-						// Index...
-						if s.index < s.maxInsertIndex {
-							h := hash4(d.window[s.index:])
-							ch := s.hashHead[h]
-							s.chainHead = int(ch)
-							s.hashPrev[s.index&windowMask] = ch
-							s.hashHead[h] = uint32(s.index + s.hashOffset)
-						}
-						s.index++
-					}
-					// Flush last byte
-					d.tokens.AddLiteral(d.window[s.index-1])
-					d.byteAvailable = false
-					// s.length = minMatchLength - 1 // not needed, since s.ii is reset above, so it should never be > minMatchLength
-					if d.tokens.n == maxFlateBlockTokens {
-						if d.err = d.writeBlock(&d.tokens, s.index, false); d.err != nil {
-							return
-						}
-						d.tokens.Reset()
-					}
-				}
-			} else {
-				s.index++
-				d.byteAvailable = true
-			}
-		}
 	}
 }
 
@@ -829,19 +314,7 @@ func (d *compressor) init(w io.Writer, level int) (err error) {
 		d.window = make([]byte, maxStoreBlockSize)
 		d.fill = (*compressor).fillBlock
 		d.step = (*compressor).storeFast
-	case 7 <= level && level <= 9:
-		d.w.logNewTablePenalty = 8
-		d.state = &advancedState{}
-		d.compressionLevel = levels[level]
-		d.initDeflate()
-		d.fill = (*compressor).fillDeflate
-		d.step = (*compressor).deflateLazy
-	case -level >= MinCustomWindowSize && -level <= MaxCustomWindowSize:
-		d.w.logNewTablePenalty = 7
-		d.fast = &fastEncL5Window{maxOffset: int32(-level), cur: maxStoreBlockSize}
-		d.window = make([]byte, maxStoreBlockSize)
-		d.fill = (*compressor).fillBlock
-		d.step = (*compressor).storeFast
+
 	default:
 		return fmt.Errorf("flate: invalid compression level %d: want value in range [-2, 9]", level)
 	}
@@ -940,25 +413,6 @@ func NewWriterDict(w io.Writer, level int, dict []byte) (*Writer, error) {
 
 // MinCustomWindowSize is the minimum window size that can be sent to NewWriterWindow.
 const MinCustomWindowSize = 32
-
-// MaxCustomWindowSize is the maximum custom window that can be sent to NewWriterWindow.
-const MaxCustomWindowSize = windowSize
-
-// NewWriterWindow returns a new Writer compressing data with a custom window size.
-// windowSize must be from MinCustomWindowSize to MaxCustomWindowSize.
-func NewWriterWindow(w io.Writer, windowSize int) (*Writer, error) {
-	if windowSize < MinCustomWindowSize {
-		return nil, errors.New("flate: requested window size less than MinWindowSize")
-	}
-	if windowSize > MaxCustomWindowSize {
-		return nil, errors.New("flate: requested window size bigger than MaxCustomWindowSize")
-	}
-	var dw Writer
-	if err := dw.d.init(w, -windowSize); err != nil {
-		return nil, err
-	}
-	return &dw, nil
-}
 
 // A Writer takes data written to it and writes the compressed
 // form of that data to an underlying writer (see NewWriter).

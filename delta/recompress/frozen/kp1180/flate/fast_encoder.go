@@ -23,12 +23,7 @@ func newFastEnc(level int) fastEnc {
 	switch level {
 	case 1:
 		return &fastEncL1{fastGen: fastGen{cur: maxStoreBlockSize}}
-	case 2:
-		return &fastEncL2{fastGen: fastGen{cur: maxStoreBlockSize}}
-	case 3:
-		return &fastEncL3{fastGen: fastGen{cur: maxStoreBlockSize}}
-	case 4:
-		return &fastEncL4{fastGen: fastGen{cur: maxStoreBlockSize}}
+
 	case 5:
 		return &fastEncL5{fastGen: fastGen{cur: maxStoreBlockSize}}
 	case 6:
@@ -39,15 +34,15 @@ func newFastEnc(level int) fastEnc {
 }
 
 const (
-	tableBits       = 15             // Bits used in the table
-	tableSize       = 1 << tableBits // Size of the table
-	tableShift      = 32 - tableBits // Right-shift to get the tableBits most significant bits of a uint32.
-	baseMatchOffset = 1              // The smallest match offset
-	baseMatchLength = 3              // The smallest match length per the RFC section 3.2.5
-	maxMatchOffset  = 1 << 15        // The largest match offset
+	tableBits = 15             // Bits used in the table
+	tableSize = 1 << tableBits // Size of the table
+	// Right-shift to get the tableBits most significant bits of a uint32.
+	baseMatchOffset = 1       // The smallest match offset
+	baseMatchLength = 3       // The smallest match length per the RFC section 3.2.5
+	maxMatchOffset  = 1 << 15 // The largest match offset
 
-	bTableBits   = 17                                               // Bits used in the big tables
-	bTableSize   = 1 << bTableBits                                  // Size of the table
+	// Bits used in the big tables
+	// Size of the table
 	allocHistory = maxStoreBlockSize * 5                            // Size to preallocate for history.
 	bufferReset  = (1 << 31) - allocHistory - maxStoreBlockSize - 1 // Reset the buffer offset when reaching this.
 )

@@ -3,9 +3,8 @@
 package flate
 
 const (
-	maxNumLit   = 286
-	maxNumDist  = 30
-	debugDecode = false
+	maxNumLit  = 286
+	maxNumDist = 30
 )
 
 // An InternalError reports an error in the encoder itself.

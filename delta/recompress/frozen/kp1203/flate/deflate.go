@@ -8,7 +8,6 @@
 package flate
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -17,9 +16,8 @@ import (
 )
 
 const (
-	NoCompression      = 0
-	BestSpeed          = 1
-	BestCompression    = 9
+	NoCompression = 0
+
 	DefaultCompression = -1
 
 	// HuffmanOnly disables Lempel-Ziv match searching and only performs Huffman
@@ -34,13 +32,13 @@ const (
 	HuffmanOnly         = -2
 	ConstantCompression = HuffmanOnly // compatibility alias.
 
-	logWindowSize    = 15
-	windowSize       = 1 << logWindowSize
-	windowMask       = windowSize - 1
-	logMaxOffsetSize = 15  // Standard DEFLATE
-	minMatchLength   = 4   // The smallest match that the compressor looks for
-	maxMatchLength   = 258 // The longest match for the compressor
-	minOffsetSize    = 1   // The shortest offset that makes any sense
+	logWindowSize = 15
+	windowSize    = 1 << logWindowSize
+	windowMask    = windowSize - 1
+	// Standard DEFLATE
+	minMatchLength = 4   // The smallest match that the compressor looks for
+	maxMatchLength = 258 // The longest match for the compressor
+	minOffsetSize  = 1   // The shortest offset that makes any sense
 
 	// The maximum number of tokens we will encode at the time.
 	// Smaller sizes usually creates less optimal blocks.
@@ -51,8 +49,8 @@ const (
 	hashBits            = 17 // After 17 performance degrades
 	hashSize            = 1 << hashBits
 	hashMask            = (1 << hashBits) - 1
-	hashShift           = (hashBits + minMatchLength - 1) / minMatchLength
-	maxHashOffset       = 1 << 28
+
+	maxHashOffset = 1 << 28
 
 	skipNever = math.MaxInt32
 
@@ -185,30 +183,6 @@ func (d *compressor) writeBlock(tok *tokens, index int, eof bool) error {
 		d.blockStart = index
 		//d.w.writeBlock(tok, eof, window)
 		d.w.writeBlockDynamic(tok, eof, window, d.sync)
-		return d.w.err
-	}
-	return nil
-}
-
-// writeBlockSkip writes the current block and uses the number of tokens
-// to determine if the block should be stored on no matches, or
-// only huffman encoded.
-func (d *compressor) writeBlockSkip(tok *tokens, index int, eof bool) error {
-	if index > 0 || eof {
-		if d.blockStart <= index {
-			window := d.window[d.blockStart:index]
-			// If we removed less than a 64th of all literals
-			// we huffman compress the block.
-			if int(tok.n) > len(window)-int(tok.n>>6) {
-				d.w.writeBlockHuff(eof, window, d.sync)
-			} else {
-				// Write a dynamic huffman block.
-				d.w.writeBlockDynamic(tok, eof, window, d.sync)
-			}
-		} else {
-			d.w.writeBlock(tok, eof, nil)
-		}
-		d.blockStart = index
 		return d.w.err
 	}
 	return nil
@@ -841,12 +815,7 @@ func (d *compressor) init(w io.Writer, level int) (err error) {
 		d.initDeflate()
 		d.fill = (*compressor).fillDeflate
 		d.step = (*compressor).deflateLazy
-	case -level >= MinCustomWindowSize && -level <= MaxCustomWindowSize:
-		d.w.logNewTablePenalty = 7
-		d.fast = &fastEncL5Window{maxOffset: int32(-level), cur: maxStoreBlockSize}
-		d.window = make([]byte, maxStoreBlockSize)
-		d.fill = (*compressor).fillBlock
-		d.step = (*compressor).storeFast
+
 	default:
 		return fmt.Errorf("flate: invalid compression level %d: want value in range [-2, 9]", level)
 	}
@@ -945,25 +914,6 @@ func NewWriterDict(w io.Writer, level int, dict []byte) (*Writer, error) {
 
 // MinCustomWindowSize is the minimum window size that can be sent to NewWriterWindow.
 const MinCustomWindowSize = 32
-
-// MaxCustomWindowSize is the maximum custom window that can be sent to NewWriterWindow.
-const MaxCustomWindowSize = windowSize
-
-// NewWriterWindow returns a new Writer compressing data with a custom window size.
-// windowSize must be from MinCustomWindowSize to MaxCustomWindowSize.
-func NewWriterWindow(w io.Writer, windowSize int) (*Writer, error) {
-	if windowSize < MinCustomWindowSize {
-		return nil, errors.New("flate: requested window size less than MinWindowSize")
-	}
-	if windowSize > MaxCustomWindowSize {
-		return nil, errors.New("flate: requested window size bigger than MaxCustomWindowSize")
-	}
-	var dw Writer
-	if err := dw.d.init(w, -windowSize); err != nil {
-		return nil, err
-	}
-	return &dw, nil
-}
 
 // A Writer takes data written to it and writes the compressed
 // form of that data to an underlying writer (see NewWriter).

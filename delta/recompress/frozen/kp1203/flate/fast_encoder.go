@@ -39,12 +39,12 @@ func newFastEnc(level int) fastEnc {
 }
 
 const (
-	tableBits       = 15             // Bits used in the table
-	tableSize       = 1 << tableBits // Size of the table
-	tableShift      = 32 - tableBits // Right-shift to get the tableBits most significant bits of a uint32.
-	baseMatchOffset = 1              // The smallest match offset
-	baseMatchLength = 3              // The smallest match length per the RFC section 3.2.5
-	maxMatchOffset  = 1 << 15        // The largest match offset
+	tableBits = 15             // Bits used in the table
+	tableSize = 1 << tableBits // Size of the table
+	// Right-shift to get the tableBits most significant bits of a uint32.
+	baseMatchOffset = 1       // The smallest match offset
+	baseMatchLength = 3       // The smallest match length per the RFC section 3.2.5
+	maxMatchOffset  = 1 << 15 // The largest match offset
 
 	bTableBits   = 17                                               // Bits used in the big tables
 	bTableSize   = 1 << bTableBits                                  // Size of the table

@@ -55,13 +55,6 @@ func Compress(in []byte, s *Scratch) ([]byte, error) {
 		return nil, err
 	}
 
-	if false {
-		err = s.validateNorm()
-		if err != nil {
-			return nil, err
-		}
-	}
-
 	err = s.buildCTable()
 	if err != nil {
 		return nil, err
@@ -649,37 +642,6 @@ func (s *Scratch) normalizeCount2() error {
 			}
 			s.norm[i] = int16(weight)
 			tmpTotal = end
-		}
-	}
-	return nil
-}
-
-// validateNorm validates the normalized histogram table.
-func (s *Scratch) validateNorm() (err error) {
-	var total int
-	for _, v := range s.norm[:s.symbolLen] {
-		if v >= 0 {
-			total += int(v)
-		} else {
-			// -1 takes one cell. Adding -v would let a wrapped -32768 pass.
-			total++
-		}
-	}
-	defer func() {
-		if err == nil {
-			return
-		}
-		fmt.Printf("selected TableLog: %d, Symbol length: %d\n", s.actualTableLog, s.symbolLen)
-		for i, v := range s.norm[:s.symbolLen] {
-			fmt.Printf("%3d: %5d -> %4d \n", i, s.count[i], v)
-		}
-	}()
-	if total != (1 << s.actualTableLog) {
-		return fmt.Errorf("warning: Total == %d != %d", total, 1<<s.actualTableLog)
-	}
-	for i, v := range s.count[s.symbolLen:] {
-		if v != 0 {
-			return fmt.Errorf("warning: Found symbol out of range, %d after cut", i)
 		}
 	}
 	return nil

@@ -10,7 +10,7 @@
 // Finite State Entropy encoding provides a fast near-optimal symbol encoding/decoding
 // for byte blocks as implemented in zstd.
 //
-// See https://github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1203/tree/master/fse for more information.
+// See https://github.com/klauspost/compress/tree/master/fse for more information.
 package fse
 
 import (
@@ -28,8 +28,8 @@ const (
 	maxMemoryUsage     = 14
 	defaultMemoryUsage = 13
 
-	maxTableLog     = maxMemoryUsage - 2
-	maxTablesize    = 1 << maxTableLog
+	maxTableLog = maxMemoryUsage - 2
+
 	defaultTablelog = defaultMemoryUsage - 2
 	minTablelog     = 5
 	maxSymbolValue  = 255

@@ -71,11 +71,7 @@ func (b *bitWriter) addBits16Clean(value uint16, bits uint8) {
 func (b *bitWriter) encSymbol(ct cTable, symbol byte) {
 	enc := ct[symbol]
 	b.bitContainer |= uint64(enc.val) << (b.nBits & 63)
-	if false {
-		if enc.nBits == 0 {
-			panic("nbits 0")
-		}
-	}
+
 	b.nBits += enc.nBits
 }
 

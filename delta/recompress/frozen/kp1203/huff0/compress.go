@@ -5,9 +5,8 @@ package huff0
 import (
 	"fmt"
 	"math"
-	"runtime"
+
 	"slices"
-	"sync"
 )
 
 // Compress1X will compress the input.
@@ -32,14 +31,7 @@ func Compress4X(in []byte, s *Scratch) (out []byte, reUsed bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	if false {
-		// TODO: compress4Xp only slightly faster.
-		const parallelThreshold = 8 << 10
-		if len(in) < parallelThreshold || runtime.GOMAXPROCS(0) == 1 {
-			return compress(in, s, s.compress4X)
-		}
-		return compress(in, s, s.compress4Xp)
-	}
+
 	return compress(in, s, s.compress4X)
 }
 
@@ -165,70 +157,6 @@ func compress(in []byte, s *Scratch, compressor func(src []byte) ([]byte, error)
 	return s.Out, false, nil
 }
 
-// EstimateSizes will estimate the data sizes
-func EstimateSizes(in []byte, s *Scratch) (tableSz, dataSz, reuseSz int, err error) {
-	s, err = s.prepare(in)
-	if err != nil {
-		return 0, 0, 0, err
-	}
-
-	// Create histogram, if none was provided.
-	tableSz, dataSz, reuseSz = -1, -1, -1
-	maxCount := s.maxCount
-	var canReuse = false
-	if maxCount == 0 {
-		maxCount, canReuse = s.countSimple(in)
-	} else {
-		canReuse = s.canUseTable(s.prevTable)
-	}
-
-	// We want the output size to be less than this:
-	wantSize := len(in)
-	if s.WantLogLess > 0 {
-		wantSize -= wantSize >> s.WantLogLess
-	}
-
-	// Reset for next run.
-	s.clearCount = true
-	s.maxCount = 0
-	if maxCount >= len(in) {
-		if maxCount > len(in) {
-			return 0, 0, 0, fmt.Errorf("maxCount (%d) > length (%d)", maxCount, len(in))
-		}
-		if len(in) == 1 {
-			return 0, 0, 0, ErrIncompressible
-		}
-		// One symbol, use RLE
-		return 0, 0, 0, ErrUseRLE
-	}
-	if maxCount == 1 || maxCount < (len(in)>>7) {
-		// Each symbol present maximum once or too well distributed.
-		return 0, 0, 0, ErrIncompressible
-	}
-
-	// Calculate new table.
-	err = s.buildCTable()
-	if err != nil {
-		return 0, 0, 0, err
-	}
-
-	if false && !s.canUseTable(s.cTable) {
-		panic("invalid table generated")
-	}
-
-	tableSz, err = s.cTable.estTableSize(s)
-	if err != nil {
-		return 0, 0, 0, err
-	}
-	if canReuse {
-		reuseSz = s.prevTable.estimateSize(s.count[:s.symbolLen])
-	}
-	dataSz = s.cTable.estimateSize(s.count[:s.symbolLen])
-
-	// Restore
-	return tableSz, dataSz, reuseSz, nil
-}
-
 func (s *Scratch) compress1X(src []byte) ([]byte, error) {
 	return s.compress1xDo(s.Out, src), nil
 }
@@ -308,50 +236,6 @@ func (s *Scratch) compress4X(src []byte) ([]byte, error) {
 	return s.Out, nil
 }
 
-// compress4Xp will compress 4 streams using separate goroutines.
-func (s *Scratch) compress4Xp(src []byte) ([]byte, error) {
-	if len(src) < 12 {
-		return nil, ErrIncompressible
-	}
-	// Add placeholder for output length
-	s.Out = s.Out[:6]
-
-	segmentSize := (len(src) + 3) / 4
-	var wg sync.WaitGroup
-	wg.Add(4)
-	for i := range 4 {
-		toDo := src
-		if len(toDo) > segmentSize {
-			toDo = toDo[:segmentSize]
-		}
-		src = src[len(toDo):]
-
-		// Separate goroutine for each block.
-		go func(i int) {
-			s.tmpOut[i] = s.compress1xDo(s.tmpOut[i][:0], toDo)
-			wg.Done()
-		}(i)
-	}
-	wg.Wait()
-	for i := range 4 {
-		o := s.tmpOut[i]
-		if len(o) > math.MaxUint16 {
-			// We cannot store the size in the jump table
-			return nil, ErrIncompressible
-		}
-		// Write compressed length as little endian before block.
-		if i < 3 {
-			// Last length is not written.
-			s.Out[i*2] = byte(len(o))
-			s.Out[i*2+1] = byte(len(o) >> 8)
-		}
-
-		// Write output.
-		s.Out = append(s.Out, o...)
-	}
-	return s.Out, nil
-}
-
 // countSimple will create a simple histogram in s.count.
 // Returns the biggest count.
 // Does not update s.clearCount.
@@ -398,24 +282,6 @@ func (s *Scratch) canUseTable(c cTable) bool {
 	for i, v := range s.count[:s.symbolLen] {
 		if v != 0 && c[i].nBits == 0 {
 			return false
-		}
-	}
-	return true
-}
-
-//lint:ignore U1000 used for debugging
-func (s *Scratch) validateTable(c cTable) bool {
-	if len(c) < int(s.symbolLen) {
-		return false
-	}
-	for i, v := range s.count[:s.symbolLen] {
-		if v != 0 {
-			if c[i].nBits == 0 {
-				return false
-			}
-			if c[i].nBits > s.actualTableLog {
-				return false
-			}
 		}
 	}
 	return true

@@ -2,13 +2,13 @@
 
 // Package huff0 provides fast huffman encoding as used in zstd.
 //
-// See README.md at https://github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1203/tree/master/huff0 for details.
+// See README.md at https://github.com/klauspost/compress/tree/master/huff0 for details.
 package huff0
 
 import (
 	"errors"
 	"fmt"
-	"math"
+
 	"math/bits"
 	"sync"
 
@@ -38,9 +38,6 @@ var (
 
 	// ErrTooBig is return if input is too large for a single block.
 	ErrTooBig = errors.New("input too big")
-
-	// ErrMaxDecodedSizeExceeded is return if input is too large for a single block.
-	ErrMaxDecodedSizeExceeded = errors.New("maximum output size exceeded")
 )
 
 type ReusePolicy uint8
@@ -249,68 +246,6 @@ func (c cTable) write(s *Scratch) error {
 	return nil
 }
 
-func (c cTable) estTableSize(s *Scratch) (sz int, err error) {
-	var (
-		// precomputed conversion table
-		bitsToWeight [tableLogMax + 1]byte
-		huffLog      = s.actualTableLog
-		// last weight is not saved.
-		maxSymbolValue = uint8(s.symbolLen - 1)
-		huffWeight     = s.huffWeight[:256]
-	)
-	const (
-		maxFSETableLog = 6
-	)
-	// convert to weight
-	bitsToWeight[0] = 0
-	for n := uint8(1); n < huffLog+1; n++ {
-		bitsToWeight[n] = huffLog + 1 - n
-	}
-
-	// Acquire histogram for FSE.
-	hist := s.fse.Histogram()
-	hist = hist[:256]
-	for i := range hist[:16] {
-		hist[i] = 0
-	}
-	for n := range maxSymbolValue {
-		v := bitsToWeight[c[n].nBits] & 15
-		huffWeight[n] = v
-		hist[v]++
-	}
-
-	// FSE compress if feasible.
-	if maxSymbolValue >= 2 {
-		huffMaxCnt := uint32(0)
-		huffMax := uint8(0)
-		for i, v := range hist[:16] {
-			if v == 0 {
-				continue
-			}
-			huffMax = byte(i)
-			if v > huffMaxCnt {
-				huffMaxCnt = v
-			}
-		}
-		s.fse.HistogramFinished(huffMax, int(huffMaxCnt))
-		s.fse.TableLog = maxFSETableLog
-		b, err := fse.Compress(huffWeight[:maxSymbolValue], s.fse)
-		if err == nil && len(b) < int(s.symbolLen>>1) {
-			sz += 1 + len(b)
-			return sz, nil
-		}
-		// Unable to compress (RLE/uncompressible)
-	}
-	// write raw values as 4-bits (max : 15)
-	if maxSymbolValue > (256 - 128) {
-		// should not happen : likely means source cannot be compressed
-		return 0, ErrIncompressible
-	}
-	// special case, pack weights 4 bits/weight.
-	sz += 1 + int(maxSymbolValue/2)
-	return sz, nil
-}
-
 // estimateSize returns the estimated size in bytes of the input represented in the
 // histogram supplied.
 func (c cTable) estimateSize(hist []uint32) int {
@@ -319,19 +254,6 @@ func (c cTable) estimateSize(hist []uint32) int {
 		nbBits += uint32(v.nBits) * hist[i]
 	}
 	return int(nbBits >> 3)
-}
-
-// minSize returns the minimum possible size considering the shannon limit.
-func (s *Scratch) minSize(total int) int {
-	nbBits := float64(7)
-	fTotal := float64(total)
-	for _, v := range s.count[:s.symbolLen] {
-		n := float64(v)
-		if n > 0 {
-			nbBits += math.Log2(fTotal/n) * n
-		}
-	}
-	return int(nbBits) >> 3
 }
 
 func highBit32(val uint32) (n uint32) {

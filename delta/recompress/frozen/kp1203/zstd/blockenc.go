@@ -30,8 +30,9 @@ type blockEnc struct {
 	recentOffsets     [3]uint32
 	prevRecentOffsets [3]uint32
 
-	last   bool
-	lowMem bool
+	last        bool
+	lowMem      bool
+	olderTables bool
 }
 
 // init should be used once the block has been created.
@@ -160,12 +161,7 @@ func (h *literalsHeader) setSize(regenLen int) {
 	switch {
 	case inBits < 5:
 		lh |= (uint64(regenLen) << 3) | (1 << 60)
-		if debugEncoder {
-			got := int(lh>>3) & 0xff
-			if got != regenLen {
-				panic(fmt.Sprint("litRegenSize = ", regenLen, "(want) != ", got, "(got)"))
-			}
-		}
+
 	case inBits < 12:
 		lh |= (1 << 2) | (uint64(regenLen) << 4) | (2 << 60)
 	case inBits < 20:
@@ -188,16 +184,7 @@ func (h *literalsHeader) setSizes(compLen, inLen int, single bool) {
 			lh |= 1 << 2
 		}
 		lh |= (uint64(inLen) << 4) | (uint64(compLen) << (10 + 4)) | (3 << 60)
-		if debugEncoder {
-			const mmask = (1 << 24) - 1
-			n := (lh >> 4) & mmask
-			if int(n&1023) != inLen {
-				panic(fmt.Sprint("regensize:", int(n&1023), "!=", inLen, inBits))
-			}
-			if int(n>>10) != compLen {
-				panic(fmt.Sprint("compsize:", int(n>>10), "!=", compLen, compBits))
-			}
-		}
+
 	case compBits <= 14 && inBits <= 14:
 		lh |= (2 << 2) | (uint64(inLen) << 4) | (uint64(compLen) << (14 + 4)) | (4 << 60)
 		if single {
@@ -253,61 +240,6 @@ func (b *blockEnc) popOffsets() {
 	b.recentOffsets = b.prevRecentOffsets
 }
 
-// matchOffset will adjust recent offsets and return the adjusted one,
-// if it matches a previous offset.
-func (b *blockEnc) matchOffset(offset, lits uint32) uint32 {
-	// Check if offset is one of the recent offsets.
-	// Adjusts the output offset accordingly.
-	// Gives a tiny bit of compression, typically around 1%.
-	if true {
-		if lits > 0 {
-			switch offset {
-			case b.recentOffsets[0]:
-				offset = 1
-			case b.recentOffsets[1]:
-				b.recentOffsets[1] = b.recentOffsets[0]
-				b.recentOffsets[0] = offset
-				offset = 2
-			case b.recentOffsets[2]:
-				b.recentOffsets[2] = b.recentOffsets[1]
-				b.recentOffsets[1] = b.recentOffsets[0]
-				b.recentOffsets[0] = offset
-				offset = 3
-			default:
-				b.recentOffsets[2] = b.recentOffsets[1]
-				b.recentOffsets[1] = b.recentOffsets[0]
-				b.recentOffsets[0] = offset
-				offset += 3
-			}
-		} else {
-			switch offset {
-			case b.recentOffsets[1]:
-				b.recentOffsets[1] = b.recentOffsets[0]
-				b.recentOffsets[0] = offset
-				offset = 1
-			case b.recentOffsets[2]:
-				b.recentOffsets[2] = b.recentOffsets[1]
-				b.recentOffsets[1] = b.recentOffsets[0]
-				b.recentOffsets[0] = offset
-				offset = 2
-			case b.recentOffsets[0] - 1:
-				b.recentOffsets[2] = b.recentOffsets[1]
-				b.recentOffsets[1] = b.recentOffsets[0]
-				b.recentOffsets[0] = offset
-				offset = 3
-			default:
-				b.recentOffsets[2] = b.recentOffsets[1]
-				b.recentOffsets[1] = b.recentOffsets[0]
-				b.recentOffsets[0] = offset
-				offset += 3
-			}
-		}
-	} else {
-		offset += 3
-	}
-	return offset
-}
-
 // encodeRaw can be used to set the output to a raw representation of supplied bytes.
 func (b *blockEnc) encodeRaw(a []byte) {
 	var bh blockHeader
@@ -316,9 +248,7 @@ func (b *blockEnc) encodeRaw(a []byte) {
 	bh.setType(blockTypeRaw)
 	b.output = bh.appendTo(b.output[:0])
 	b.output = append(b.output, a...)
-	if debugEncoder {
-		println("Adding RAW block, length", len(a), "last:", b.last)
-	}
+
 }
 
 // encodeRaw can be used to set the output to a raw representation of supplied bytes.
@@ -329,9 +259,7 @@ func (b *blockEnc) encodeRawTo(dst, src []byte) []byte {
 	bh.setType(blockTypeRaw)
 	dst = bh.appendTo(dst)
 	dst = append(dst, src...)
-	if debugEncoder {
-		println("Adding RAW block, length", len(src), "last:", b.last)
-	}
+
 	return dst
 }
 
@@ -343,9 +271,7 @@ func (b *blockEnc) encodeLits(lits []byte, raw bool) error {
 
 	// Don't compress extremely small blocks
 	if len(lits) < 8 || (len(lits) < 32 && b.dictLitEnc == nil) || raw {
-		if debugEncoder {
-			println("Adding RAW block, length", len(lits), "last:", b.last)
-		}
+
 		bh.setType(blockTypeRaw)
 		b.output = bh.appendTo(b.output)
 		b.output = append(b.output, lits...)
@@ -382,17 +308,13 @@ func (b *blockEnc) encodeLits(lits []byte, raw bool) error {
 	}
 	switch err {
 	case huff0.ErrIncompressible:
-		if debugEncoder {
-			println("Adding RAW block, length", len(lits), "last:", b.last)
-		}
+
 		bh.setType(blockTypeRaw)
 		b.output = bh.appendTo(b.output)
 		b.output = append(b.output, lits...)
 		return nil
 	case huff0.ErrUseRLE:
-		if debugEncoder {
-			println("Adding RLE block, length", len(lits))
-		}
+
 		bh.setType(blockTypeRLE)
 		b.output = bh.appendTo(b.output)
 		b.output = append(b.output, lits[0])
@@ -407,14 +329,10 @@ func (b *blockEnc) encodeLits(lits []byte, raw bool) error {
 	bh.setType(blockTypeCompressed)
 	var lh literalsHeader
 	if reUsed {
-		if debugEncoder {
-			println("Reused tree, compressed to", len(out))
-		}
+
 		lh.setType(literalsBlockTreeless)
 	} else {
-		if debugEncoder {
-			println("New tree, compressed to", len(out), "tree size:", len(b.litEnc.OutTable))
-		}
+
 		lh.setType(literalsBlockCompressed)
 	}
 	// Set sizes
@@ -439,43 +357,6 @@ func (b *blockEnc) encodeRLE(val byte, length uint32) {
 	bh.setType(blockTypeRLE)
 	b.output = bh.appendTo(b.output)
 	b.output = append(b.output, val)
-}
-
-// fuzzFseEncoder can be used to fuzz the FSE encoder.
-func fuzzFseEncoder(data []byte) int {
-	if len(data) > maxSequences || len(data) < 2 {
-		return 0
-	}
-	enc := fseEncoder{}
-	hist := enc.Histogram()
-	maxSym := uint8(0)
-	for i, v := range data {
-		v = v & 63
-		data[i] = v
-		hist[v]++
-		if v > maxSym {
-			maxSym = v
-		}
-	}
-	if maxSym == 0 {
-		// All 0
-		return 0
-	}
-	cnt := int(slices.Max(hist[:maxSym]))
-	if cnt == len(data) {
-		// RLE
-		return 0
-	}
-	enc.HistogramFinished(maxSym, cnt)
-	err := enc.normalizeCount(len(data))
-	if err != nil {
-		return 0
-	}
-	_, err = enc.writeCount(nil)
-	if err != nil {
-		panic(err)
-	}
-	return 1
 }
 
 // encode will encode the block and append the output in b.output.
@@ -550,51 +431,31 @@ func (b *blockEnc) encode(org []byte, raw, rawAllLits bool) error {
 		lh.setSize(len(b.literals))
 		b.output = lh.appendTo(b.output)
 		b.output = append(b.output, b.literals...)
-		if debugEncoder {
-			println("Adding literals RAW, length", len(b.literals))
-		}
+
 	case huff0.ErrUseRLE:
 		lh.setType(literalsBlockRLE)
 		lh.setSize(len(b.literals))
 		b.output = lh.appendTo(b.output)
 		b.output = append(b.output, b.literals[0])
-		if debugEncoder {
-			println("Adding literals RLE")
-		}
+
 	case nil:
 		// Compressed litLen...
 		if reUsed {
-			if debugEncoder {
-				println("reused tree")
-			}
+
 			lh.setType(literalsBlockTreeless)
 		} else {
-			if debugEncoder {
-				println("new tree, size:", len(b.litEnc.OutTable))
-			}
+
 			lh.setType(literalsBlockCompressed)
-			if debugEncoder {
-				_, _, err := huff0.ReadTable(out, nil)
-				if err != nil {
-					panic(err)
-				}
-			}
+
 		}
 		lh.setSizes(len(out), len(b.literals), single)
-		if debugEncoder {
-			printf("Compressed %d literals to %d bytes", len(b.literals), len(out))
-			println("Adding literal header:", lh)
-		}
+
 		b.output = lh.appendTo(b.output)
 		b.output = append(b.output, out...)
 		b.litEnc.Reuse = huff0.ReusePolicyAllow
-		if debugEncoder {
-			println("Adding literals compressed")
-		}
+
 	default:
-		if debugEncoder {
-			println("Adding literals ERROR:", err)
-		}
+
 		return err
 	}
 	// Sequence compression
@@ -610,9 +471,7 @@ func (b *blockEnc) encode(org []byte, raw, rawAllLits bool) error {
 		n := len(b.sequences) - 0x7f00
 		b.output = append(b.output, 255, uint8(n), uint8(n>>8))
 	}
-	if debugEncoder {
-		println("Encoding", len(b.sequences), "sequences")
-	}
+
 	b.genCodes()
 	llEnc := b.coders.llEnc
 	ofEnc := b.coders.ofEnc
@@ -635,57 +494,42 @@ func (b *blockEnc) encode(org []byte, raw, rawAllLits bool) error {
 	if llEnc.useRLE {
 		mode |= uint8(compModeRLE) << 6
 		llEnc.setRLE(b.sequences[0].llCode)
-		if debugEncoder {
-			println("llEnc.useRLE")
-		}
+
 	} else {
 		var m seqCompMode
-		llEnc, m = b.chooseComp(llEnc, b.coders.llPrev, &fsePredefEnc[tableLiteralLengths])
+		llEnc, m = b.choose(llEnc, b.coders.llPrev, &fsePredefEnc[tableLiteralLengths])
 		mode |= uint8(m) << 6
 	}
 	if ofEnc.useRLE {
 		mode |= uint8(compModeRLE) << 4
 		ofEnc.setRLE(b.sequences[0].ofCode)
-		if debugEncoder {
-			println("ofEnc.useRLE")
-		}
+
 	} else {
 		var m seqCompMode
-		ofEnc, m = b.chooseComp(ofEnc, b.coders.ofPrev, &fsePredefEnc[tableOffsets])
+		ofEnc, m = b.choose(ofEnc, b.coders.ofPrev, &fsePredefEnc[tableOffsets])
 		mode |= uint8(m) << 4
 	}
 
 	if mlEnc.useRLE {
 		mode |= uint8(compModeRLE) << 2
 		mlEnc.setRLE(b.sequences[0].mlCode)
-		if debugEncoder {
-			println("mlEnc.useRLE, code: ", b.sequences[0].mlCode, "value", b.sequences[0].matchLen)
-		}
+
 	} else {
 		var m seqCompMode
-		mlEnc, m = b.chooseComp(mlEnc, b.coders.mlPrev, &fsePredefEnc[tableMatchLengths])
+		mlEnc, m = b.choose(mlEnc, b.coders.mlPrev, &fsePredefEnc[tableMatchLengths])
 		mode |= uint8(m) << 2
 	}
 	b.output = append(b.output, mode)
-	if debugEncoder {
-		printf("Compression modes: 0b%b", mode)
-	}
+
 	b.output, err = llEnc.writeCount(b.output)
 	if err != nil {
 		return err
 	}
-	start := len(b.output)
 	b.output, err = ofEnc.writeCount(b.output)
 	if err != nil {
 		return err
 	}
-	if false {
-		println("block:", b.output[start:], "tablelog", ofEnc.actualTableLog, "maxcount:", ofEnc.maxCount)
-		fmt.Printf("selected TableLog: %d, Symbol length: %d\n", ofEnc.actualTableLog, ofEnc.symbolLen)
-		for i, v := range ofEnc.norm[:ofEnc.symbolLen] {
-			fmt.Printf("%3d: %5d -> %4d \n", i, ofEnc.count[i], v)
-		}
-	}
+
 	b.output, err = mlEnc.writeCount(b.output)
 	if err != nil {
 		return err
@@ -719,9 +563,7 @@ func (b *blockEnc) encode(org []byte, raw, rawAllLits bool) error {
 	wr.addBits32NC(s.matchLen, mlB.outBits)
 	wr.flush32()
 	wr.addBits32NC(s.offset, ofB.outBits)
-	if debugSequences {
-		println("Encoded seq", seq, s, "codes:", s.llCode, s.mlCode, s.ofCode, "states:", ll.state, ml.state, of.state, "bits:", llB, mlB, ofB)
-	}
+
 	seq--
 	wr.flush32()
 
@@ -767,9 +609,6 @@ func (b *blockEnc) encode(org []byte, raw, rawAllLits bool) error {
 			}
 			w = w.add(extra, extraN).flush(buf)
 
-			if debugSequences {
-				println("Encoded seq", seq, s)
-			}
 		}
 	}
 	wr.bitContainer, wr.nBits, wr.out = w.c, uint8(w.nb), buf[:w.pos]
@@ -791,9 +630,7 @@ func (b *blockEnc) encode(org []byte, raw, rawAllLits bool) error {
 
 	// Size is output minus block header.
 	bh.setSize(uint32(len(b.output)-bhOffset) - 3)
-	if debugEncoder {
-		println("Rewriting block header", bh)
-	}
+
 	_ = bh.appendTo(b.output[bhOffset:bhOffset])
 	b.coders.setPrev(llEnc, mlEnc, ofEnc)
 	return nil
@@ -829,20 +666,13 @@ func (b *blockEnc) chooseComp(cur, prev, preDef *fseEncoder) (*fseEncoder, seqCo
 	}
 	switch {
 	case predefSize <= prevSize && predefSize <= nSize || forcePreDef:
-		if debugEncoder {
-			println("Using predefined", predefSize>>3, "<=", nSize>>3)
-		}
+
 		return preDef, compModePredefined
 	case prevSize <= nSizePrev:
-		if debugEncoder {
-			println("Using previous", prevSize>>3, "<=", nSizePrev>>3)
-		}
+
 		return prev, compModeRepeat
 	default:
-		if debugEncoder {
-			println("Using new, predef", predefSize>>3, ". previous:", prevSize>>3, ">", nSize>>3, "header max:", cur.maxHeaderSize()>>3, "bytes")
-			println("tl:", cur.actualTableLog, "symbolLen:", cur.symbolLen, "norm:", cur.norm[:cur.symbolLen], "hist", cur.count[:cur.symbolLen])
-		}
+
 		return cur, compModeFSE
 	}
 }
@@ -893,19 +723,8 @@ func (b *blockEnc) genCodes() {
 		mlH[v]++
 		if v > mlMax {
 			mlMax = v
-			if debugAsserts && mlMax > maxMatchLengthSymbol {
-				panic(fmt.Errorf("mlMax > maxMatchLengthSymbol (%d), matchlen: %d", mlMax, seq.matchLen))
-			}
+
 		}
-	}
-	if debugAsserts && mlMax > maxMatchLengthSymbol {
-		panic(fmt.Errorf("mlMax > maxMatchLengthSymbol (%d)", mlMax))
-	}
-	if debugAsserts && ofMax > maxOffsetBits {
-		panic(fmt.Errorf("ofMax > maxOffsetBits (%d)", ofMax))
-	}
-	if debugAsserts && llMax > maxLiteralLengthSymbol {
-		panic(fmt.Errorf("llMax > maxLiteralLengthSymbol (%d)", llMax))
 	}
 
 	b.coders.mlEnc.HistogramFinished(mlMax, int(slices.Max(mlH[:mlMax+1])))

@@ -7,9 +7,6 @@
 package zstd
 
 import (
-	"bytes"
-	"fmt"
-
 	"github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1203"
 )
 
@@ -185,18 +182,10 @@ func (e *bestFastEncoder) Encode(blk *blockEnc, src []byte) {
 		s.litLen = uint32(until - nextEmit)
 	}
 
-	if debugEncoder {
-		println("recent offsets:", blk.recentOffsets)
-	}
-
 encodeLoop:
 	for {
 		// We allow the encoder to optionally turn off repeat offsets across blocks
 		canRepeat := len(blk.sequences) > 2
-
-		if debugAsserts && canRepeat && offset1 == 0 {
-			panic("offset0 was 0")
-		}
 
 		const goodEnough = 250
 
@@ -242,14 +231,7 @@ encodeLoop:
 					l++
 				}
 			}
-			if debugAsserts {
-				if offset >= s {
-					panic(fmt.Sprintf("offset: %d - s:%d - rep: %d - cur :%d - max: %d", offset, s, rep, e.cur, e.maxMatchOff))
-				}
-				if !bytes.Equal(src[s:s+l], src[offset:offset+l]) {
-					panic(fmt.Sprintf("second match mismatch: %v != %v, first: %08x", src[s:s+4], src[offset:offset+4], first))
-				}
-			}
+
 			cand := match{offset: offset, s: s, length: l, rep: rep}
 			cand.estBits(bitsPerByte)
 			if m.est >= highScore || cand.est-m.est+(cand.s-m.s)*bitsPerByte>>10 < 0 {
@@ -318,11 +300,6 @@ encodeLoop:
 			improve(&best, candidateL.prev-e.cur, s+1, uint32(cv), -1)
 			improve(&best, candidateL2.offset-e.cur, s+2, uint32(cv2), -1)
 			improve(&best, candidateL2.prev-e.cur, s+2, uint32(cv2), -1)
-			if false {
-				// Short at s+3.
-				// Too often worse...
-				improve(&best, e.table[hashLen(cv2>>8, bestShortTableBits, bestShortLen)].offset-e.cur, s+3, uint32(cv2>>8), -1)
-			}
 
 			// Start check at a fixed offset to allow for a few mismatches.
 			// For this compression level 2 yields the best results.
@@ -345,21 +322,6 @@ encodeLoop:
 			}
 		}
 
-		if debugAsserts {
-			if best.offset >= best.s {
-				panic(fmt.Sprintf("best.offset > s: %d >= %d", best.offset, best.s))
-			}
-			if best.s < nextEmit {
-				panic(fmt.Sprintf("s %d < nextEmit %d", best.s, nextEmit))
-			}
-			if best.offset < s-e.maxMatchOff {
-				panic(fmt.Sprintf("best.offset < s-e.maxMatchOff: %d < %d", best.offset, s-e.maxMatchOff))
-			}
-			if !bytes.Equal(src[best.s:best.s+best.length], src[best.offset:best.offset+best.length]) {
-				panic(fmt.Sprintf("match mismatch: %v != %v", src[best.s:best.s+best.length], src[best.offset:best.offset+best.length]))
-			}
-		}
-
 		// We have a match, we can store the forward value
 		s = best.s
 		if best.rep > 0 {
@@ -369,9 +331,7 @@ encodeLoop:
 
 			// Repeat. If bit 4 is set, this is a non-lit repeat.
 			seq.offset = uint32(best.rep & 3)
-			if debugSequences {
-				println("repeat sequence", seq, "next s:", best.s, "off:", best.s-best.offset)
-			}
+
 			blk.sequences = append(blk.sequences, seq)
 
 			// Index old s + 1 -> s - 1
@@ -400,9 +360,7 @@ encodeLoop:
 				offset1, offset2, offset3 = offset1-1, offset1, offset2
 			}
 			if s >= sLimit {
-				if debugEncoder {
-					println("repeat ended", s, best.length)
-				}
+
 				break encodeLoop
 			}
 			continue
@@ -412,14 +370,6 @@ encodeLoop:
 		// We'll later see if more than 4 bytes.
 		t := best.offset
 		offset1, offset2, offset3 = s-t, offset1, offset2
-
-		if debugAsserts && s <= t {
-			panic(fmt.Sprintf("s (%d) <= t (%d)", s, t))
-		}
-
-		if debugAsserts && int(offset1) > len(src) {
-			panic("invalid offset")
-		}
 
 		// Write our sequence
 		var seq seq
@@ -431,9 +381,7 @@ encodeLoop:
 		}
 		seq.offset = uint32(s-t) + 3
 		s += l
-		if debugSequences {
-			println("sequence", seq, "next s:", s)
-		}
+
 		blk.sequences = append(blk.sequences, seq)
 		nextEmit = s
 
@@ -462,9 +410,7 @@ encodeLoop:
 	blk.recentOffsets[0] = uint32(offset1)
 	blk.recentOffsets[1] = uint32(offset2)
 	blk.recentOffsets[2] = uint32(offset3)
-	if debugEncoder {
-		println("returning, recent offsets:", blk.recentOffsets, "extra literals:", blk.extraLits)
-	}
+
 }
 
 // EncodeNoHist will encode a block with no history and no following blocks.

@@ -11,7 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
+
 	rdebug "runtime/debug"
 	"sync"
 
@@ -80,48 +80,17 @@ func NewWriter(w io.Writer, opts ...EOption) (*Encoder, error) {
 			return nil, err
 		}
 	}
-	if e.o.concurrentBlocks && (e.o.dict != nil || e.o.concurrent <= 1) {
-		e.o.concurrentBlocks = false
-	}
+
 	if w != nil {
 		e.Reset(w)
 	}
 	return &e, nil
 }
 
-func (e *Encoder) initialize() {
-	if e.o.concurrent == 0 {
-		e.o.setDefault()
-	}
-	e.encoders = make(chan encoder, e.o.concurrent)
-	for i := 0; i < e.o.concurrent; i++ {
-		enc := e.o.encoder()
-		e.encoders <- enc
-	}
-}
-
 // Reset will re-initialize the writer and new writes will encode to the supplied writer
 // as a new, independent stream.
 func (e *Encoder) Reset(w io.Writer) {
 	s := &e.state
-
-	if e.o.concurrentBlocks {
-		e.shutdownJobWorkers()
-		js := &s.jobs
-		js.jobSize = e.o.jobSize()
-		js.overlapSize = e.o.overlapSize()
-		// js.filling is allocated lazily on first Write/ReadFrom so callers
-		// that only use EncodeAll don't pay the (up to ~32 MB) jobSize cost.
-		js.filling = js.filling[:0]
-		if js.nextPrefix != nil {
-			js.putOverlapBuf(js.nextPrefix)
-			js.nextPrefix = nil
-		}
-		js.jobSeq = 0
-		js.flushedSeq = 0
-		js.flusherErr = nil
-		js.started = false
-	}
 
 	s.wg.Wait()
 	s.wWg.Wait()
@@ -159,44 +128,6 @@ func (e *Encoder) Reset(w io.Writer) {
 	s.frameContentSize = 0
 }
 
-// ResetWithOptions will re-initialize the writer and apply the given options
-// as a new, independent stream.
-// Options are applied on top of the existing options.
-// Some options cannot be changed on reset and will return an error.
-func (e *Encoder) ResetWithOptions(w io.Writer, opts ...EOption) error {
-	e.o.resetOpt = true
-	defer func() { e.o.resetOpt = false }()
-	hadDict := e.o.dict != nil
-	for _, o := range opts {
-		if err := o(&e.o); err != nil {
-			return err
-		}
-	}
-	hasDict := e.o.dict != nil
-	if e.o.concurrentBlocks && hasDict {
-		e.o.concurrentBlocks = false
-	}
-	if hadDict != hasDict {
-		// Dict presence changed — encoder type must be recreated.
-		e.state.encoder = nil
-		e.init = sync.Once{}
-	}
-	e.Reset(w)
-	return nil
-}
-
-// ResetContentSize will reset and set a content size for the next stream.
-// If the bytes written does not match the size given an error will be returned
-// when calling Close().
-// This is removed when Reset is called.
-// Sizes <= 0 results in no content size set.
-func (e *Encoder) ResetContentSize(w io.Writer, size int64) {
-	e.Reset(w)
-	if size >= 0 {
-		e.state.frameContentSize = size
-	}
-}
-
 // Write data to the encoder.
 // Input data will be buffered and as the buffer fills up
 // content will be compressed and written to the output.
@@ -207,45 +138,8 @@ func (e *Encoder) Write(p []byte) (n int, err error) {
 	if s.eofWritten {
 		return 0, ErrEncoderClosed
 	}
-	if e.o.concurrentBlocks {
-		return e.writeJobs(p)
-	}
-	return e.writeBlocks(p)
-}
 
-func (e *Encoder) writeJobs(p []byte) (n int, err error) {
-	s := &e.state
-	js := &s.jobs
-	jobSize := js.jobSize
-	if cap(js.filling) == 0 && len(p) > 0 {
-		js.filling = make([]byte, 0, jobSize)
-	}
-	for len(p) > 0 {
-		if len(p)+len(js.filling) < jobSize {
-			if e.o.crc {
-				_, _ = s.encoder.CRC().Write(p)
-			}
-			js.filling = append(js.filling, p...)
-			return n + len(p), nil
-		}
-		add := p
-		if len(p)+len(js.filling) > jobSize {
-			add = add[:jobSize-len(js.filling)]
-		}
-		if e.o.crc {
-			_, _ = s.encoder.CRC().Write(add)
-		}
-		js.filling = append(js.filling, add...)
-		p = p[len(add):]
-		n += len(add)
-		if len(js.filling) < jobSize {
-			return n, nil
-		}
-		if err := e.dispatchJob(false); err != nil {
-			return n, err
-		}
-	}
-	return n, nil
+	return e.writeBlocks(p)
 }
 
 func (e *Encoder) writeBlocks(p []byte) (n int, err error) {
@@ -275,9 +169,7 @@ func (e *Encoder) writeBlocks(p []byte) (n int, err error) {
 		if err != nil {
 			return n, err
 		}
-		if debugAsserts && len(s.filling) > 0 {
-			panic(len(s.filling))
-		}
+
 	}
 	return n, nil
 }
@@ -363,9 +255,7 @@ func (e *Encoder) nextBlock(final bool) error {
 	if e.o.concurrent == 1 {
 		src := s.filling
 		s.nInput += int64(len(s.filling))
-		if debugEncoder {
-			println("Adding sync block,", len(src), "bytes, final:", final)
-		}
+
 		enc := s.encoder
 		blk := enc.Block()
 		blk.reset(nil)
@@ -375,7 +265,7 @@ func (e *Encoder) nextBlock(final bool) error {
 			s.eofWritten = true
 		}
 
-		s.err = blk.encode(src, e.o.noEntropy, !e.o.allLitEntropy)
+		s.err = blk.with(e.o.olderTables).encode(src, e.o.noEntropy, !e.o.allLitEntropy)
 		if s.err != nil {
 			return s.err
 		}
@@ -393,9 +283,7 @@ func (e *Encoder) nextBlock(final bool) error {
 		s.eofWritten = true
 	}
 	go func(src []byte) {
-		if debugEncoder {
-			println("Adding block,", len(src), "bytes, final:", final)
-		}
+
 		defer func() {
 			if r := recover(); r != nil {
 				s.err = fmt.Errorf("panic while encoding: %v", r)
@@ -427,7 +315,7 @@ func (e *Encoder) nextBlock(final bool) error {
 				}
 				s.wWg.Done()
 			}()
-			s.writeErr = blk.encode(src, e.o.noEntropy, !e.o.allLitEntropy)
+			s.writeErr = blk.with(e.o.olderTables).encode(src, e.o.noEntropy, !e.o.allLitEntropy)
 			if s.writeErr != nil {
 				return
 			}
@@ -438,119 +326,12 @@ func (e *Encoder) nextBlock(final bool) error {
 	return nil
 }
 
-// ReadFrom reads data from r until EOF or error.
-// The return value n is the number of bytes read.
-// Any error except io.EOF encountered during the read is also returned.
-//
-// The Copy function uses ReaderFrom if available.
-func (e *Encoder) ReadFrom(r io.Reader) (n int64, err error) {
-	if debugEncoder {
-		println("Using ReadFrom")
-	}
-
-	if e.o.concurrentBlocks {
-		return e.readFromJobs(r)
-	}
-
-	// Flush any current writes.
-	if len(e.state.filling) > 0 {
-		if err := e.nextBlock(false); err != nil {
-			return 0, err
-		}
-	}
-	e.state.filling = e.state.filling[:e.o.blockSize]
-	src := e.state.filling
-	for {
-		n2, err := r.Read(src)
-		if e.o.crc {
-			_, _ = e.state.encoder.CRC().Write(src[:n2])
-		}
-		src = src[n2:]
-		n += int64(n2)
-		switch err {
-		case io.EOF:
-			e.state.filling = e.state.filling[:len(e.state.filling)-len(src)]
-			if debugEncoder {
-				println("ReadFrom: got EOF final block:", len(e.state.filling))
-			}
-			return n, nil
-		case nil:
-		default:
-			if debugEncoder {
-				println("ReadFrom: got error:", err)
-			}
-			e.state.err = err
-			return n, err
-		}
-		if len(src) > 0 {
-			if debugEncoder {
-				println("ReadFrom: got space left in source:", len(src))
-			}
-			continue
-		}
-		err = e.nextBlock(false)
-		if err != nil {
-			return n, err
-		}
-		e.state.filling = e.state.filling[:e.o.blockSize]
-		src = e.state.filling
-	}
-}
-
-func (e *Encoder) readFromJobs(r io.Reader) (n int64, err error) {
-	js := &e.state.jobs
-	jobSize := js.jobSize
-
-	// Flush any current filling.
-	if len(js.filling) > 0 {
-		if err := e.dispatchJob(false); err != nil {
-			return 0, err
-		}
-	}
-
-	if cap(js.filling) < jobSize {
-		js.filling = make([]byte, 0, jobSize)
-	}
-	js.filling = js.filling[:jobSize]
-	src := js.filling
-	for {
-		n2, err := r.Read(src)
-		if e.o.crc {
-			_, _ = e.state.encoder.CRC().Write(src[:n2])
-		}
-		src = src[n2:]
-		n += int64(n2)
-		switch err {
-		case io.EOF:
-			js.filling = js.filling[:len(js.filling)-len(src)]
-			return n, nil
-		case nil:
-		default:
-			e.state.err = err
-			return n, err
-		}
-		if len(src) > 0 {
-			continue
-		}
-		if err = e.dispatchJob(false); err != nil {
-			return n, err
-		}
-		if cap(js.filling) < jobSize {
-			js.filling = make([]byte, 0, jobSize)
-		}
-		js.filling = js.filling[:jobSize]
-		src = js.filling
-	}
-}
-
 // Flush will send the currently written data to output
 // and block until everything has been written.
 // This should only be used on rare occasions where pushing the currently queued data is critical.
 func (e *Encoder) Flush() error {
 	s := &e.state
-	if e.o.concurrentBlocks {
-		return e.flushJobs()
-	}
+
 	if len(s.filling) > 0 {
 		err := e.nextBlock(false)
 		if err != nil {
@@ -571,20 +352,6 @@ func (e *Encoder) Flush() error {
 	return s.writeErr
 }
 
-func (e *Encoder) flushJobs() error {
-	js := &e.state.jobs
-	if len(js.filling) > 0 {
-		if err := e.dispatchJob(false); err != nil {
-			return err
-		}
-	}
-	e.waitAllJobs()
-	js.mu.Lock()
-	fErr := js.flusherErr
-	js.mu.Unlock()
-	return fErr
-}
-
 // Close will flush the final output and close the stream.
 // The function will block until everything has been written.
 // The Encoder can still be re-used after calling this.
@@ -593,9 +360,7 @@ func (e *Encoder) Close() error {
 	if s.encoder == nil {
 		return nil
 	}
-	if e.o.concurrentBlocks {
-		return e.closeJobs()
-	}
+
 	if s.w == nil {
 		if len(s.filling) == 0 && !s.headerWritten && !s.eofWritten && s.nInput == 0 {
 			return nil
@@ -651,83 +416,6 @@ func (e *Encoder) Close() error {
 	}
 
 	return s.err
-}
-
-func (e *Encoder) closeJobs() error {
-	s := &e.state
-	js := &s.jobs
-
-	if errors.Is(s.err, ErrEncoderClosed) {
-		return nil
-	}
-
-	if s.w == nil {
-		if len(js.filling) == 0 && !s.headerWritten && !s.eofWritten && s.nInput == 0 {
-			return nil
-		}
-		return errors.New("zstd: encoder has no writer")
-	}
-
-	if err := e.dispatchJob(true); err != nil {
-		e.shutdownJobWorkers()
-		if errors.Is(s.err, ErrEncoderClosed) {
-			return nil
-		}
-		return err
-	}
-
-	if s.frameContentSize > 0 && s.nInput != s.frameContentSize {
-		e.shutdownJobWorkers()
-		return fmt.Errorf("frame content size %d given, but %d bytes was written", s.frameContentSize, s.nInput)
-	}
-
-	if s.fullFrameWritten {
-		e.shutdownJobWorkers()
-		s.err = ErrEncoderClosed
-		return nil
-	}
-
-	e.shutdownJobWorkers()
-	if js.flusherErr != nil {
-		return js.flusherErr
-	}
-
-	// Write CRC
-	if e.o.crc {
-		var tmp [4]byte
-		_, s.err = s.w.Write(s.encoder.AppendCRC(tmp[:0]))
-		s.nWritten += 4
-	}
-
-	// Add padding
-	if s.err == nil && e.o.pad > 0 {
-		add := calcSkippableFrame(s.nWritten, int64(e.o.pad))
-		frame, err := skippableFrame(js.filling[:0], add, rand.Reader)
-		if err != nil {
-			return err
-		}
-		_, s.err = s.w.Write(frame)
-	}
-	if s.err == nil {
-		s.err = ErrEncoderClosed
-		return nil
-	}
-	return s.err
-}
-
-// EncodeAll will encode all input in src and append it to dst.
-// This function can be called concurrently, but each call will only run on a single goroutine.
-// If empty input is given, nothing is returned, unless WithZeroFrames is specified.
-// Encoded blocks can be concatenated and the result will be the combined input stream.
-// Data compressed with EncodeAll can be decoded with the Decoder,
-// using either a stream or DecodeAll.
-func (e *Encoder) EncodeAll(src, dst []byte) []byte {
-	e.init.Do(e.initialize)
-	enc := <-e.encoders
-	defer func() {
-		e.encoders <- enc
-	}()
-	return e.encodeAll(enc, src, dst)
 }
 
 func (e *Encoder) encodeAll(enc encoder, src, dst []byte) []byte {
@@ -794,7 +482,7 @@ func (e *Encoder) encodeAll(enc encoder, src, dst []byte) []byte {
 		// Output directly to dst
 		blk.output = dst
 
-		err := blk.encode(src, e.o.noEntropy, !e.o.allLitEntropy)
+		err := blk.with(e.o.olderTables).encode(src, e.o.noEntropy, !e.o.allLitEntropy)
 		if err != nil {
 			panic(err)
 		}
@@ -817,7 +505,7 @@ func (e *Encoder) encodeAll(enc encoder, src, dst []byte) []byte {
 			if len(src) == 0 {
 				blk.last = true
 			}
-			err := blk.encode(todo, e.o.noEntropy, !e.o.allLitEntropy)
+			err := blk.with(e.o.olderTables).encode(todo, e.o.noEntropy, !e.o.allLitEntropy)
 			if err != nil {
 				panic(err)
 			}
@@ -838,38 +526,4 @@ func (e *Encoder) encodeAll(enc encoder, src, dst []byte) []byte {
 		}
 	}
 	return dst
-}
-
-// MaxEncodedSize returns the expected maximum
-// size of an encoded block or stream.
-func (e *Encoder) MaxEncodedSize(size int) int {
-	frameHeader := 4 + 2 // magic + frame header & window descriptor
-	if e.o.dict != nil {
-		frameHeader += 4
-	}
-	// Frame content size:
-	if size < 256 {
-		frameHeader++
-	} else if size < 65536+256 {
-		frameHeader += 2
-	} else if size < math.MaxInt32 {
-		frameHeader += 4
-	} else {
-		frameHeader += 8
-	}
-	// Final crc
-	if e.o.crc {
-		frameHeader += 4
-	}
-
-	// Max overhead is 3 bytes/block.
-	// There cannot be 0 blocks.
-	blocks := (size + e.o.blockSize) / e.o.blockSize
-
-	// Combine, add padding.
-	maxSz := frameHeader + 3*blocks + size
-	if e.o.pad > 1 {
-		maxSz += calcSkippableFrame(int64(maxSz), int64(e.o.pad))
-	}
-	return maxSz
 }

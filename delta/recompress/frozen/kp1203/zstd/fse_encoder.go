@@ -14,11 +14,9 @@ import (
 
 const (
 	// For encoding we only support up to
-	maxEncTableLog    = 8
-	maxEncTablesize   = 1 << maxTableLog
-	maxEncTableMask   = (1 << maxTableLog) - 1
-	minEncTablelog    = 5
-	maxEncSymbolValue = maxMatchLengthSymbol
+	maxEncTableLog = 8
+
+	minEncTablelog = 5
 )
 
 // Scratch provides temporary storage for compression and decompression.
@@ -215,9 +213,7 @@ func (s *fseEncoder) setRLE(val byte) {
 		deltaFindState: 0,
 		deltaNbBits:    0,
 	}
-	if debugEncoder {
-		println("setRLE: val", val, "symbolTT", s.ct.symbolTT[val])
-	}
+
 	s.rleVal = val
 	s.useRLE = true
 }
@@ -313,21 +309,11 @@ func (s *fseEncoder) normalizeCount(length int) error {
 		if err != nil {
 			return err
 		}
-		if debugAsserts {
-			err = s.validateNorm()
-			if err != nil {
-				return err
-			}
-		}
+
 		return s.buildCTable()
 	}
 	s.norm[largest] += stillToDistribute
-	if debugAsserts {
-		err := s.validateNorm()
-		if err != nil {
-			return err
-		}
-	}
+
 	return s.buildCTable()
 }
 
@@ -455,36 +441,6 @@ func (s *fseEncoder) optimalTableLog(length int) {
 	s.actualTableLog = tableLog
 }
 
-// validateNorm validates the normalized histogram table.
-func (s *fseEncoder) validateNorm() (err error) {
-	var total int
-	for _, v := range s.norm[:s.symbolLen] {
-		if v >= 0 {
-			total += int(v)
-		} else {
-			total -= int(v)
-		}
-	}
-	defer func() {
-		if err == nil {
-			return
-		}
-		fmt.Printf("selected TableLog: %d, Symbol length: %d\n", s.actualTableLog, s.symbolLen)
-		for i, v := range s.norm[:s.symbolLen] {
-			fmt.Printf("%3d: %5d -> %4d \n", i, s.count[i], v)
-		}
-	}()
-	if total != (1 << s.actualTableLog) {
-		return fmt.Errorf("warning: Total == %d != %d", total, 1<<s.actualTableLog)
-	}
-	for i, v := range s.count[s.symbolLen:] {
-		if v != 0 {
-			return fmt.Errorf("warning: Found symbol out of range, %d after cut", i)
-		}
-	}
-	return nil
-}
-
 // writeCount will write the normalized histogram count to header.
 // This is read back by readNCount.
 func (s *fseEncoder) writeCount(out []byte) ([]byte, error) {
@@ -605,28 +561,13 @@ func (s *fseEncoder) writeCount(out []byte) ([]byte, error) {
 func (s *fseEncoder) bitCost(symbolValue uint8, accuracyLog uint32) uint32 {
 	minNbBits := s.ct.symbolTT[symbolValue].deltaNbBits >> 16
 	threshold := (minNbBits + 1) << 16
-	if debugAsserts {
-		if !(s.actualTableLog < 16) {
-			panic("!s.actualTableLog < 16")
-		}
-		// ensure enough room for renormalization double shift
-		if !(uint8(accuracyLog) < 31-s.actualTableLog) {
-			panic("!uint8(accuracyLog) < 31-s.actualTableLog")
-		}
-	}
+
 	tableSize := uint32(1) << s.actualTableLog
 	deltaFromThreshold := threshold - (s.ct.symbolTT[symbolValue].deltaNbBits + tableSize)
 	// linear interpolation (very approximate)
 	normalizedDeltaFromThreshold := (deltaFromThreshold << accuracyLog) >> s.actualTableLog
 	bitMultiplier := uint32(1) << accuracyLog
-	if debugAsserts {
-		if s.ct.symbolTT[symbolValue].deltaNbBits+tableSize > threshold {
-			panic("s.ct.symbolTT[symbolValue].deltaNbBits+tableSize > threshold")
-		}
-		if normalizedDeltaFromThreshold > bitMultiplier {
-			panic("normalizedDeltaFromThreshold > bitMultiplier")
-		}
-	}
+
 	return (minNbBits+1)*bitMultiplier - normalizedDeltaFromThreshold
 }
 

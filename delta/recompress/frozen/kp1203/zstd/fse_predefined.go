@@ -31,10 +31,6 @@ var (
 	// baseline, which buildDtable merges into each state.
 	symbolExtX [3]symbolExt
 
-	// maxTableSymbol is the biggest supported symbol for each table type
-	// https://github.com/facebook/zstd/blob/dev/doc/zstd_compression_format.md#the-codes-for-literals-lengths-match-lengths-and-offsets
-	maxTableSymbol = [3]uint8{tableLiteralLengths: maxLiteralLengthSymbol, tableOffsets: maxOffsetLengthSymbol, tableMatchLengths: maxMatchLengthSymbol}
-
 	// bitTables is the bits table for each table.
 	bitTables = [3][]byte{tableLiteralLengths: llBitsTable[:], tableOffsets: nil, tableMatchLengths: mlBitsTable[:]}
 )
@@ -46,10 +42,6 @@ const (
 	tableLiteralLengths tableIndex = 0
 	tableOffsets        tableIndex = 1
 	tableMatchLengths   tableIndex = 2
-
-	maxLiteralLengthSymbol = 35
-	maxOffsetLengthSymbol  = 30
-	maxMatchLengthSymbol   = 52
 )
 
 // baseOffset is used for calculating transformations.

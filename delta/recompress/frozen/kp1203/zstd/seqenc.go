@@ -113,23 +113,6 @@ func ofCode(offset uint32) uint8 {
 	return uint8(bits.Len32(offset) - 1)
 }
 
-// newDictSeqEncoder builds an encoder for a dictionary sequence table.
-// Returns nil if the table is missing or unusable.
-func newDictSeqEncoder(src *fseDecoder, t tableIndex) *fseEncoder {
-	if src == nil || src.symbolLen == 0 {
-		return nil
-	}
-	var e fseEncoder
-	e.norm = src.norm
-	e.symbolLen = src.symbolLen
-	e.actualTableLog = src.actualTableLog
-	if e.buildCTable() != nil {
-		return nil
-	}
-	e.setBits(bitTables[t])
-	return &e
-}
-
 // seedPrevFromDict loads the dictionary sequence tables as the "previous"
 // encoders, so the first block can use repeat mode.
 func (s *seqCoders) seedPrevFromDict(d *dict) {

@@ -3,22 +3,18 @@
 package zstd
 
 import (
-	"errors"
-
 	"github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1203/huff0"
 )
 
 const (
 	maxCompressedBlockSize = 128 << 10
 	maxMatchLen            = 131074
-	maxSequences           = 0x7f00 + 0xffff
-	maxOffsetBits          = 30
-	maxTableLog            = 9
-	dictMaxLength          = 1 << 31
-	frameMagic             = "\x28\xb5\x2f\xfd"
+
+	maxOffsetBits = 30
+
+	frameMagic = "\x28\xb5\x2f\xfd"
 
 	MinWindowSize = 1 << 10
-	MaxWindowSize = 1 << 29
 )
 
 type blockType uint8
@@ -64,7 +60,6 @@ type fseDecoder struct {
 }
 
 func (*fseDecoder) buildDtable(...*symbolExt) error { return nil }
-func (*fseDecoder) transform([]baseOffset) error    { return nil }
 
 // symbolExt is a part of a decoder's table.
 type symbolExt [256]decSymbol
@@ -96,4 +91,30 @@ func (d *dict) ContentSize() int {
 	return len(d.content)
 }
 
-func loadDict([]byte) (*dict, error) { return nil, errors.New("zstd: no dictionaries") }
+// WithOlderTables chooses tables as versions 1.14.4 to 1.20.2 do.
+func WithOlderTables(older bool) EOption {
+	return func(o *encoderOptions) error { o.olderTables = older; return nil }
+}
+
+func (b *blockEnc) with(olderTables bool) *blockEnc {
+	b.olderTables = olderTables
+	return b
+}
+
+func (b *blockEnc) choose(cur, prev, preDef *fseEncoder) (*fseEncoder, seqCompMode) {
+	if !b.olderTables {
+		return b.chooseComp(cur, prev, preDef)
+	}
+	hist := cur.count[:cur.symbolLen]
+	nSize := cur.approxSize(hist) + cur.maxHeaderSize()
+	predefSize := preDef.approxSize(hist)
+	prevSize := prev.approxSize(hist)
+	nSize = nSize + (nSize+2*8*16)>>4
+	switch {
+	case predefSize <= prevSize && predefSize <= nSize:
+		return preDef, compModePredefined
+	case prevSize <= nSize:
+		return prev, compModeRepeat
+	}
+	return cur, compModeFSE
+}

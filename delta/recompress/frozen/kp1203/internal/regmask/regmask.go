@@ -18,33 +18,11 @@
 package regmask
 
 const (
-	// ShiftNByUint8 - shifting an N bit value by a uint8
-	Shift8ByUint8  = 7
 	Shift16ByUint8 = 15
-	Shift32ByUint8 = 31
+
 	Shift64ByUint8 = 63
 
-	// ShiftNByUint16 - shifting an N bit value by a uint16
-	Shift8ByUint16  = Shift8ByUint8
-	Shift16ByUint16 = Shift16ByUint8
-	Shift32ByUint16 = Shift32ByUint8
-	Shift64ByUint16 = Shift64ByUint8
-
-	// ShiftNByUint32 - shifting an N bit value by a uint32
-	Shift8ByUint32  = Shift8ByUint8
 	Shift16ByUint32 = Shift16ByUint8
-	Shift32ByUint32 = Shift32ByUint8
-	Shift64ByUint32 = Shift64ByUint8
 
-	// ShiftNByUint64 - shifting an N bit value by a uint64
-	Shift8ByUint64  = Shift8ByUint8
-	Shift16ByUint64 = Shift16ByUint8
-	Shift32ByUint64 = Shift32ByUint8
-	Shift64ByUint64 = Shift64ByUint8
-
-	// ShiftNByUint - shifting an N bit value by a uint
-	Shift8ByUint  = Shift8ByUint8
-	Shift16ByUint = Shift16ByUint8
-	Shift32ByUint = Shift32ByUint8
 	Shift64ByUint = Shift64ByUint8
 )
