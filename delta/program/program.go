@@ -73,7 +73,7 @@ const (
 	MaxLoads   = 16
 	MaxBases   = 32
 	MaxRegions = 64
-	MaxSpans   = 1 << 18
+	MaxSpans   = 3 << 17
 	MaxAnchors = 1 << 16
 	MaxMoves   = 1 << 19
 	MaxTables  = 1 << 16
