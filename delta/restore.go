@@ -33,6 +33,7 @@ type restorer struct {
 	next   int64 // address after the last copy
 	tail   tail
 	buf    []byte
+	raw    []byte // of unchanged
 	header [tarBlock]byte
 
 	packer  sink // that w is; nil: w is something else

@@ -69,6 +69,7 @@ func (r *restorer) step(p *program.Program, s step, address int64) error {
 	if err != nil {
 		return err
 	}
+	address += s.old
 	return p.Copy(s.old, s.new, s.size, func(b []byte) error {
 		if err := r.ctx.Err(); err != nil {
 			return err
@@ -76,6 +77,10 @@ func (r *restorer) step(p *program.Program, s step, address int64) error {
 		if err := f.fix(b); err != nil {
 			return err
 		}
+		if err := r.unchanged(b, address); err != nil {
+			return err
+		}
+		address += int64(len(b))
 		_, err := r.w.Write(b)
 		return err
 	})
