@@ -12,7 +12,7 @@ var knots = [33]int32{22, 36, 60, 98, 162, 267, 439, 720, 1179, 1921, 3108, 4971
 	40793, 47911, 53581, 57724, 60565, 62428, 63615, 64357, 64816, 65097, 65269, 65374, 65438, 65476, 65500, 65514}
 
 // rates are how much of a miss a probability learns that was seen n times before, of 65536.
-var rates [countMask + 1]uint32
+var rates [countMask + 1]uint16
 
 func init() {
 	for i := range int32(4096) {
@@ -28,8 +28,8 @@ func init() {
 	for ; at < 4096; at++ {
 		stretch[at] = 2047
 	}
-	for n := range rates {
-		rates[n] = uint32(65536 * 10 / (10*n + 16))
+	for n := range rates[:countMask] {
+		rates[n] = uint16(65536 * 10 / (10*n + 16))
 	}
 }
 
@@ -47,16 +47,10 @@ const (
 // learn moves an estimate towards a bit, more slowly each time until it was seen limit times.
 func (e *estimate) learn(bit, limit uint32) {
 	n := uint32(*e) & countMask
-	p := uint32(*e) >> countBits
-	if bit != 0 {
-		p += uint32(uint64(1<<22-1-p) * uint64(rates[n]) >> 16)
-	} else {
-		p -= uint32(uint64(p) * uint64(rates[n]) >> 16)
-	}
-	if n < limit {
-		n++
-	}
-	*e = estimate(p<<countBits | n)
+	p := int64(*e >> countBits)
+	p += (int64(-bit&(1<<22-1)) - p) * int64(rates[n]) >> 16
+	n += (n - limit) >> 31
+	*e = estimate(uint32(p)<<countBits | n)
 }
 
 func (e estimate) stretched() int32 { return int32(stretch[e>>20]) }

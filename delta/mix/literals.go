@@ -60,6 +60,9 @@ func runOf(n int) int {
 // sure is how many bytes have to match before runs are tried.
 const sure = 24
 
+// contexts are how many each kind's model has.
+var contexts = [kinds]int{9, 7}
+
 // tables are the bytes of the kinds' tables at most.
 var tables = [kinds]int64{8 << 20, 4 << 20}
 
@@ -78,8 +81,7 @@ func NewLiterals(c *Coder, size int64) *Literals {
 func (l *Literals) Begin(kind Kind, before []byte, address int64) {
 	l.kind = kind
 	if l.models[kind] == nil {
-		l.models[kind] = newModel(l.coder, 9, 4, int(min(32*l.size, tables[kind])), [sets]int{256, 256})
-		l.models[kind].extra, l.models[kind].learn = l.ask, l.learn
+		l.models[kind] = newModel(l.coder, contexts[kind], int(min(32*l.size, tables[kind])), l.here, l.there)
 	}
 	l.m = l.models[kind]
 	for _, c := range before {
@@ -119,17 +121,6 @@ func (l *Literals) point() {
 	if l.there.active = l.to > 0; l.there.active {
 		l.there.byte = l.guide.get(l.to)
 	}
-}
-
-func (l *Literals) ask(node uint32) {
-	in := l.m.inputs[l.m.n:]
-	l.here.ask(node, in[0:2])
-	l.there.ask(node, in[2:4])
-}
-
-func (l *Literals) learn(bit uint32) {
-	l.here.learn(bit)
-	l.there.learn(bit)
 }
 
 // Chunk is how many bytes of a literal are coded at a time.
@@ -231,20 +222,20 @@ func (l *Literals) prepare() {
 	x := &l.m.contexts
 	last := l.last
 	order := func(n int) uint32 { return uint32((last<<(64-8*n) + uint64(n)) * 0x9e3779b97f4a7c15 >> 32) }
-	x[0], x[1], x[2], x[3], x[4] = order(1), order(2), order(3), order(4), order(6)
 	guess := uint32(0)
 	if l.there.active {
 		guess = (uint32(l.there.byte) + 1) | uint32(min(l.there.length, 7))<<9
 	}
-	x[5] = (guess<<8|uint32(last&0xff))*0x85ebca6b + 5
+	x[0], x[1], x[2] = order(1), order(2), order(3)
+	x[3] = (guess<<8|uint32(last&0xff))*0x85ebca6b + 5
 	if l.kind == Binary {
-		x[6] = uint32(last>>8&0xffff)*0xc2b2ae35 + 6
-		x[7] = uint32(last>>16&0xffff)*0xc2b2ae35 + 7
-		x[8] = uint32(last&0xf8f8f0ff)*0xc2b2ae35 + 8
+		x[4] = uint32(last>>8&0xffff)*0xc2b2ae35 + 6
+		x[5] = uint32(last>>16&0xffff)*0xc2b2ae35 + 7
+		x[6] = uint32(last&0xf8f8f0ff)*0xc2b2ae35 + 8
 	} else {
-		x[6] = l.word*0xc2b2ae35 + uint32(last&0xff)*0x1003f + 6
-		x[7] = (l.word+l.words*0x3d4d51cb)*0xc2b2ae35 + 7
-		x[8] = order(5)
+		x[4] = l.word*0xc2b2ae35 + uint32(last&0xff)*0x1003f + 6
+		x[5] = (l.word+l.words*0x3d4d51cb)*0xc2b2ae35 + 7
+		x[6], x[7], x[8] = order(4), order(5), order(6)
 	}
 	a, b := 0, 0
 	if l.here.active {
@@ -253,7 +244,5 @@ func (l *Literals) prepare() {
 	if l.there.active {
 		b = 1 + grade(l.there.length)*14/15
 	}
-	l.m.chosen[0] = a<<4 | b
-	l.m.refining[0] = uint32(a >> 2)
-	l.m.refining[1] = uint32((last&0xffff)*0x9e3779b1>>8) ^ guess*0x1f35
+	l.m.chosen = uint32(a<<4 | b)
 }

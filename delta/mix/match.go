@@ -8,8 +8,8 @@ type forecast struct {
 	byte    byte // foretold
 	length  int  // bytes that agreed, at most 65535
 	misses  uint32
-	by      [2]*estimate // that the next bit is as foretold
-	lengths [64 * 4]estimate
+	by      [2]uint32 // the estimates in lengths and bytes that the next bit is as foretold
+	lengths [16 * 2 * 4]estimate
 	bytes   [256 * 8]estimate
 	bit     uint32
 	live    bool // the bits of this byte so far are as foretold
@@ -41,41 +41,28 @@ func grade(n int) int {
 	return 15
 }
 
-// ask adds two inputs, for a node of the byte's tree.
-func (f *forecast) ask(node uint32, inputs []int32) {
-	depth := bits.Len32(node) - 1
+// ask gives two inputs, for a node of the byte's tree.
+func (f *forecast) ask(node uint32) (int32, int32) {
+	depth := uint32(bits.Len32(node) - 1)
 	whole := uint32(f.byte) | 256
 	f.live = f.active && whole>>(8-depth) == node
 	if !f.live {
-		inputs[0], inputs[1] = 0, 0
-		return
+		return 0, 0
 	}
 	f.bit = whole >> (7 - depth) & 1
-	first := uint32(0)
-	if depth > 0 {
-		first = 1
-	}
-	f.by[0] = &f.lengths[(uint32(grade(f.length))*2+first)*4+f.misses&3]
-	f.by[1] = &f.bytes[uint32(f.byte)<<3|uint32(depth)]
-	for i := range f.by {
-		inputs[i] = f.by[i].stretched()
-		if f.bit == 0 {
-			inputs[i] = -inputs[i]
-		}
-	}
+	f.by[0] = (uint32(grade(f.length))*2+min(depth, 1))*4 + f.misses&3
+	f.by[1] = uint32(f.byte)<<3 | depth
+	sign := 2*int32(f.bit) - 1
+	return sign * f.lengths[f.by[0]&127].stretched(), sign * f.bytes[f.by[1]&2047].stretched()
 }
 
 func (f *forecast) learn(bit uint32) {
 	if !f.live {
 		return
 	}
-	hit := uint32(0)
-	if bit == f.bit {
-		hit = 1
-	}
-	for _, e := range f.by {
-		e.learn(hit, 255)
-	}
+	hit := 1 ^ bit ^ f.bit
+	f.lengths[f.by[0]&127].learn(hit, 255)
+	f.bytes[f.by[1]&2047].learn(hit, 255)
 }
 
 // see learns the byte that came.

@@ -22,24 +22,20 @@ type orders struct {
 }
 
 func newOrders(c *Coder, size int) *orders {
-	n := &orders{m: newModel(c, 9, 0, min(64*size, 2<<20), [sets]int{256, 256})}
-	return n
+	return &orders{m: newModel(c, 6, min(64*size, 2<<20))}
 }
 
 func (n *orders) code(b []byte) {
+	x := &n.m.contexts
 	for i, c := range b {
-		x := &n.m.contexts
-		for k, length := range [6]int{0, 1, 2, 3, 4, 6} {
-			x[k] = uint32((n.last<<(64-8*length) + uint64(k) + 1) * 0x9e3779b97f4a7c15 >> 32)
+		last := n.last
+		for k := range 5 {
+			x[k] = uint32((last<<(64-8*k) + uint64(k) + 1) * 0x9e3779b97f4a7c15 >> 32)
 		}
-		for k, part := range [3]uint64{n.last & 0xff00, n.last & 0xffff00, n.last & 0xff00ff} {
-			x[6+k] = uint32((part<<8 + uint64(k) + 7) * 0x9e3779b97f4a7c15 >> 32)
-		}
-		n.m.chosen[0] = int(n.last & 0xff)
-		n.m.refining[0] = uint32(n.last & 3)
-		n.m.refining[1] = uint32((n.last & 0xffff) * 0x9e3779b1 >> 8)
+		x[5] = uint32((last&0xf0f0f0<<8 + 6) * 0x9e3779b97f4a7c15 >> 32)
+		n.m.chosen = uint32(last & 0xff)
 		b[i] = n.m.code(c)
-		n.last = n.last<<8 | uint64(b[i])
+		n.last = last<<8 | uint64(b[i])
 	}
 }
 

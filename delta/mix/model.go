@@ -1,97 +1,88 @@
 package mix
 
+import "math/bits"
+
 const (
 	maxContexts = 12
-	maxInputs   = maxContexts + 6
-	sets        = 2 // of weights, whose mixtures are mixed again
+	maxInputs   = 16 // of contexts and others
 )
-
-// slot holds the states of the 15 nodes of a nibble's tree in one context, after a check byte.
-type slot [16]byte
 
 // model predicts bytes, bit by bit: it looks up what came before in each of the contexts that its user
 // hashes, mixes what they foretell and refines it by the outcome of like forecasts.
 type model struct {
-	coder    *Coder
-	table    []bucket
-	touched  byte // keeps loads
-	mask     uint32
-	n        int // contexts
-	contexts [maxContexts]uint32
-	slots    [maxContexts]*slot
-	maps     [maxContexts][256]estimate
-	inputs   [maxInputs]int32
-	count    int // inputs
-	first    [sets][]int32
-	chosen   [sets]int // set of weights that is used, for this byte; of the second it is the node
-	final    []int32
-	refine   [2]refiner
-	refining [2]uint32         // contexts of refiners, for this byte
-	extra    func(node uint32) // adds inputs
-	learn    func(bit uint32)  // tells who added inputs
+	coder     *Coder
+	table     []bucket
+	mask      uint32
+	n         int // contexts
+	count     int // inputs
+	contexts  [maxContexts]uint32
+	slots     [maxContexts]*slot // of the nibble in hand
+	maps      [maxContexts][256]estimate
+	inputs    [maxInputs]int32
+	chosen    uint32       // number that chooses weights, for this byte; below 256
+	first     [256]weights // by number
+	second    [256]weights // by node
+	refine    [256]refiner // by node
+	forecasts []*forecast  // give two inputs each
 }
 
-// bucket holds the slots that are looked at for one context: a cache line.
-type bucket [4]slot
+// weights are what inputs count, of 65536: a cache line.
+type weights [maxInputs]int32
 
-// newModel returns a model with n contexts and extra inputs, a table of about size bytes, and as many
-// sets of weights as given.
-func newModel(c *Coder, n, extra, size int, sizes [sets]int) *model {
+// slot holds the states of the 15 nodes of a nibble's tree in one context.
+type slot [15]uint8
+
+// bucket holds the slots that are looked at for one context, each of which has a check byte: a cache line.
+type bucket struct {
+	checks uint32
+	slots  [4]slot
+}
+
+// newModel returns a model with n contexts, a table of about size bytes and forecasts.
+func newModel(c *Coder, n, size int, forecasts ...*forecast) *model {
 	buckets := 1
 	for buckets*128 <= size {
 		buckets *= 2
 	}
-	m := &model{coder: c, table: make([]bucket, buckets), mask: uint32(buckets - 1), n: n, count: n + extra}
+	m := &model{coder: c, table: make([]bucket, buckets), mask: uint32(buckets - 1), n: n, count: n + 2*len(forecasts), forecasts: forecasts}
 	for i := range n {
 		m.maps[i] = initial
 	}
 	for i := range m.first {
-		m.first[i] = make([]int32, sizes[i]*m.count)
-		for j := range m.first[i] {
-			m.first[i][j] = 1 << 14
+		for j := range m.count {
+			m.first[i][j], m.second[i][j] = 1<<14, 1<<14
 		}
-	}
-	m.final = make([]int32, 256*sets)
-	for i := range m.final {
-		m.final[i] = 65536 / sets
-	}
-	for i := range m.refine {
-		m.refine[i] = newRefiner(10)
+		m.refine[i] = unrefined
 	}
 	return m
 }
 
-// find finds the slots of all contexts for a nibble. The places of all are loaded first, at once.
+// find finds the slots of all contexts for a nibble. The buckets of all are loaded first, at once.
 func (m *model) find(node uint32) {
-	var hashes [maxContexts]uint32
-	touched := byte(0)
+	var buckets [maxContexts]*bucket
+	var checks, others [maxContexts]uint32
 	for i, context := range m.contexts[:m.n] {
 		hash := (context + node*0x2f0b4c47) * 0x9e3779b1
 		hash ^= hash >> 15
-		hashes[i] = hash
-		touched |= m.table[hash&m.mask][0][0]
+		b := &m.table[hash&m.mask]
+		buckets[i], checks[i], others[i] = b, hash>>24, b.checks
 	}
-	m.touched = touched
-	for i, hash := range hashes[:m.n] {
-		m.slots[i] = m.table[hash&m.mask].find(byte(hash >> 24))
+	for i, b := range buckets[:m.n] {
+		m.slots[i] = b.find(others[i], checks[i])
 	}
 }
 
 // find returns the slot with a check byte. If there is none, it takes the place of the one seen least.
-func (b *bucket) find(check byte) *slot {
-	for i := range b {
-		if b[i][0] == check && b[i][1] != 0 {
-			return &b[i]
-		}
+func (b *bucket) find(checks, check uint32) *slot {
+	other := checks ^ check*0x01010101
+	if zero := (other - 0x01010101) &^ other & 0x80808080; zero != 0 {
+		return &b.slots[bits.TrailingZeros32(zero)>>3&3]
 	}
-	least := 0
-	for i := range b {
-		if b[i][1] < b[least][1] {
-			least = i
-		}
-	}
-	b[least] = slot{0: check}
-	return &b[least]
+	// The states of first nodes, with the slots' numbers below them: the least is that of the first such.
+	least := min(uint32(b.slots[0][0])<<2, uint32(b.slots[1][0])<<2|1, uint32(b.slots[2][0])<<2|2, uint32(b.slots[3][0])<<2|3) & 3
+	b.checks = checks&^(0xff<<(8*least)) | check<<(8*least)
+	b.slots[least] = slot{}
+	return &b.slots[least]
 }
 
 // code codes a byte.
@@ -111,51 +102,45 @@ func (m *model) code(symbol byte) byte {
 
 // bit codes a bit of a byte: at is its node in the nibble's tree, node that in the byte's.
 func (m *model) bit(at, node, bit uint32) uint32 {
-	at &= 15
-	inputs := m.inputs[:m.count]
-	var by [maxContexts]*estimate
-	for i, s := range m.slots[:m.n] {
-		state := s[at]
-		by[i] = &m.maps[i][state]
-		inputs[i] = 0
-		if state != 0 {
-			inputs[i] = by[i].stretched()
-		}
+	first, second := &m.first[m.chosen&255], &m.second[node&255]
+	in := &m.inputs
+	var sum, sum2 int64
+	slots := m.slots[:m.n]
+	for i, s := range slots {
+		v := int64(stretch[m.maps[i][s[at-1]]>>20])
+		in[i] = int32(v)
+		sum += v * int64(first[i])
+		sum2 += v * int64(second[i])
 	}
-	if m.extra != nil {
-		m.extra(node)
+	for k, f := range m.forecasts {
+		i := m.n + 2*k
+		u, v := f.ask(node)
+		in[i], in[i+1] = u, v
+		sum += int64(u)*int64(first[i]) + int64(v)*int64(first[i+1])
+		sum2 += int64(u)*int64(second[i]) + int64(v)*int64(second[i+1])
 	}
-	m.chosen[1] = int(node)
-	var mixed [sets]int32
-	var weights [sets][]int32
-	for s := range sets {
-		begin := m.chosen[s] * m.count
-		weights[s] = m.first[s][begin : begin+m.count]
-		mixed[s] = min(max(dot(inputs, weights[s]), -2047), 2047)
-	}
-	final := m.final[node*sets : node*sets+sets]
-	p := squashed(dot(mixed[:], final))
-	one := (2*p + m.refine[0].ask(m.refining[0]<<8|node, p) + m.refine[1].ask(m.refining[1]^node*0x9e35, p)) / 4
+	v, v2 := clamp(sum>>16), clamp(sum2>>16)
+	p := uint32(squash[(v+v2)>>1+2048])
+	r := &m.refine[node&255]
+	one := (p + r.ask(p)) >> 1
 	bit = m.coder.bit(bit, min(max(one, 16), 65536-16))
 
-	train(mixed[:], final, (int32(bit<<16)-int32(bit)-int32(p))>>2)
-	for s := range sets {
-		miss := int32(bit<<16) - int32(bit) - int32(squashed(mixed[s]))
-		if miss > sureMiss || miss < -sureMiss {
-			train(inputs, weights[s], miss*5>>2)
-		}
+	r.learn(bit)
+	whole := int32(bit<<16) - int32(bit)
+	if miss := whole - int32(squash[v+2048]); miss > sureMiss || miss < -sureMiss {
+		train(in[:m.count], first, miss*5>>1)
 	}
-	for i, s := range m.slots[:m.n] {
-		state := &s[at]
-		if *state != 0 {
-			by[i].learn(bit, 255)
-		}
-		*state = next[*state][bit]
+	if miss := whole - int32(squash[v2+2048]); miss > sureMiss || miss < -sureMiss {
+		train(in[:m.count], second, miss*5>>1)
 	}
-	m.refine[0].learn(bit)
-	m.refine[1].learn(bit)
-	if m.learn != nil {
-		m.learn(bit)
+	next := &next[bit&1]
+	for i, s := range slots {
+		state := &s[at-1]
+		m.maps[i][*state].learn(bit, 255)
+		*state = next[*state]
+	}
+	for _, f := range m.forecasts {
+		f.learn(bit)
 	}
 	return bit
 }
@@ -163,45 +148,33 @@ func (m *model) bit(at, node, bit uint32) uint32 {
 // sureMiss is the miss, of 65536, up to which weights stay as they are: most bits are foretold well.
 const sureMiss = 400
 
-func dot(inputs, weights []int32) int32 {
-	sum := int64(0)
-	for i, v := range inputs {
-		sum += int64(v) * int64(weights[i])
-	}
-	return int32(sum >> 16)
-}
+func clamp(v int64) int32 { return int32(min(max(v, -2047), 2047)) }
 
 // train moves weights to where they had foretold the bit better.
-func train(inputs, weights []int32, miss int32) {
-	for i, v := range inputs {
-		weights[i] += (v*miss + 1<<15) >> 16
+func train(in []int32, w *weights, miss int32) {
+	for i, v := range in[:min(len(in), len(w))] {
+		w[i] += (v*miss + 1<<15) >> 16
 	}
 }
 
-// refiner maps a probability in a context to what came of such ones, between 33 steps of it.
+// refiner maps a probability to what came of such ones, between 33 steps of it.
 type refiner struct {
-	steps []estimate
-	mask  uint32
+	steps [33]estimate
 	at    uint32
 }
 
-func newRefiner(bits int) refiner {
-	r := refiner{steps: make([]estimate, 33<<bits), mask: 1<<bits - 1}
+var unrefined = func() (r refiner) {
 	for i := range r.steps {
-		r.steps[i] = estimate(knots[i%33])<<16 | 6
+		r.steps[i] = estimate(knots[i])<<16 | 6
 	}
 	return r
-}
+}()
 
-func (r *refiner) ask(context, p uint32) uint32 {
-	v := uint32(int32(stretch[p>>4]) + 2048)
-	at := (context&r.mask)*33 + v>>7
-	w := v & 127
-	r.at = at
-	if w >= 64 {
-		r.at++
-	}
+func (r *refiner) ask(p uint32) uint32 {
+	v := uint32(int32(stretch[p>>4&4095]) + 2048)
+	at, w := v>>7&31, v&127
+	r.at = at + w>>6
 	return (uint32(r.steps[at]>>16)*(128-w) + uint32(r.steps[at+1]>>16)*w) >> 7
 }
 
-func (r *refiner) learn(bit uint32) { r.steps[r.at].learn(bit, 127) }
+func (r *refiner) learn(bit uint32) { r.steps[min(r.at, 32)].learn(bit, 127) }

@@ -5,7 +5,7 @@ package mix
 // Format for Highly Compressed Data", states of bit histories).
 
 // next says which state follows a state and a bit.
-var next [256][2]uint8
+var next [2][256]uint8
 
 // initial are the probabilities that states begin with.
 var initial [256]estimate
@@ -67,9 +67,10 @@ func init() {
 	}
 	for n, c := range list {
 		zeros, ones := follow(c.zeros, c.ones)
-		next[n][0] = uint8(number[counts{zeros, ones, 0}])
+		next[0][n] = uint8(number[counts{zeros, ones, 0}])
 		ones, zeros = follow(c.ones, c.zeros)
-		next[n][1] = uint8(number[counts{zeros, ones, variants(zeros, ones) - 1}])
+		next[1][n] = uint8(number[counts{zeros, ones, variants(zeros, ones) - 1}])
 		initial[n] = estimate((2*c.ones+1)<<21/(c.zeros+c.ones+1)) << countBits
 	}
+	initial[0] = half | countMask
 }
