@@ -106,9 +106,8 @@ func newDeflater(w io.Writer, flavor Flavor, level int) (*deflater, error) {
 
 // reset begins a stream.
 func (d *deflater) reset() {
-	clear(d.head[:])
+	d.forget()
 	if d.deep != nil {
-		clear(d.deep.head[:])
 		d.deep.next = 0
 	}
 	d.hash, d.start, d.lookahead, d.blockStart, d.insert = 0, 0, 0, 0, 0
@@ -117,6 +116,15 @@ func (d *deflater) reset() {
 	d.symbols, d.matches = d.symbols[:0], 0
 	d.final = false
 	d.trees.begin()
+}
+
+// forget empties the tables.
+func (d *deflater) forget() {
+	clear(d.head[:])
+	if d.deep != nil {
+		clear(d.deep.head[:])
+	}
+	d.replay.stale = false
 }
 
 // roll adds c to the hash of the string in hand.
@@ -156,15 +164,20 @@ func (d *deflater) fill() {
 
 func (d *deflater) slide() {
 	copy(d.window[:windowSize], d.window[windowSize:2*windowSize])
-	tables := [][]uint16{d.head[:], d.prev[:]}
-	if d.deep != nil {
-		tables = append(tables, d.deep.head[:], d.deep.prev[:])
-		d.deep.next = max(d.deep.next-windowSize, 0)
-	}
 	d.matchStart -= windowSize
 	d.start -= windowSize
 	d.blockStart -= windowSize
 	d.replay.base += windowSize
+	if d.deep != nil {
+		d.deep.next = max(d.deep.next-windowSize, 0)
+	}
+	if d.replay.stale = d.replay.behind >= windowSize; d.replay.stale {
+		return
+	}
+	tables := [][]uint16{d.head[:], d.prev[:]}
+	if d.deep != nil {
+		tables = append(tables, d.deep.head[:], d.deep.prev[:])
+	}
 	for _, table := range tables {
 		for i, p := range table {
 			table[i] = p & uint16(int16(p)>>15) & windowMask // p less windowSize, at least 0

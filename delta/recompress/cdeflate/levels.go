@@ -1,5 +1,7 @@
 package cdeflate
 
+import "encoding/binary"
+
 // run compresses until the window needs more input, or, at a flush, until all input is coded.
 func (d *deflater) run(flush bool) error {
 	if d.fast {
@@ -191,26 +193,34 @@ func (d *deflater) stored(b []byte, last uint32) {
 	d.bits.out = append(d.bits.out, b...)
 }
 
+// write codes the symbols. The bits are in local variables: at most 31 wait when a code of at most 28
+// with its extra bits is added.
 func (d *deflater) write(literal, dist []node) {
+	out, bits, valid := d.bits.out, d.bits.bits, d.bits.valid
 	for _, s := range d.symbols {
+		if valid >= 32 {
+			out, bits, valid = binary.LittleEndian.AppendUint32(out, uint32(bits)), bits>>32, valid-32
+		}
 		if s.dist == 0 {
 			n := &literal[s.length]
-			d.bits.put(uint32(n.code), uint(n.length))
+			bits |= uint64(n.code) << (valid & 63)
+			valid += uint(n.length)
 			continue
 		}
-		code := int(fixed.lengthCode[s.length])
-		n := &literal[code+literals+1]
-		d.bits.put(uint32(n.code), uint(n.length))
-		if extra := extraLength[code]; extra > 0 {
-			d.bits.put(uint32(s.length)-uint32(fixed.baseLength[code]), uint(extra))
+		code := fixed.lengthCode[s.length]
+		n := &literal[int(code)+literals+1]
+		bits |= (uint64(n.code) | uint64(uint16(s.length)-fixed.baseLength[code])<<(n.length&63)) << (valid & 63)
+		valid += uint(n.length) + uint(extraLength[code])
+		if valid >= 32 {
+			out, bits, valid = binary.LittleEndian.AppendUint32(out, uint32(bits)), bits>>32, valid-32
 		}
-		code = fixed.dCode(int(s.dist) - 1)
-		n = &dist[code]
-		d.bits.put(uint32(n.code), uint(n.length))
-		if extra := extraDist[code]; extra > 0 {
-			d.bits.put(uint32(s.dist)-1-uint32(fixed.baseDist[code]), uint(extra))
-		}
+		far := fixed.dCode(int(s.dist) - 1)
+		n = &dist[far]
+		bits |= (uint64(n.code) | uint64(s.dist-1-fixed.baseDist[far])<<(n.length&63)) << (valid & 63)
+		valid += uint(n.length) + uint(extraDist[far])
 	}
+	d.bits = bitWriter{out, bits, valid}
 	n := &literal[endBlock]
+	d.bits.put(0, 0) // what more than a byte waits
 	d.bits.put(uint32(n.code), uint(n.length))
 }

@@ -13,7 +13,8 @@ type player struct {
 	literals int            // to come before the match
 	length   int            // of the match to come; 0: none
 	dist     int
-	behind   int // strings before start that are not in the table yet
+	behind   int  // strings before start that are not in the table yet
+	stale    bool // the tables are of before the window: it has moved over all that is in them
 	err      error
 }
 
@@ -81,6 +82,9 @@ func (d *deflater) insertBehind() {
 		return
 	}
 	s := max(d.start-min(d.replay.behind, windowSize), 0)
+	if d.replay.stale {
+		d.forget()
+	}
 	d.replay.behind = 0
 	d.hash = uint32(d.window[s])
 	d.roll(d.window[s+1])

@@ -66,6 +66,7 @@ func makeFixed() *fixedTrees {
 		}
 	}
 	f.lengthCode[255] = lengthCodes - 1
+	f.baseLength[lengthCodes-1] = 255
 	dist := 0
 	for code := range 16 {
 		f.baseDist[code] = uint16(dist)
