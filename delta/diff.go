@@ -11,7 +11,6 @@ import (
 	"slices"
 
 	"github.com/klauspost/compress/zstd"
-	"github.com/sallyport-dev/sallyport/delta/mix"
 	"github.com/sallyport-dev/sallyport/delta/recompress"
 )
 
@@ -113,8 +112,9 @@ func (b *builder) build(w io.Writer) (Result, error) {
 // patch makes a patch that is still to be proven.
 func (b *builder) patch() (*header, []io.ReadSeeker, error) {
 	b.streams, b.used, b.scratch = nil, nil, 0
+	may := b.o.budget()
 	for id := range streamCount {
-		b.streams = append(b.streams, &streamBuilder{id: id, dir: b.o.TempDir, level: b.o.level(), quick: b.quick(id)})
+		b.streams = append(b.streams, &streamBuilder{id: id, dir: b.o.TempDir, level: b.o.level(), quick: b.quick(id), budget: &may})
 	}
 	if _, err := b.streams[streamRecipe].Write(b.recipe.Marshal()); err != nil {
 		return nil, nil, err
@@ -129,8 +129,8 @@ func (b *builder) patch() (*header, []io.ReadSeeker, error) {
 	return b.finish()
 }
 
-// quick tells whether mixing a stream takes longer than it is worth: literals of a blob without olds
-// are many, and the site pays for each.
+// quick tells whether to code a stream well takes longer than it is worth: literals of a blob without
+// olds are many.
 func (b *builder) quick(id streamID) bool {
 	return b.failed != nil || b.o.Effort == EffortFast || len(b.olds) == 0 && (id == streamText || id == streamBinary)
 }
@@ -146,14 +146,6 @@ func (o Options) level() zstd.EncoderLevel {
 		return zstd.SpeedDefault
 	}
 	return zstd.SpeedBestCompression
-}
-
-// mixed is how many literal bytes are mixed at most: the site takes about a microsecond for each.
-func (o Options) mixed() int64 {
-	if o.Effort == EffortFast {
-		return 0
-	}
-	return mix.MaxLiterals
 }
 
 // plan finds what of the olds the plain bytes are made from.
@@ -194,7 +186,7 @@ func (b *builder) encode(pieces []piece, all *source) error {
 	e.src = newSource(used)
 	mixed := int64(0)
 	if size > 0 && b.failed == nil { // nothing foretells the literals of a blob without olds, and there are many
-		mixed = mixable(pieces, b.o.mixed())
+		mixed = b.o.budget().mixed(pieces)
 	}
 	e.mixed = newLiteralBuilder(e.src, mixed)
 	b.mixed = e.mixed

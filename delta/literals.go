@@ -8,8 +8,8 @@ import (
 	"github.com/sallyport-dev/sallyport/delta/mix"
 )
 
-// Literal text and bytes are mixed, not compressed: what is new in a file is foretold well by what it
-// replaces. That is slow, so that only so much of a patch is; the rest goes into streams of their own.
+// Literal text and bytes are mixed, not compressed, where they are few: what is new in a file is foretold
+// well by what it replaces. That is slow, so that the others go into streams of their own (see budget).
 
 // fits tells whether n literal bytes of a stream are mixed where left may be.
 func fits(id streamID, n, left int64) bool { return id != streamHeaders && n <= left }
@@ -136,7 +136,8 @@ func (l *literalBuilder) finish(streams []*streamBuilder) (streamInfo, io.ReadSe
 	if l.used <= maxChosen {
 		others := int64(0)
 		for id := range l.chosen {
-			s := streamBuilder{id: streamID(id), level: streams[id].level}
+			s := *streams[id]
+			s.buf, s.plain, s.budget = bytes.Buffer{}, 0, nil
 			if _, err := s.Write(l.chosen[id].Bytes()); err != nil {
 				return info, nil, err
 			}

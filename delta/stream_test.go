@@ -9,7 +9,7 @@ import (
 
 // TestStreamRemembersFailure: a long stream whose file cannot be made fails at its end, too.
 func TestStreamRemembersFailure(t *testing.T) {
-	s := &streamBuilder{id: streamText, dir: filepath.Join(t.TempDir(), "missing"), level: zstd.SpeedFastest}
+	s := &streamBuilder{id: streamText, dir: filepath.Join(t.TempDir(), "missing"), level: zstd.SpeedFastest, quick: true}
 	if _, err := s.Write(make([]byte, shortStream+1)); err == nil {
 		t.Fatal("a stream was kept in a folder that is not there")
 	}

@@ -14,22 +14,23 @@ import (
 // streamBuilder takes one stream's bytes. A short stream stays in memory and is coded at the end by
 // the codec that suits it; a long one is coded as it comes, into a file.
 type streamBuilder struct {
-	id    streamID
-	dir   string
-	level zstd.EncoderLevel
-	quick bool // package mix takes too long
-	buf   bytes.Buffer
-	plain int64
-	z     *zstd.Encoder
-	file  *os.File
-	err   error // of the first write that failed; finish returns it
+	id     streamID
+	dir    string
+	level  zstd.EncoderLevel
+	quick  bool    // all codecs but Zstandard take too long
+	budget *budget // of what may be mixed; nil: nothing
+	buf    bytes.Buffer
+	plain  int64
+	z      *zstd.Encoder
+	file   *os.File
+	err    error // of the first write that failed; finish returns it
 }
 
-// shortStream is how long a stream may be to stay in memory.
-const shortStream = 4 << 20
-
-// maxMixed bounds the streams that are coded by package mix: it is slow on the site.
-const maxMixed = 2 << 20
+// How long a stream may be to stay in memory, where it is coded quickly and where not.
+const (
+	shortStream = 4 << 20
+	maxBrotli   = 16 << 20
+)
 
 // Write takes the next bytes. Its error need not be looked at: finish tells it.
 func (s *streamBuilder) Write(p []byte) (int, error) {
@@ -45,7 +46,11 @@ func (s *streamBuilder) write(p []byte) (int, error) {
 	if s.z != nil {
 		return s.z.Write(p)
 	}
-	if s.buf.Len()+len(p) <= shortStream {
+	limit := maxBrotli
+	if s.quick {
+		limit = shortStream
+	}
+	if s.buf.Len()+len(p) <= limit {
 		return s.buf.Write(p)
 	}
 	if err := s.spill(); err != nil {
@@ -80,36 +85,49 @@ func (s *streamBuilder) finish() (streamInfo, io.ReadSeeker, error) {
 	if s.z != nil {
 		return s.finishLong(info)
 	}
-	var packed bytes.Buffer
-	z, err := s.encoder(&packed, 1<<max(10, bits.Len64(uint64(s.plain))))
+	pack := s.packWell
+	if s.quick {
+		pack = s.packQuickly
+	}
+	kind, body, err := pack()
 	if err != nil {
 		return info, nil, err
 	}
-	z.ResetContentSize(&packed, s.plain)
-	if _, err := z.Write(s.buf.Bytes()); err != nil {
-		return info, nil, err
+	if len(body) >= s.buf.Len() {
+		kind, body = codecRaw, s.buf.Bytes()
 	}
-	if err := z.Close(); err != nil {
-		return info, nil, err
-	}
-	body := s.buf.Bytes()
-	if packed.Len() < len(body) {
-		info.codec, body = codecZstd, packed.Bytes()
-	}
-	if s.plain <= maxMixed && !s.quick && !s.noise(packed.Len()) {
-		mixed, err := mix.Encode(s.buf.Bytes())
-		if err != nil {
-			return info, nil, err
-		}
-		if len(mixed) < len(body) {
-			info.codec, body = codecMix, mixed
-		}
-	}
-	info.coded = int64(len(body))
+	info.codec, info.coded = kind, int64(len(body))
 	return info, bytes.NewReader(body), nil
 }
 
-// noise tells whether a stream of literals, which Zstandard packs into size bytes, is not worth mixing:
+func (s *streamBuilder) packQuickly() (codec, []byte, error) {
+	var packed bytes.Buffer
+	z, err := s.encoder(&packed, 1<<max(10, bits.Len64(uint64(s.plain))))
+	if err != nil {
+		return 0, nil, err
+	}
+	z.ResetContentSize(&packed, s.plain)
+	if _, err := z.Write(s.buf.Bytes()); err != nil {
+		return 0, nil, err
+	}
+	err = z.Close()
+	return codecZstd, packed.Bytes(), err
+}
+
+// packWell takes Brotli, or mixes where that is worth a site's time.
+func (s *streamBuilder) packWell() (codec, []byte, error) {
+	packed, err := packBrotli(s.buf.Bytes())
+	if err != nil || s.budget == nil || s.plain > s.budget.streams || s.noise(len(packed)) {
+		return codecBrotli, packed, err
+	}
+	mixed, err := mix.Encode(s.buf.Bytes())
+	if err == nil && s.budget.mixes(s.plain, int64(len(packed)), int64(len(mixed))) {
+		return codecMix, mixed, nil
+	}
+	return codecBrotli, packed, err
+}
+
+// noise tells whether a stream of literals, which Brotli packs into size bytes, is not worth mixing:
 // what is compressed or random costs a site as much time as text, and gains nothing.
 func (s *streamBuilder) noise(size int) bool {
 	return (s.id == streamText || s.id == streamBinary) && int64(size) > s.plain-s.plain/16

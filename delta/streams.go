@@ -33,9 +33,10 @@ type codec byte
 
 // The codecs.
 const (
-	codecRaw  codec = iota
-	codecZstd       // one Zstandard frame
-	codecMix        // as package mix codes it
+	codecRaw    codec = iota
+	codecZstd         // one Zstandard frame
+	codecMix          // as package mix codes it
+	codecBrotli       // one Brotli stream
 	codecCount
 )
 
@@ -139,6 +140,9 @@ func (s *streams) open(info streamInfo, body io.Reader) error {
 		}
 		s.closers = append(s.closers, z.Close)
 		body = z
+	}
+	if info.codec == codecBrotli {
+		body = newBrotliReader(body)
 	}
 	if info.codec == codecMix {
 		if info.plain > mix.MaxSize {

@@ -1,0 +1,46 @@
+package delta
+
+import "github.com/sallyport-dev/sallyport/delta/mix"
+
+// budget says how many bytes of a patch are mixed (package mix). A site takes about a microsecond for
+// each, which is some hundred times what other codecs take.
+type budget struct {
+	literals int64 // bytes of literals
+	all      bool  // or none of them, if they are more
+	streams  int64 // bytes of other streams
+	gain     int64 // the least part of a stream that mixing has to save: one byte of so many
+}
+
+// budget returns what an effort may mix. Where literals are many, one foretells the next whatever the codec, and what stands around
+// them gains less: then none are.
+func (o Options) budget() budget {
+	switch o.Effort {
+	case EffortFast:
+		return budget{}
+	case EffortBest:
+		return budget{literals: mix.MaxLiterals, streams: mix.MaxSize, gain: mix.MaxSize}
+	}
+	return budget{literals: 512 << 10, all: true, streams: 512 << 10, gain: 128}
+}
+
+// mixed returns how many of the literals in pieces are mixed.
+func (b budget) mixed(pieces []piece) int64 {
+	n := mixable(pieces, mix.MaxLiterals)
+	if n <= b.literals {
+		return n
+	}
+	if b.all {
+		return 0
+	}
+	return mixable(pieces, b.literals)
+}
+
+// mixes tells whether a stream is mixed, which takes coded bytes otherwise and mixed ones then, and
+// takes it out of the budget.
+func (b *budget) mixes(plain, coded, mixed int64) bool {
+	if mixed >= coded || plain > b.streams || (coded-mixed)*b.gain < plain {
+		return false
+	}
+	b.streams -= plain
+	return true
+}
