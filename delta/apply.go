@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"runtime"
 
 	"github.com/sallyport-dev/sallyport/delta/recompress"
+	"golang.org/x/sync/errgroup"
 )
 
 // Apply writes to w the blob that patch makes out of olds, which are those of Diff's olds that the
@@ -26,8 +28,7 @@ func Apply(ctx context.Context, w io.Writer, patch io.Reader, olds []Old, l Limi
 	if h.blobSize != l.Size {
 		return malformed("makes a blob of %d bytes, not the declared %d", h.blobSize, l.Size)
 	}
-	used, err := checkOlds(ctx, h, olds)
-	if err != nil {
+	if err := checkSizes(h, olds); err != nil {
 		return err
 	}
 	s, err := openStreams(in, h.streams, l.TempDir)
@@ -35,6 +36,10 @@ func Apply(ctx context.Context, w io.Writer, patch io.Reader, olds []Old, l Limi
 		return err
 	}
 	defer s.close()
+	used, err := checkOlds(ctx, h, olds)
+	if err != nil {
+		return err
+	}
 	recipe, err := readRecipe(s.readers[streamRecipe])
 	if err != nil {
 		return err
@@ -78,26 +83,38 @@ func ReadNeeds(patch io.Reader) (Needs, error) {
 	return Needs{Size: h.blobSize, Plain: h.plainSize, Scratch: h.scratch + spooled(h.streams)}, nil
 }
 
-// checkOlds returns the olds that the patch uses, found to be the right ones.
-func checkOlds(ctx context.Context, h *header, olds []Old) ([]Old, error) {
+// checkSizes tells whether there are as many olds as the patch needs, of the right sizes.
+func checkSizes(h *header, olds []Old) error {
 	if len(olds) != len(h.olds) {
-		return nil, &Error{reason: "base", message: fmt.Sprintf("patch needs %d base blobs, got %d", len(h.olds), len(olds))}
+		return &Error{reason: "base", message: fmt.Sprintf("patch needs %d base blobs, got %d", len(h.olds), len(olds))}
 	}
-	var used []Old
 	for i, want := range h.olds {
 		if olds[i].Size != want.size {
-			return nil, &Error{reason: "base", message: fmt.Sprintf("base blob %d has %d plain bytes, the patch needs %d", i, olds[i].Size, want.size)}
+			return &Error{reason: "base", message: fmt.Sprintf("base blob %d has %d plain bytes, the patch needs %d", i, olds[i].Size, want.size)}
 		}
-		sum, err := digestOld(ctx, olds[i])
-		if err != nil {
-			return nil, err
-		}
-		if sum != want.digest {
-			return nil, &Error{reason: "base", message: fmt.Sprintf("base blob %d is not the one that the patch was made against", i)}
-		}
-		used = append(used, olds[i].only(want.tokens))
 	}
-	return used, nil
+	return nil
+}
+
+// checkOlds returns the olds that the patch uses, found to be the right ones.
+func checkOlds(ctx context.Context, h *header, olds []Old) ([]Old, error) {
+	used := make([]Old, len(olds))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i, want := range h.olds {
+		g.Go(func() error {
+			sum, err := digestOld(ctx, olds[i])
+			if err != nil {
+				return err
+			}
+			if sum != want.digest {
+				return &Error{reason: "base", message: fmt.Sprintf("base blob %d is not the one that the patch was made against", i)}
+			}
+			used[i] = olds[i].only(want.tokens)
+			return nil
+		})
+	}
+	return used, g.Wait()
 }
 
 func readRecipe(s *stream) (*recompress.Recipe, error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/sallyport-dev/sallyport/delta/mix"
@@ -46,6 +47,8 @@ type streams struct {
 	literals *mixedLiterals
 	spool    *os.File // of streams that are too large for memory; nil: none
 	closers  []func()
+	stop     chan struct{} // closed: no stream is read ahead any longer
+	running  sync.WaitGroup
 }
 
 // stream gives one stream's decoded bytes.
@@ -54,27 +57,29 @@ type stream struct {
 	left *io.LimitedReader // decoded bytes that may still come
 }
 
-// openStreams prepares the streams that infos describe and whose bodies r gives. All but the last
-// have to be at hand at once: small ones stay in memory, others go to a file in dir.
+// openStreams prepares the streams that infos describe and whose bodies r gives, and begins to decode
+// those that take long. All but the last have to be at hand at once: small ones stay in memory, others
+// go to a file in dir.
 func openStreams(r io.Reader, infos []streamInfo, dir string) (*streams, error) {
-	s := &streams{}
+	s := &streams{stop: make(chan struct{})}
 	for i, info := range infos {
 		body := io.Reader(&exactReader{r: r, left: info.coded})
-		if i < len(infos)-1 {
+		kept := i < len(infos)-1 || info.coded <= keptInMemory
+		if kept {
 			var err error
 			if body, err = s.keep(body, info, dir); err != nil {
 				s.close()
 				return nil, err
 			}
 		}
-		if err := s.open(info, body); err != nil {
+		if err := s.open(info, body, kept); err != nil {
 			s.close()
 			return nil, err
 		}
 	}
 	for id := range s.readers {
 		if s.readers[id] == nil && (streamID(id) != streamLiterals || s.literals == nil) {
-			if err := s.open(streamInfo{id: streamID(id)}, bytes.NewReader(nil)); err != nil {
+			if err := s.open(streamInfo{id: streamID(id)}, bytes.NewReader(nil), true); err != nil {
 				s.close()
 				return nil, err
 			}
@@ -120,7 +125,8 @@ func (s *streams) keep(body io.Reader, info streamInfo, dir string) (io.Reader, 
 	return io.NewSectionReader(s.spool, start, info.coded), nil
 }
 
-func (s *streams) open(info streamInfo, body io.Reader) error {
+// open opens a stream whose body is at hand, or comes from the patch as it is read.
+func (s *streams) open(info streamInfo, body io.Reader, kept bool) error {
 	if info.id >= streamCount || info.codec >= codecCount {
 		return newer("stream %d, codec %d, which this program does not have", info.id, info.codec)
 	}
@@ -152,6 +158,9 @@ func (s *streams) open(info streamInfo, body io.Reader) error {
 		if body, err = mix.NewReader(body, int(info.plain)); err != nil {
 			return err
 		}
+		if kept {
+			body = readAhead(body, info.plain, s.stop, &s.running)
+		}
 	}
 	left := &io.LimitedReader{R: body, N: info.plain}
 	s.readers[info.id] = &stream{Reader: bufio.NewReaderSize(left, 16<<10), left: left}
@@ -171,6 +180,8 @@ func (s *streams) openLiterals(info streamInfo, body io.Reader) (err error) {
 }
 
 func (s *streams) close() {
+	close(s.stop)
+	s.running.Wait()
 	for _, c := range s.closers {
 		c()
 	}
