@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/sallyport-dev/sallyport/delta/recompress/cdeflate"
-	kpzstd1203 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1203/zstd"
 )
 
 // hint is what a stream shows about its encoder before anything is tried.
@@ -94,12 +93,3 @@ func (h hint) add(list []encoder, family byte, level int8) []encoder {
 
 // pigzDefault is pigz's block, which its recipes write as 0.
 const pigzDefault = 128 << 10
-
-// zstdEncoders are the candidates for a Zstandard frame, likeliest first.
-func zstdEncoders() []encoder {
-	var list []encoder
-	for _, level := range []kpzstd1203.EncoderLevel{kpzstd1203.SpeedDefault, kpzstd1203.SpeedFastest, kpzstd1203.SpeedBetterCompression, kpzstd1203.SpeedBestCompression} {
-		list = append(list, encoder{family: familyKPZstd1202, level: int8(level)}, encoder{family: familyKPZstd1203, level: int8(level)})
-	}
-	return list
-}

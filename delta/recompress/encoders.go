@@ -13,7 +13,7 @@ import (
 	kp1150 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1150/flate"
 	kp1180 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1180/flate"
 	kp1203 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1203/flate"
-	kpzstd1203 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1203/zstd"
+	zstd1203 "github.com/sallyport-dev/sallyport/delta/recompress/frozen/kp1203/zstd"
 	"github.com/sallyport-dev/sallyport/delta/recompress/tokens"
 )
 
@@ -22,9 +22,9 @@ import (
 type encoder struct {
 	family byte
 	level  int8
-	block  int32 // bytes of a block compressed by itself; 0: the stream is one, or the family's default
+	block  int32 // bytes of a block compressed by itself; 0: the stream is one, or the family's default. Of zstd, see flushed
 
-	flushed     bool   // at the end, before it is closed: as estargz does
+	flushed     bool   // at the end, before it is closed; zstd is also flushed after block bytes if that is not 0
 	differences []byte // of familyTokens
 }
 
@@ -110,6 +110,8 @@ func (e encoder) newWriter(w io.Writer, size int64) (io.WriteCloser, error) {
 		}
 	}
 	switch {
+	case e.family == familyKPZstd1202 || e.family == familyKPZstd1203:
+		return e.newZstd(w)
 	case e.flushed:
 	case e.family == familyPigz && (e.block == 0 || e.block >= cdeflate.MinPigzBlock):
 		return writerOrError(cdeflate.NewPigzWriter(w, int(e.level), int(e.block)))
@@ -120,12 +122,12 @@ func (e encoder) newWriter(w io.Writer, size int64) (io.WriteCloser, error) {
 		return writerOrError(cdeflate.NewWriter(w, cdeflate.Zlib, int(e.level)))
 	case e.family == familyGNU:
 		return writerOrError(cdeflate.NewWriter(w, cdeflate.GNU, int(e.level)))
-	case e.level < int8(kpzstd1203.SpeedFastest) || e.level > int8(kpzstd1203.SpeedBestCompression):
-	case e.family == familyKPZstd1202, e.family == familyKPZstd1203:
-		return writerOrError(kpzstd1203.NewWriter(w, kpzstd1203.WithEncoderConcurrency(1), kpzstd1203.WithLowerEncoderMem(true),
-			kpzstd1203.WithEncoderLevel(kpzstd1203.EncoderLevel(e.level)), kpzstd1203.WithOlderTables(e.family == familyKPZstd1202)))
 	}
-	return nil, &Error{reason: "newer", message: fmt.Sprintf("recipe names encoder %d, level %d, blocks of %d bytes, which this program does not have", e.family, e.level, e.block)}
+	return nil, e.unknown()
+}
+
+func (e encoder) unknown() error {
+	return &Error{reason: "newer", message: fmt.Sprintf("recipe names encoder %d, level %d, blocks of %d bytes, which this program does not have", e.family, e.level, e.block)}
 }
 
 type flushCloser interface {
@@ -162,9 +164,9 @@ func (e encoder) String() string {
 	case g.newWriter != nil:
 		return fmt.Sprintf("%s gzip %s", g.name, levelName(e.level))
 	case e.family == familyKPZstd1203:
-		return fmt.Sprintf("klauspost zstd %s (1.20.3)", kpzstd1203.EncoderLevel(e.level))
+		return fmt.Sprintf("klauspost zstd %s (1.20.3)", zstd1203.EncoderLevel(e.level))
 	case e.family == familyKPZstd1202:
-		return fmt.Sprintf("klauspost zstd %s (1.14.4 to 1.20.2)", kpzstd1203.EncoderLevel(e.level))
+		return fmt.Sprintf("klauspost zstd %s (1.14.4 to 1.20.2)", zstd1203.EncoderLevel(e.level))
 	case e.family == familyTokens:
 		return fmt.Sprintf("token differences, %d bytes", len(e.differences))
 	case e.block != 0:

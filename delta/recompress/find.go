@@ -58,7 +58,7 @@ func (f *finder) prove(i int, offset int64) error {
 			return err
 		}
 	}
-	candidates := zstdEncoders()
+	candidates := f.zstdEncoders(g, offset)
 	if g.kind == kindDeflate {
 		candidates = deflateEncoders(f.hint(i))
 	}

@@ -83,7 +83,7 @@ func digests(t *testing.T, sample []byte) map[string]string {
 	t.Helper()
 	made := map[string]string{}
 	h := hint{os: osUnknown, blocks: []int32{0, defaultBlock}}
-	for _, e := range append(deflateEncoders(h), zstdEncoders()...) {
+	for _, e := range append(deflateEncoders(h), (&finder{}).zstdEncoders(segment{stated: true}, 0)...) {
 		sum := sha256.New()
 		w, err := e.newWriter(sum, int64(len(sample)))
 		if err != nil {
