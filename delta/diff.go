@@ -32,19 +32,20 @@ func Diff(ctx context.Context, w io.Writer, blob io.ReaderAt, size int64, olds [
 		return Result{}, err
 	}
 	defer plain.close()
-	recipe, err := recompress.Find(ctx, blob, size, plain, plain.size)
+	recipe, proven, err := plain.layout.Likely(ctx, blob, plain)
 	if err != nil {
 		return Result{}, err
 	}
-	b := &builder{ctx: ctx, blob: blob, size: size, plain: plain, recipe: recipe, olds: olds, o: o}
+	b := &builder{ctx: ctx, blob: blob, size: size, plain: plain, recipe: recipe, certain: proven, olds: olds, o: o}
 	return b.build(w)
 }
 
 // plainFile holds a blob's plain bytes.
 type plainFile struct {
 	*os.File
-	size int64
-	sum  [sha256.Size]byte
+	size   int64
+	sum    [sha256.Size]byte
+	layout *recompress.Layout // of the blob
 }
 
 func expandToFile(ctx context.Context, blob io.ReaderAt, size int64, dir string) (*plainFile, error) {
@@ -55,7 +56,7 @@ func expandToFile(ctx context.Context, blob io.ReaderAt, size int64, dir string)
 	p := &plainFile{File: f}
 	h := sha256.New()
 	out := bufio.NewWriterSize(f, 1<<20)
-	p.size, err = recompress.Expand(ctx, io.MultiWriter(out, h), io.NewSectionReader(blob, 0, size), maxSize)
+	p.layout, err = recompress.ExpandLayout(ctx, io.MultiWriter(out, h), io.NewSectionReader(blob, 0, size), maxSize)
 	if err == nil {
 		err = out.Flush()
 	}
@@ -63,6 +64,7 @@ func expandToFile(ctx context.Context, blob io.ReaderAt, size int64, dir string)
 		p.close()
 		return nil, err
 	}
+	p.size = p.layout.PlainSize()
 	h.Sum(p.sum[:0])
 	return p, nil
 }
@@ -79,6 +81,7 @@ type builder struct {
 	size    int64
 	plain   *plainFile
 	recipe  *recompress.Recipe
+	certain bool // the recipe is proven
 	olds    []Old
 	o       Options
 	streams []*streamBuilder

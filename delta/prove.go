@@ -17,11 +17,29 @@ import (
 // simplest way.
 func (b *builder) proven() (*header, []io.ReadSeeker, error) {
 	h, bodies, err := b.provenPatch()
-	if err == nil || !isFault(err) {
+	if isFault(err) && !b.certain {
+		h, bodies, err = b.withOtherRecipe(err)
+	}
+	if !isFault(err) {
 		return h, bodies, err
 	}
 	b.close()
 	b.failed = err
+	return b.provenPatch()
+}
+
+// withOtherRecipe tries again with a recipe that is proven, if that is another one than was likely.
+func (b *builder) withOtherRecipe(fault error) (*header, []io.ReadSeeker, error) {
+	recipe, err := b.plain.layout.Find(b.ctx, b.blob, b.plain)
+	if err != nil {
+		return nil, nil, err
+	}
+	b.certain = true
+	if bytes.Equal(recipe.Marshal(), b.recipe.Marshal()) {
+		return nil, nil, fault
+	}
+	b.close()
+	b.recipe = recipe
 	return b.provenPatch()
 }
 
@@ -67,7 +85,7 @@ func (b *builder) proveAll(h *header, bodies []io.ReadSeeker) error {
 }
 
 // prove reads the patch as a site does and compares what it makes: the blob if tokens of olds go into
-// it, otherwise the plain bytes, because Find has proven the recipe.
+// it or the recipe is not proven, otherwise the plain bytes.
 func (b *builder) prove(h *header, bodies []io.ReadSeeker) error {
 	parts := []io.Reader{bytes.NewReader(h.marshal())}
 	for _, body := range bodies {
@@ -114,7 +132,7 @@ func (b *builder) proveBody(in io.Reader, h *header) error {
 	sum := sha256.New()
 	var w io.WriteCloser = nopCloser{sum}
 	want := b.plain.sum
-	if replayed {
+	if replayed || !b.certain {
 		w, want = recipe.NewWriter(sum), h.blobDigest
 	}
 	if err := restore(b.ctx, w, s, newSource(used), b.plain.size, scratch{b.o.TempDir, h.scratch}); err != nil {

@@ -1,7 +1,9 @@
 package delta
 
 import (
+	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"io"
 	"math/rand/v2"
 	"testing"
@@ -55,5 +57,31 @@ func TestDiffFallsBack(t *testing.T) {
 	}
 	if !bytes.Equal(out.Bytes(), blob) {
 		t.Error("the plain patch makes another blob")
+	}
+}
+
+// TestDiffFindsOtherRecipe makes a blob that begins like one encoder's and goes on like no encoder's.
+func TestDiffFindsOtherRecipe(t *testing.T) {
+	plain := makeTar(t, []file{{tar.Header{Name: "text"}, randomText(9, 5<<20)}})
+	var blob bytes.Buffer
+	w, err := gzip.NewWriterLevel(&blob, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, b := range [][]byte{plain[:9<<19], plain[9<<19:]} {
+		if _, err := w.Write(b); err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			if err := w.Flush(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(roundTrip(t, blob.Bytes(), old(plain))); n > 100_000 {
+		t.Errorf("patch of %d bytes", n)
 	}
 }

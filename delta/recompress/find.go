@@ -10,22 +10,15 @@ import (
 // Find returns the recipe with which plain, blob's expanded form of plainSize bytes, becomes blob
 // again, proven over every byte. The error is ErrNoRecipe if there is none.
 func Find(ctx context.Context, blob io.ReaderAt, size int64, plain io.ReaderAt, plainSize int64) (*Recipe, error) {
-	f := &finder{ctx: ctx, blob: blob, plain: plain, recipe: &Recipe{}}
 	same := &comparer{ctx: ctx, want: plain, end: plainSize}
-	if err := scan(io.NewSectionReader(blob, 0, size), same, f.note); err != nil {
+	l, err := ExpandLayout(ctx, same, io.NewSectionReader(blob, 0, size), plainSize)
+	if err != nil {
 		return nil, err
 	}
 	if same.offset != plainSize {
 		return nil, errMismatch
 	}
-	var offset int64
-	for i, g := range f.segments {
-		if err := f.prove(i, offset); err != nil {
-			return nil, err
-		}
-		offset += g.plainSize
-	}
-	return f.recipe, nil
+	return l.Find(ctx, blob, plain)
 }
 
 type finder struct {
@@ -35,11 +28,8 @@ type finder struct {
 	recipe      *Recipe
 	last        encoder // that made the segment before
 	differences int     // bytes of them so far
-}
-
-func (f *finder) note(g segment) error {
-	f.segments = append(f.segments, g)
-	return nil
+	enough      int64   // plain bytes of a segment that prove it; 0: all
+	partly      bool    // a segment was longer
 }
 
 // prove finds the encoder of segment i, whose plain bytes begin at offset.
@@ -109,9 +99,16 @@ func (f *finder) try(g segment, e encoder, offset int64) error {
 	one := &Recipe{}
 	one.encoded(g.kind, g.plainSize, e)
 	w := one.NewWriter(same)
-	plain := io.NewSectionReader(f.plain, offset, g.plainSize)
-	if _, err := io.CopyBuffer(w, plain, make([]byte, 64<<10)); err != nil {
+	n := g.plainSize
+	if f.enough > 0 {
+		n = min(n, f.enough)
+	}
+	if _, err := io.CopyBuffer(w, io.NewSectionReader(f.plain, offset, n), make([]byte, 64<<10)); err != nil {
 		return err
+	}
+	if n < g.plainSize {
+		f.partly = true
+		return nil
 	}
 	if err := w.Close(); err != nil {
 		return err
