@@ -3,6 +3,7 @@ package delta
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 
 	"github.com/sallyport-dev/sallyport/delta/program"
 )
@@ -19,17 +20,23 @@ type programPiece struct {
 // not. A first search, with references in code blanked out, tells where things moved. With the
 // references of tables as they will be then, the next finds what differs in nothing else, and so on.
 // The last one sees references in code as where they lead, so that it finds what differs in them least.
-// What the piece has to correct is still to be found.
+// What the piece has to correct is still to be found. Two passes are a quick search: it learns only in
+// the end where single addresses went, and makes a third pass where there are relocations, of which one
+// tells where others apply.
 func programOf(now, then []byte, passes int, x *index) (piece, bool, error) {
 	p := program.Describe(then, now)
 	if p == nil {
 		return piece{}, false, nil
 	}
+	quick := passes == quickPasses
+	if quick && slices.ContainsFunc(p.Regions, func(r program.Region) bool { return r.Kind == program.Relocations }) {
+		passes++
+	}
 	pp := &programPiece{p: p}
 	want, have := program.Masked(now, false), program.Masked(then, false)
 	for pass := 1; ; pass++ {
 		var found []segment
-		if pass == passes && pass > 2 {
+		if pass == passes && !quick {
 			x.build(have, cheapestKey)
 			within, err := p.Within()
 			if err != nil {
@@ -47,8 +54,10 @@ func programOf(now, then []byte, passes int, x *index) (piece, bool, error) {
 		if err := p.Prepare(); err != nil {
 			return piece{}, false, err
 		}
-		if err := p.Learn(now); err != nil {
-			return piece{}, false, err
+		if pass == passes || !quick {
+			if err := p.Learn(now); err != nil {
+				return piece{}, false, err
+			}
 		}
 		if pass == passes {
 			p.Hints = nil
@@ -89,12 +98,15 @@ func indexSpans(p *program.Program, now []byte, x *index) []program.Span {
 	return spans
 }
 
+// quickPasses are those of a quick search.
+const quickPasses = 2
+
 // programPasses is how often an effort searches a program. What a table refers to may be a table
 // itself.
 func programPasses(e Effort) int {
 	switch e {
 	case EffortFast:
-		return 2
+		return quickPasses
 	case EffortBest:
 		return 4
 	}
