@@ -13,11 +13,19 @@ type source struct {
 	olds   []Old
 	starts []int64 // address of each old
 	size   int64
-	page   []byte // what was read last, so that short copies next to each other read once
-	pageAt int64
+	pages  []page // read last, by their numbers' low bits, so that short reads near each other read once
 }
 
-const pageSize = 32 << 10
+// page is a piece of an old, from a multiple of its size on.
+type page struct {
+	old, at int64
+	b       []byte
+}
+
+const (
+	pageSize = 16 << 10
+	pages    = 64
+)
 
 func newSource(olds []Old) *source {
 	s := &source{olds: olds}
@@ -51,24 +59,36 @@ func (s *source) read(p []byte, address int64) error {
 	if len(p) >= pageSize {
 		return readFull(s.olds[old], p, offset)
 	}
-	if address < s.pageAt || address+int64(len(p)) > s.pageAt+int64(len(s.page)) {
-		if err := s.turn(old, offset); err != nil {
+	for len(p) > 0 {
+		b, err := s.page(old, offset)
+		if err != nil {
 			return err
 		}
+		n := copy(p, b)
+		p, offset = p[n:], offset+int64(n)
 	}
-	copy(p, s.page[address-s.pageAt:])
 	return nil
 }
 
-// turn reads the page that begins at offset of old.
-func (s *source) turn(old int, offset int64) error {
-	if s.page == nil {
-		s.page = make([]byte, pageSize)
+// page returns the bytes of an old from an offset to the end of its page.
+func (s *source) page(old int, offset int64) ([]byte, error) {
+	if s.pages == nil {
+		s.pages = make([]page, pages)
 	}
-	n := min(pageSize, s.olds[old].Size-offset)
-	s.page = s.page[:n]
-	s.pageAt = s.starts[old] + offset
-	return readFull(s.olds[old], s.page, offset)
+	at := offset &^ (pageSize - 1)
+	p := &s.pages[(offset/pageSize+int64(old)*7)%pages]
+	if len(p.b) == 0 || p.old != int64(old) || p.at != at {
+		if p.b == nil {
+			p.b = make([]byte, pageSize)
+		}
+		b := p.b[:min(pageSize, s.olds[old].Size-at)]
+		p.b = p.b[:0] // holds nothing if it cannot be read
+		if err := readFull(s.olds[old], b, at); err != nil {
+			return nil, err
+		}
+		p.old, p.at, p.b = int64(old), at, b
+	}
+	return p.b[offset-at:], nil
 }
 
 func readFull(o Old, p []byte, offset int64) error {

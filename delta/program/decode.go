@@ -102,6 +102,15 @@ type prefixes struct {
 // decode looks at the instruction that b begins with. It is not ok where that is none, or b too
 // short for it.
 func decode(b []byte) (in instruction, ok bool) {
+	if len(b) >= maxCommon {
+		if in, ok = common((*[maxCommon]byte)(b)); ok {
+			return in, ok
+		}
+	}
+	return decodeAny(b)
+}
+
+func decodeAny(b []byte) (in instruction, ok bool) {
 	if len(b) > maxInstruction {
 		b = b[:maxInstruction]
 	}

@@ -3,6 +3,7 @@ package program
 import (
 	"bufio"
 	"debug/elf"
+	"math/rand/v2"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -86,5 +87,29 @@ func TestWithin(t *testing.T) {
 	got, err := p.Within()
 	if err != nil || len(got) != 2 || got[0] != 0b00110111100 || got[1] != 0 {
 		t.Errorf("got %b, %v", got, err)
+	}
+}
+
+// TestCommon takes common instructions for what any are taken for.
+func TestCommon(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 3))
+	b := make([]byte, maxCommon)
+	known := 0
+	for range 1_000_000 {
+		for i := range b {
+			b[i] = byte(r.Uint32())
+		}
+		if r.IntN(2) == 0 {
+			b[0] = 0x40 | b[0]&0xf
+		}
+		in, ok := common((*[maxCommon]byte)(b))
+		if want, _ := decodeAny(b); ok && in != want {
+			t.Fatalf("% x: got %+v, want %+v", b, in, want)
+		} else if ok {
+			known++
+		}
+	}
+	if known < 500_000 {
+		t.Errorf("only %d of a million are common", known)
 	}
 }

@@ -110,6 +110,8 @@ type Program struct {
 	view    view
 	self    bool      // the new program is the old one
 	last    int       // the span of byOld found last
+	upTo    []int32   // how many spans of byOld begin before each stretch of the old file
+	buf     []byte    // of Copy
 	lows    []lowBits // of instructions that Copy has not come to yet
 	learn   *learner
 }
@@ -132,6 +134,7 @@ func (p *Program) Prepare() error {
 		return ErrInvalid
 	}
 	p.byOld = widest(p.Spans)
+	p.indexSpans()
 	p.last, p.refs, p.groups, p.lines = 0, nil, nil, nil
 	p.moved = p.exactly(p.Moves)
 	for _, r := range p.Regions {
@@ -256,7 +259,7 @@ func (p *Program) guess(old int64) (int64, bool) {
 			return address(p.NewLoads, s.New+at-s.Old)
 		}
 	}
-	n, _ := slices.BinarySearchFunc(p.byOld, at, func(s Span, at int64) int { return compare(s.Old, at+1) })
+	n := p.spansUpTo(at)
 	if n > 0 {
 		if s := p.byOld[n-1]; at < s.Old+s.Size {
 			p.last = n - 1
@@ -298,9 +301,11 @@ const chunk = 64 << 10
 // x86-64 are told apart from the copy's beginning on.
 func (p *Program) Copy(old, new, size int64, emit func(b []byte) error) error {
 	p.lows = p.lows[:0]
-	buf := make([]byte, min(chunk, size))
+	if int64(len(p.buf)) < min(chunk, size) {
+		p.buf = make([]byte, min(chunk, 2*size))
+	}
 	for size > 0 {
-		b := buf[:min(int64(len(buf)), size)]
+		b := p.buf[:min(int64(len(p.buf)), size)]
 		if n, err := p.Old.ReadAt(b, old); n < len(b) {
 			if err == nil || err == io.EOF {
 				err = io.ErrUnexpectedEOF

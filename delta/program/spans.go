@@ -73,6 +73,41 @@ func (s *sweep) Pop() any {
 	return x
 }
 
+// stretch is how many bytes of the old file lie between places where the number of spans is known.
+const stretch = 1 << 12
+
+// indexSpans counts the spans that begin before each stretch, where they are many.
+func (p *Program) indexSpans() {
+	p.upTo = nil
+	if int64(len(p.byOld)) < p.Size/stretch/16 {
+		return
+	}
+	p.upTo = make([]int32, p.Size/stretch+2)
+	for _, s := range p.byOld {
+		p.upTo[s.Old/stretch+1]++
+	}
+	for i := range p.upTo[1:] {
+		p.upTo[i+1] += p.upTo[i]
+	}
+}
+
+// spansUpTo returns how many spans of byOld begin at an offset of the old file or before it.
+func (p *Program) spansUpTo(at int64) int {
+	first, end := 0, len(p.byOld)
+	if i := at / stretch; at >= 0 && i < int64(len(p.upTo))-1 {
+		first, end = int(p.upTo[i]), int(p.upTo[i+1])
+	}
+	for first < end {
+		middle := int(uint(first+end) / 2)
+		if p.byOld[middle].Old <= at {
+			first = middle + 1
+		} else {
+			end = middle
+		}
+	}
+	return first
+}
+
 // Moved returns the old file with the references in its tables as they will be where the spans put
 // them, and those in its code blanked out: what is equal to the masked new file then differs in
 // nothing that cannot be projected. Offsets stay those of the old file.

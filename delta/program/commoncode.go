@@ -1,0 +1,88 @@
+package program
+
+// maxCommon is how long the instructions are at most that common knows.
+const maxCommon = 16
+
+// Flags of commonModRM, beside the bytes of a displacement.
+const (
+	modSIB      = 1 << 3 // a byte for scale, index and base follows
+	modDisp     = 1 << 4 // a displacement of 32 bits
+	modRelative = 1 << 5 // which counts from the instruction's end
+)
+
+// commonModRM says what follows a ModRM byte in 64-bit mode, but for SIB bytes without a base.
+var commonModRM = func() (t [256]byte) {
+	for i := range t {
+		mod, rm := i>>6, i&7
+		if rm == 4 && mod != 3 {
+			t[i] = modSIB
+		}
+		switch {
+		case mod == 1:
+			t[i] |= 1
+		case mod == 2:
+			t[i] |= modDisp | 4
+		case mod == 0 && rm == 5:
+			t[i] |= modDisp | modRelative | 4
+		}
+	}
+	return t
+}()
+
+// commonSizes are the bytes of immediates without a prefix that changes them; with REX.W the second row.
+var commonSizes = func() (t [2][256]byte) {
+	for k := range int(branch32) + 1 {
+		t[0][k] = byte(immediate(k).size(prefixes{}))
+		t[1][k] = byte(immediate(k).size(prefixes{rexW: true}))
+	}
+	return t
+}()
+
+// common is decode for instructions of one or two bytes of opcode behind no prefix but REX: for nearly
+// all. It is not ok where decode has to look.
+func common(b *[maxCommon]byte) (in instruction, ok bool) {
+	at, wide := 0, 0
+	c := b[0]
+	if c&0xf0 == 0x40 {
+		at, wide = 1, int(c>>3&1)
+		c = b[1]
+	}
+	how := opcodes[c]
+	at++
+	if c == 0x0f {
+		if c = b[at]; c == 0x38 || c == 0x3a {
+			return in, false
+		}
+		how = opcodes0F[c]
+		at++
+	}
+	if how&illegal != 0 {
+		return in, false
+	}
+	kind := immediate(how &^ hasModRM)
+	if how&hasModRM != 0 {
+		m := b[at&15]
+		at++
+		if kind == immTest || kind == immTestWord {
+			return in, false
+		}
+		follows := commonModRM[m]
+		if follows&modSIB != 0 {
+			if b[at&15]&7 == 5 && m < 0x40 {
+				follows |= modDisp | 4
+			}
+			at++
+		}
+		if follows&modDisp != 0 {
+			in.disp, in.relative = at, follows&modRelative != 0
+		}
+		at += int(follows & 7)
+	}
+	in.immKind = kind
+	if n := int(commonSizes[wide][kind]); n > 0 {
+		in.imm = at
+		at += n
+	}
+	in.size = at
+	return in, true
+}
