@@ -2,6 +2,7 @@ package delta
 
 import (
 	"hash/maphash"
+	"io"
 	"slices"
 
 	"github.com/sallyport-dev/sallyport/delta/recompress"
@@ -13,6 +14,8 @@ type nestedPiece struct {
 	recipe *recompress.Recipe
 	olds   []expansion
 	pieces []piece // of the expanded form; the olds' expanded forms have the addresses behind all olds
+
+	listing []byte // the one old, with new digests; then nothing is expanded. nil: not a listing
 }
 
 // unpacked is a content with streams expanded.
@@ -79,8 +82,12 @@ func (w *worker) nested(now []byte, then *neighbours) (piece, bool, error) {
 	return piece{length: int64(len(now)), from: literal, nested: n}, true, nil
 }
 
+// abbreviations is how large a section is at most that others may be read with: .debug_abbrev.
+const abbreviations = 64 << 10
+
 // withoutSame leaves out the streams that both sides have: they are copied as they are. It returns
-// the new ones and changes olds.
+// the new ones and changes olds. An ELF file of which others change keeps the small ones: changes are
+// understood with them.
 func (w *worker) withoutSame(now []byte, streams []packed, then *neighbours, olds [][]packed) []packed {
 	id := func(b []byte, p packed) contentID {
 		return contentID{maphash.Bytes(w.c.seed, b[p.offset:p.end()]), int64(p.size)}
@@ -91,9 +98,10 @@ func (w *worker) withoutSame(now []byte, streams []packed, then *neighbours, old
 		}
 		return into
 	}
+	small := 0
 	without := func(b []byte, list []packed, have map[contentID]bool) (rest []packed) {
 		for _, p := range list {
-			if !have[id(b, p)] {
+			if p.size <= small || !have[id(b, p)] {
 				rest = append(rest, p)
 			}
 		}
@@ -102,6 +110,11 @@ func (w *worker) withoutSame(now []byte, streams []packed, then *neighbours, old
 	before, after := map[contentID]bool{}, ids(map[contentID]bool{}, now, streams)
 	for i, list := range olds {
 		ids(before, then.content(i), list)
+	}
+	if isELF(now) && len(without(now, streams, before)) > 0 {
+		small = abbreviations
+	}
+	for i, list := range olds {
 		olds[i] = without(then.content(i), list, after)
 	}
 	return without(now, streams, before)
@@ -197,6 +210,9 @@ func (w *worker) unpackedPieces(u *unpacked, x *unpackedNeighbours) ([]piece, er
 // nested writes a nested operation, and the ones in it.
 func (e *encoder) nested(p piece) error {
 	n := p.nested
+	if n.listing != nil {
+		return e.listing(p)
+	}
 	now := n.now
 	now.address = e.at
 	plain, free, err := expandFiles(e.ctx, newSource([]Old{{ReaderAt: e.plain, Size: e.at + p.length}}), []expansion{now}, e.dir)
@@ -218,15 +234,20 @@ func (e *encoder) nested(p piece) error {
 		e.streams[streamSources].Write(appendZigzag(nil, address-e.next))
 		e.next = address + o.size
 	}
-	inner := &encoder{ctx: e.ctx, plain: plain, all: e.all.with(base), src: e.src.with(base), mixed: e.mixed, streams: e.streams, next: e.next, dir: e.dir}
-	inner.used = slices.Concat(e.used, []int64{e.src.size})
-	if len(n.olds) > 0 {
-		inner.next = e.src.size
+	inner := e.inside(plain, base)
+	if len(n.olds) == 0 {
+		inner.next = e.next
 	}
 	if base.Size > inMemory {
 		e.scratch = max(e.scratch, base.Size)
 	}
 	return inner.pieces(n.pieces)
+}
+
+// inside is an encoder of what makes plain out of all that e has and base behind it.
+func (e *encoder) inside(plain io.ReaderAt, base Old) *encoder {
+	return &encoder{ctx: e.ctx, plain: plain, all: e.all.with(base), src: e.src.with(base), mixed: e.mixed,
+		used: slices.Concat(e.used, []int64{e.src.size}), streams: e.streams, next: e.src.size, dir: e.dir}
 }
 
 // reads marks the olds that pieces read.

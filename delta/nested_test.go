@@ -285,7 +285,7 @@ func TestNestedProgram(t *testing.T) {
 		return b
 	}
 	before, after := build(""), build("\tfor _, a := range os.Args[1:] {\n\t\tprintln(len(a), a)\n\t}\n")
-	if n := patchOf(t, before, after); n > len(after)/40 {
+	if n := patchOf(t, before, after); n > len(after)/400 {
 		t.Errorf("patch of %d bytes for a program of %d", n, len(after))
 	}
 }

@@ -19,6 +19,7 @@ func Describe(old, new []byte) *Program {
 		return nil
 	}
 	d.sections()
+	d.debug()
 	slices.SortFunc(d.p.Regions, func(a, b Region) int { return compare(a.Offset, b.Offset) })
 	slices.SortFunc(d.p.Anchors, func(a, b Anchor) int { return compare(a.Old, b.Old) })
 	if !d.p.valid() {
@@ -52,6 +53,7 @@ type describer struct {
 	p             *Program
 	old, new      []byte
 	before, after *elf.File
+	then, now     Load // what is not loaded at run time
 }
 
 // sections describes the old file's sections by what they hold.

@@ -80,7 +80,7 @@ func FuzzGoTables(f *testing.F) {
 		}
 		for kind := range kinds {
 			p := code(kind, b, 1+int64(at)%(size-1), 64)
-			for i := range int64(goFunctionBases) {
+			for i := range int64(max(goFunctionBases, debugBases)) {
 				p.Bases = append(p.Bases, Base{start + i*step, start - i*step})
 			}
 			if got := project(t, p, 0, 0, size); int64(len(got)) != size {

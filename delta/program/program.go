@@ -32,20 +32,24 @@ type Kind byte
 
 // The kinds. Their numbers stand in patches.
 const (
-	CodeAMD64   Kind = iota // x86-64 instructions
-	CodeARM64               // AArch64 instructions
-	Pointers                // 64-bit addresses, at multiples of 8
-	Offsets                 // 32-bit offsets from the region's base
-	Relocations             // Elf64_Rela; base: the symbols
-	Symbols                 // Elf64_Sym; base: the names
-	EHFrame                 // .eh_frame
-	EHIndex                 // .eh_frame_hdr
-	GoFunctions             // .gopclntab of Go 1.20 and later; bases from the region's on: text, its tables
-	GoTypes                 // type descriptors among pointers; bases from the region's on: types, text
-	CodeFixed               // x86-64 instructions of a program that has a fixed place in memory
-	GoBuckets               // runtime.findfunctab, made anew; bases from the region's on: itself, first and last code, functab and its end, text
-	JumpTables              // data among which the program's jump tables are
-	SymbolHash              // .gnu.hash; base: the symbols
+	CodeAMD64      Kind = iota // x86-64 instructions
+	CodeARM64                  // AArch64 instructions
+	Pointers                   // 64-bit addresses, at multiples of 8
+	Offsets                    // 32-bit offsets from the region's base
+	Relocations                // Elf64_Rela; base: the symbols
+	Symbols                    // Elf64_Sym; base: the names
+	EHFrame                    // .eh_frame
+	EHIndex                    // .eh_frame_hdr
+	GoFunctions                // .gopclntab of Go 1.20 and later; bases from the region's on: text, its tables
+	GoTypes                    // type descriptors among pointers; bases from the region's on: types, text
+	CodeFixed                  // x86-64 instructions of a program that has a fixed place in memory
+	GoBuckets                  // runtime.findfunctab, made anew; bases from the region's on: itself, first and last code, functab and its end, text
+	JumpTables                 // data among which the program's jump tables are
+	SymbolHash                 // .gnu.hash; base: the symbols
+	DebugInfo                  // .debug_info; bases from the region's on: the sections that it refers to
+	DebugFrame                 // .debug_frame; base: itself
+	DebugLines                 // .debug_line
+	DebugAddresses             // 64-bit addresses, at multiples of 8 from the region's beginning
 	kinds
 )
 
@@ -71,7 +75,7 @@ type Move struct{ Old, By int64 }
 // Limits of a program.
 const (
 	MaxLoads   = 16
-	MaxBases   = 32
+	MaxBases   = 64
 	MaxRegions = 64
 	MaxSpans   = 3 << 17
 	MaxAnchors = 1 << 16
@@ -103,9 +107,10 @@ type Program struct {
 	byOld   []Span // by old offset, without overlaps
 	refs    []ref  // in tables, by position
 	groups  []group
-	buckets []byte // findfunctab of the new file
-	index   []byte // .eh_frame_hdr of the new file
-	indexAt Span   // where it stands
+	units   []uint32 // offsets of units of .debug_info
+	buckets []byte   // findfunctab of the new file
+	index   []byte   // .eh_frame_hdr of the new file
+	indexAt Span     // where it stands
 	lines   *goLines
 	view    view
 	self    bool      // the new program is the old one
@@ -135,7 +140,7 @@ func (p *Program) Prepare() error {
 	}
 	p.byOld = widest(p.Spans)
 	p.indexSpans()
-	p.last, p.refs, p.groups, p.lines = 0, nil, nil, nil
+	p.last, p.refs, p.groups, p.lines, p.units = 0, nil, nil, nil, nil
 	p.moved = p.exactly(p.Moves)
 	for _, r := range p.Regions {
 		if err := p.scanTable(r); err != nil {
@@ -143,7 +148,10 @@ func (p *Program) Prepare() error {
 		}
 	}
 	p.orderGroups()
-	slices.SortStableFunc(p.refs, func(a, b ref) int { return compare(int64(a.pos), int64(b.pos)) })
+	byPosition := func(a, b ref) int { return compare(int64(a.pos), int64(b.pos)) }
+	if !slices.IsSortedFunc(p.refs, byPosition) {
+		slices.SortStableFunc(p.refs, byPosition)
+	}
 	if err := p.makeIndex(); err != nil {
 		return err
 	}
@@ -197,8 +205,10 @@ func (p *Program) valid() bool {
 // needs returns how many bases a kind uses.
 func (p *Program) needs(k Kind) int {
 	switch k {
-	case Offsets, Symbols, EHIndex, Relocations, SymbolHash:
+	case Offsets, Symbols, EHIndex, Relocations, SymbolHash, DebugFrame:
 		return 1
+	case DebugInfo:
+		return debugBases
 	case GoFunctions:
 		return goFunctionBases
 	case GoTypes:

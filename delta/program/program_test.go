@@ -228,6 +228,9 @@ func FuzzProject(f *testing.F) {
 	f.Add([]byte("\x01\x1b\x03\x3b\x10\x00\x00\x00\x01\x00\x00\x00\x20\x00\x00\x00\x30\x00\x00\x00"), uint8(EHIndex), uint16(9), uint16(4), uint32(0x400000))
 	f.Add([]byte("\xbf\x03\x00\x40\x00\x0f\xb6\x80\x04\x00\x40\x00\xeb\x02\xc5\xf8\x58\x05\x01\x00\x00\x00"), uint8(CodeFixed), uint16(9), uint16(4), uint32(0x400000))
 	f.Add([]byte("\x02\x00\x00\x00\x01\x00\x00\x00\x01\x00\x00\x00\x06\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x02\x00\x00\x00"), uint8(SymbolHash), uint16(9), uint16(24), uint32(0x400000))
+	f.Add(debugFile(), uint8(DebugInfo), uint16(9), uint16(24), uint32(0))
+	f.Add([]byte("\x18\x00\x00\x00\x00\x00\x00\x00\x08\x00\x00\x00\x00\x00\x00\x00\x10\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"), uint8(DebugFrame), uint16(9), uint16(24), uint32(0))
+	f.Add([]byte("\x00\x09\x02\x10\x00\x00\x00\x00\x00\x00\x00\x01\x00\x09\x02\x01"), uint8(DebugLines), uint16(9), uint16(24), uint32(0))
 	f.Add(make([]byte, 400), uint8(9), uint16(100), uint16(8), uint32(0))
 	f.Fuzz(func(t *testing.T, b []byte, kind uint8, at, moved uint16, address uint32) {
 		size := int64(len(b))
@@ -236,7 +239,7 @@ func FuzzProject(f *testing.F) {
 		}
 		p := code(Kind(kind%uint8(kinds)), b, 1+int64(at)%(size-1), int64(moved))
 		p.OldLoads[0].Address, p.NewLoads[0].Address = int64(address), int64(address)
-		for i := range int64(goFunctionBases) {
+		for i := range int64(max(goFunctionBases, debugBases)) {
 			p.Bases = append(p.Bases, Base{int64(address) + i, int64(address) + 2*i})
 		}
 		p.Anchors = []Anchor{{int64(address) + size, int64(address) + size + 5}}

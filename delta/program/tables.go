@@ -25,6 +25,7 @@ const (
 	function              // 32 bits, signed, from the reference itself, then the length of what is there
 	symbol                // 64 bits, then the length of what is there, in 64 bits
 	entry                 // 32 bits: a symbol's number, its table being the base; 0: none
+	fromUnit              // 32 bits, from where the unit of .debug_info begins
 )
 
 func (h how) width() int {
@@ -86,6 +87,12 @@ func (p *Program) projectRef(r ref, w *window, at int64) {
 		fallthrough
 	case fromBase:
 		target, origin = p.Bases[r.base].Old+v*scale, p.Bases[r.base].New
+	case fromUnit:
+		var ok bool
+		if target, origin, ok = p.unit(int64(r.pos)); !ok {
+			return
+		}
+		target += v
 	case fromSelf, function:
 		if v == 0 {
 			return
@@ -109,6 +116,18 @@ func (p *Program) projectRef(r ref, w *window, at int64) {
 	if r.how == function {
 		p.length(b[4:], target, moved, ok)
 	}
+}
+
+// unit returns where the unit of .debug_info begins that an offset lies in, before and after.
+func (p *Program) unit(at int64) (old, new int64, ok bool) {
+	n, _ := slices.BinarySearch(p.units, uint32(at)+1)
+	if n == 0 {
+		return 0, 0, false
+	}
+	if old, ok = address(p.OldLoads, int64(p.units[n-1])); ok {
+		new, ok = p.Target(old)
+	}
+	return old, new, ok
 }
 
 // symbol projects a symbol's value and size.
@@ -185,6 +204,14 @@ func (p *Program) scanTable(r Region) error {
 		p.every(r, 8, 24, symbol, 0)
 	case EHFrame:
 		return p.ehFrame(r)
+	case DebugInfo:
+		return p.debugInfo(r)
+	case DebugFrame:
+		return p.debugFrames(r)
+	case DebugLines:
+		return p.debugLines(r)
+	case DebugAddresses:
+		p.every(r, 0, 8, absolute, 0)
 	case GoFunctions:
 		return p.goFunctions(r)
 	case GoTypes:
@@ -274,5 +301,6 @@ func (t *table) bytes(at int64, n int) []byte {
 	return t.buf[at-t.at:][:n]
 }
 
+func (t *table) uint16(at int64) uint16 { return binary.LittleEndian.Uint16(t.bytes(at, 2)) }
 func (t *table) uint32(at int64) uint32 { return binary.LittleEndian.Uint32(t.bytes(at, 4)) }
 func (t *table) uint64(at int64) uint64 { return binary.LittleEndian.Uint64(t.bytes(at, 8)) }
