@@ -55,7 +55,7 @@ func (d *describer) debug() {
 			r.Kind, r.Base = DebugFrame, d.base(d.sectionBase(s.Name))
 		case ".debug_line":
 			r.Kind = DebugLines
-		case ".debug_addr":
+		case ".debug_addr", ".debug_ranges", ".debug_aranges":
 			r.Kind = DebugAddresses
 		case ".symtab":
 			r.Kind, r.Base = Symbols, d.base(d.sectionBase(".strtab"))
