@@ -73,8 +73,8 @@ var (
 var goEncoders = map[byte]goEncoder{
 	familyGo126:  {"go", allLevels, writer(go126.NewWriter), nil},
 	familyGo127:  {"go 1.27", allLevels, writer(go127.NewWriter), nil},
-	familyKP1203: klauspost("1.18.2 to 1.20", allLevels, kp1203.NewWriterDict),
-	familyKP1180: klauspost("1.15.11 to 1.18.1", olderLevels, kp1180.NewWriterDict),
+	familyKP1203: klauspost("1.18.1 to 1.20", allLevels, kp1203.NewWriterDict),
+	familyKP1180: klauspost("1.15.11 to 1.18.0", olderLevels, kp1180.NewWriterDict),
 	familyKP1150: klauspost("1.15.0 to 1.15.9", olderLevels, kp1150.NewWriterDict),
 	familyKP1144: klauspost("1.14", olderLevels, kp1150.NewWriterOlder),
 	familyKP1136: klauspost("1.12.3 to 1.13", olderLevels, kp1136.NewWriterDict),

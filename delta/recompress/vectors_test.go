@@ -30,18 +30,21 @@ func vectorSample() []byte {
 	return append(b, text(900_000, 28)...)
 }
 
-// missed tells the streams of real encoders that none of ours makes: zstd's of before 1.14.4, and of its
-// two slow levels, which no builder has by default, of before 1.17.8; and of klauspost's older flates the
-// levels that no builder has by default and few ask for.
+// missed tells the streams of real encoders that none of ours makes: zstd's of before 1.14, and of its
+// two slow levels of before 1.17.8; of klauspost's older flates the levels that no builder has by default and
+// few ask for, and all of 1.11.13 and 1.12.2.
 func missed(kind, version, level string) bool {
-	old := "v1.11.7 v1.12.3 v1.13.6"
+	old := "v1.11.3 v1.11.7 v1.11.13 v1.12.2 v1.12.3 v1.13.1 v1.13.6"
+	to1177 := " v1.14.2 v1.14.4 v1.15.0 v1.15.1 v1.15.2 v1.15.9 v1.15.11 v1.15.12 v1.15.15 v1.16.4 v1.16.6 v1.16.7 v1.17.2 v1.17.3 v1.17.4 v1.17.7"
 	switch {
 	case kind == "zstd" && (level == "3" || level == "4"):
-		old += " v1.14.4 v1.15.0 v1.15.9 v1.15.11 v1.15.15 v1.16.7"
-	case kind == "go", kind != "zstd" && slices.Contains([]string{"0", "1", "5", "6"}, level):
+		old += to1177
+	case kind == "go" || kind == "jib":
 		return false
+	case kind != "zstd" && slices.Contains([]string{"0", "1", "5", "6"}, level):
+		old = "v1.11.13 v1.12.2"
 	case kind != "zstd":
-		old += " v1.14.4 v1.15.0 v1.15.9 v1.15.11 v1.15.15 v1.16.7 v1.17.11 v1.18.0"
+		old += to1177 + " v1.17.11 v1.18.0"
 	}
 	return slices.Contains(strings.Fields(old), version)
 }
