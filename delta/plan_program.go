@@ -46,9 +46,9 @@ func programOf(now, then []byte, passes int, x *index) (piece, bool, error) {
 		} else {
 			found = diffContent(want, have, opBinary, x)
 		}
-		found = derived(found, p.Derived)
+		found, ok := fewer(derived(found, p.Derived), program.MaxSpans)
 		pp.take(found)
-		if len(p.Spans) == 0 || len(pp.steps) > program.MaxSpans {
+		if !ok || len(p.Spans) == 0 {
 			return piece{}, false, nil
 		}
 		if err := p.Prepare(); err != nil {
@@ -61,7 +61,10 @@ func programOf(now, then []byte, passes int, x *index) (piece, bool, error) {
 		}
 		if pass == passes {
 			p.Hints = nil
-			pp.take(derived(found, indexSpans(p, now, x)))
+			if found, ok = fewer(derived(found, indexSpans(p, now, x)), program.MaxSpans); !ok {
+				return piece{}, false, nil
+			}
+			pp.take(found)
 			if err := p.Prepare(); err != nil {
 				return piece{}, false, err
 			}
