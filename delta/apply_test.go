@@ -181,13 +181,14 @@ func FuzzApply(f *testing.F) {
 
 // FuzzRestore feeds streams that are well formed as such, so that operations are reached at once.
 func FuzzRestore(f *testing.F) {
-	f.Add([]byte{64<<1 | 1}, []byte{0}, []byte{3, 9}, []byte{1}, []byte("text"), uint16(20))
-	f.Add(stampRule{{stampShift, 5}}.append([]byte{0x85, 0x40}), []byte{0}, []byte{}, []byte{}, []byte{}, uint16(1024))
+	f.Add([]byte{64<<1 | 1}, []byte{0}, []byte{3, 9}, []byte{1}, []byte("text"), []byte{}, uint16(20))
+	f.Add(stampRule{{stampShift, 5}}.append([]byte{0x85, 0x40}), []byte{0}, []byte{}, []byte{}, []byte{}, []byte{}, uint16(1024))
+	f.Add([]byte{0x80, 0x40, 0, 16, 64, 0x80, 1}, []byte{0, 0, 0}, []byte{}, []byte{}, []byte{}, []byte{0, 1}, uint16(1040))
 	before, _, _ := sample(f)
-	f.Fuzz(func(t *testing.T, ops, sources, gaps, values, text []byte, size uint16) {
+	f.Fuzz(func(t *testing.T, ops, sources, gaps, values, text, digests []byte, size uint16) {
 		var infos []streamInfo
 		var bodies []byte
-		for id, b := range map[streamID][]byte{streamOps: ops, streamSources: sources, streamGaps: gaps, streamValues: values, streamText: text} {
+		for id, b := range map[streamID][]byte{streamOps: ops, streamSources: sources, streamGaps: gaps, streamValues: values, streamText: text, streamDigests: digests} {
 			infos = append(infos, streamInfo{id: id, plain: int64(len(b)), coded: int64(len(b))})
 			bodies = append(bodies, b...)
 		}

@@ -88,7 +88,7 @@ func (c *costs) piece(at int64, p piece, streams []*streamBuilder) {
 	case p.program != nil:
 		x.functions += p.program.changedFunctions(io.NewSectionReader(c.plain, at, p.length))
 	case p.nested != nil:
-		x.nested = true
+		x.nested = p.nested.listing == nil
 	case p.from < 0 && p.literal != opHeaders:
 		x.literal += p.length
 		if p.literal == opText {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"os"
@@ -168,6 +169,9 @@ func (b *builder) plan() ([]piece, *source, error) {
 	}
 	p := &planner{ctx: b.ctx, c: c, plain: b.plain, members: members, ids: ids, effort: b.o.Effort, workers: b.o.Workers, plainly: b.failed != nil}
 	err = p.run()
+	for _, n := range p.digested {
+		b.streams[streamDigests].Write(binary.AppendUvarint(nil, uint64(n)))
+	}
 	return p.pieces, c.src, err
 }
 

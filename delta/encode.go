@@ -117,7 +117,12 @@ func (e *encoder) load(from, at, n int64) error {
 }
 
 func (e *encoder) op(kind opKind, n int64) {
-	e.streams[streamOps].Write(binary.AppendUvarint(nil, uint64(n)*opKindSpan+uint64(kind)))
+	if kind < opKindSpan {
+		e.streams[streamOps].Write(binary.AppendUvarint(nil, uint64(n)*opKindSpan+uint64(kind)))
+		return
+	}
+	b := binary.AppendUvarint(nil, uint64(kind-opKindSpan))
+	e.streams[streamOps].Write(binary.AppendUvarint(b, uint64(n)))
 }
 
 func (e *encoder) literal(p piece) error {

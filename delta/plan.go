@@ -21,18 +21,20 @@ type piece struct {
 
 // planner says which bytes of the olds make the new plain bytes.
 type planner struct {
-	ctx     context.Context
-	c       *catalogue
-	plain   io.ReaderAt
-	members []member
-	ids     []contentID
-	rules   []stampRule
-	changed map[int][]piece // the contents that no old has
-	effort  Effort
-	workers int
-	plainly bool // all files are bytes: no programs, and nothing in them is expanded
-	pieces  []piece
-	last    int // old member that was used last
+	ctx      context.Context
+	c        *catalogue
+	plain    io.ReaderAt
+	members  []member
+	ids      []contentID
+	rules    []stampRule
+	changed  map[int][]piece // the contents that no old has
+	effort   Effort
+	workers  int
+	listings map[int64]*listing // that are new, by where their contents begin
+	digested []int64            // entries whose digests those need, as a patch has them
+	plainly  bool               // all files are bytes: no programs, and nothing in them is expanded
+	pieces   []piece
+	last     int // old member that was used last
 }
 
 // Bounds of the bytes of one file that are in memory.
@@ -48,6 +50,11 @@ func (p *planner) run() error {
 	}
 	if err := p.findRules(matches); err != nil {
 		return err
+	}
+	if !p.plainly {
+		if err := p.findListings(matches); err != nil {
+			return err
+		}
 	}
 	if err := p.changedContents(matches); err != nil {
 		return err

@@ -7,6 +7,9 @@ import (
 
 // changed plans the content of a member that no old has.
 func (w *worker) changed(m member, match int) (list []piece, err error) {
+	if l := w.listings[m.content]; l != nil {
+		return w.listed(l), nil
+	}
 	limit := int64(loadLimit)
 	if m.size() > limit {
 		limit = windowSize

@@ -11,7 +11,8 @@ import (
 // opKind is what an operation makes the next plain bytes from.
 type opKind byte
 
-// The operations. A number in the ops stream is a length times opKindSpan plus the kind.
+// The operations. A number in the ops stream is a length times opKindSpan plus the kind. Those from
+// opKindSpan on, which are rare, stand with a length of 0 there, and the real one follows.
 const (
 	opCopy     opKind = iota // bytes of the source
 	opAdd                    // bytes of the source, some changed
@@ -21,6 +22,7 @@ const (
 	opRestamp                // whole tar entries of the source, with other times
 	opProgram                // a program, out of another version of it
 	opNested                 // a file that holds compressed streams, out of its expanded form
+	opListing                // a listing of files' digests, out of an old one
 	opKindSpan = 8
 )
 
@@ -39,6 +41,7 @@ type restorer struct {
 	packer  sink // that w is; nil: w is something else
 	scratch scratch
 	inside  bool // of a nested operation
+	digests digests
 }
 
 // scratch is where operations may keep what they need for a while.
@@ -49,7 +52,14 @@ type scratch struct {
 
 // restore writes the plain bytes, size of them, to w.
 func restore(ctx context.Context, w io.Writer, s *streams, src *source, size int64, on scratch) error {
+	d, err := newDigester(w, s.readers[streamDigests])
+	if err != nil {
+		return err
+	}
 	r := newRestorer(ctx, w, s, src)
+	if d != nil {
+		r.tail.w, r.digests = d, d.known
+	}
 	r.scratch, s.literals.first = on, src.size
 	r.packer, _ = w.(sink)
 	if err := r.run(size); err != nil {
@@ -75,6 +85,12 @@ func (r *restorer) run(size int64) error {
 			return err
 		}
 		kind, n := opKind(v%opKindSpan), v/opKindSpan
+		if n == 0 {
+			kind += opKindSpan
+			if n, err = readUvarint(r.s.readers[streamOps], maxSize); err != nil {
+				return err
+			}
+		}
 		if n == 0 || n > size {
 			return malformed("operation makes %d bytes where %d are wanted", n, size)
 		}
@@ -98,6 +114,8 @@ func (r *restorer) op(kind opKind, n int64) error {
 		return r.program(n)
 	case opNested:
 		return r.nested(n)
+	case opListing:
+		return r.listing(n)
 	case opHeaders:
 		return r.literal(streamHeaders, n, r.next)
 	case opText:

@@ -26,6 +26,7 @@ const (
 	streamText                     // literal text
 	streamBinary                   // literal bytes of anything else
 	streamLiterals                 // text and bytes, mixed
+	streamDigests                  // which entries' digests listings need
 	streamCount
 )
 

@@ -12,13 +12,14 @@ import (
 
 // worker plans contents that no old has, one at a time. It is not for concurrent use.
 type worker struct {
-	ctx    context.Context
-	c      *catalogue
-	src    *source
-	plain  io.ReaderAt
-	effort Effort
-	bytes  bool  // files are nothing but bytes
-	index  index // of the content in hand
+	ctx      context.Context
+	c        *catalogue
+	src      *source
+	plain    io.ReaderAt
+	effort   Effort
+	bytes    bool // files are nothing but bytes
+	listings map[int64]*listing
+	index    index // of the content in hand
 }
 
 // Bounds of what all workers hold at a time: contents, old and new. Searching them takes about three
@@ -45,7 +46,7 @@ func (p *planner) changedContents(matches []int) error {
 	held := semaphore.NewWeighted(budget)
 	results := make([][]piece, len(jobs))
 	idle := sync.Pool{New: func() any {
-		w := &worker{c: p.c, src: newSource(p.c.src.olds), plain: p.plain, effort: p.effort, bytes: p.plainly}
+		w := &worker{c: p.c, src: newSource(p.c.src.olds), plain: p.plain, effort: p.effort, bytes: p.plainly, listings: p.listings}
 		if p.effort == EffortFast {
 			w.index.sparse = fastStride
 		}
