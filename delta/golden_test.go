@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -27,12 +28,15 @@ func goldenFiles(t *testing.T) (before, after []byte) {
 	files := randomFiles(r, 12)
 	files = append(files, file{header: files[0].header, body: text})
 	files[12].header.Name = "etc/text"
-	before = makeTar(t, files)
+	installed, listing := packageFiles(1, 4)
+	before = makeTar(t, append(append(slices.Clone(files), installed...), listing))
 	for i := range files[:10] {
 		files[i].header.ModTime = files[i].header.ModTime.Add(time.Hour)
 	}
 	files[12].body = append([]byte("one line more\n"), files[12].body...)
-	return before, makeTar(t, append(editFiles(r, files), randomFiles(r, 1)...))
+	installed, listing = packageFiles(2, 4)
+	after = makeTar(t, append(append(append(editFiles(r, files), randomFiles(r, 1)...), installed...), listing))
+	return before, after
 }
 
 // TestGolden applies a patch that an earlier build of this version made: a patch in the field must
