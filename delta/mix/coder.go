@@ -88,11 +88,9 @@ func (c *Coder) bit(bit, one uint32) uint32 {
 			bit = 1
 		}
 	}
-	if bit != 0 {
-		c.high = middle
-	} else {
-		c.low = middle + 1
-	}
+	ones := -bit // a branch would be foretold badly: bits that can be foretold take few calls
+	c.high = middle&ones | c.high&^ones
+	c.low = c.low&ones | (middle+1)&^ones
 	for (c.low^c.high)>>24 == 0 {
 		if c.in != nil {
 			c.shift()

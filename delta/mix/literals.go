@@ -60,8 +60,8 @@ func runOf(n int) int {
 // sure is how many bytes have to match before runs are tried.
 const sure = 24
 
-// contexts are how many each kind's model has.
-var contexts = [kinds]int{9, 7}
+// contexts are how many each kind's model has, beside the byte before.
+var contexts = [kinds]int{8, 5}
 
 // tables are the bytes of the kinds' tables at most.
 var tables = [kinds]int64{8 << 20, 4 << 20}
@@ -226,16 +226,16 @@ func (l *Literals) prepare() {
 	if l.there.active {
 		guess = (uint32(l.there.byte) + 1) | uint32(min(l.there.length, 7))<<9
 	}
-	x[0], x[1], x[2] = order(1), order(2), order(3)
-	x[3] = (guess<<8|uint32(last&0xff))*0x85ebca6b + 5
+	x[0] = order(2)
+	x[1] = (guess<<8|uint32(last&0xff))*0x85ebca6b + 5
 	if l.kind == Binary {
-		x[4] = uint32(last>>8&0xffff)*0xc2b2ae35 + 6
-		x[5] = uint32(last>>16&0xffff)*0xc2b2ae35 + 7
-		x[6] = uint32(last&0xf8f8f0ff)*0xc2b2ae35 + 8
+		x[2] = uint32(last>>8&0xffff)*0xc2b2ae35 + 6
+		x[3] = uint32(last>>16&0xffff)*0xc2b2ae35 + 7
+		x[4] = uint32(last&0xf8f8f0ff)*0xc2b2ae35 + 8
 	} else {
-		x[4] = l.word*0xc2b2ae35 + uint32(last&0xff)*0x1003f + 6
-		x[5] = (l.word+l.words*0x3d4d51cb)*0xc2b2ae35 + 7
-		x[6], x[7], x[8] = order(4), order(5), order(6)
+		x[2] = l.word*0xc2b2ae35 + uint32(last&0xff)*0x1003f + 6
+		x[3] = (l.word+l.words*0x3d4d51cb)*0xc2b2ae35 + 7
+		x[4], x[5], x[6], x[7] = order(3), order(4), order(5), order(6)
 	}
 	a, b := 0, 0
 	if l.here.active {
@@ -244,5 +244,5 @@ func (l *Literals) prepare() {
 	if l.there.active {
 		b = 1 + grade(l.there.length)*14/15
 	}
-	l.m.chosen = uint32(a<<4 | b)
+	l.m.last, l.m.chosen = byte(last), uint32(a<<4|b)
 }

@@ -22,18 +22,18 @@ type orders struct {
 }
 
 func newOrders(c *Coder, size int) *orders {
-	return &orders{m: newModel(c, 6, min(64*size, 2<<20))}
+	return &orders{m: newModel(c, 5, min(64*size, 2<<20))}
 }
 
 func (n *orders) code(b []byte) {
 	x := &n.m.contexts
 	for i, c := range b {
 		last := n.last
-		for k := range 5 {
-			x[k] = uint32((last<<(64-8*k) + uint64(k) + 1) * 0x9e3779b97f4a7c15 >> 32)
+		for k, length := range [4]int{0, 2, 3, 4} {
+			x[k] = uint32((last<<(64-8*length) + uint64(k) + 1) * 0x9e3779b97f4a7c15 >> 32)
 		}
-		x[5] = uint32((last&0xf0f0f0<<8 + 6) * 0x9e3779b97f4a7c15 >> 32)
-		n.m.chosen = uint32(last & 0xff)
+		x[4] = uint32((last&0xf0f0f0<<8 + 5) * 0x9e3779b97f4a7c15 >> 32)
+		n.m.last, n.m.chosen = byte(last), uint32(last&0xff)
 		b[i] = n.m.code(c)
 		n.last = last<<8 | uint64(b[i])
 	}

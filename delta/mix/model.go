@@ -3,21 +3,23 @@ package mix
 import "math/bits"
 
 const (
-	maxContexts = 12
+	maxContexts = 11
 	maxInputs   = 16 // of contexts and others
 )
 
 // model predicts bytes, bit by bit: it looks up what came before in each of the contexts that its user
-// hashes, mixes what they foretell and refines it by the outcome of like forecasts.
+// gives, mixes what they foretell and refines it by the outcome of like forecasts.
 type model struct {
 	coder     *Coder
 	table     []bucket
 	mask      uint32
-	n         int // contexts
-	count     int // inputs
-	contexts  [maxContexts]uint32
-	slots     [maxContexts]*slot // of the nibble in hand
-	maps      [maxContexts][256]estimate
+	n         int                    // contexts
+	count     int                    // inputs
+	last      byte                   // the byte before, which is the first context
+	direct    []slot                 // of the first context
+	contexts  [maxContexts]uint32    // of the others, hashed
+	slots     [maxContexts + 1]*slot // of the nibble in hand
+	maps      [maxContexts + 1][256]estimate
 	inputs    [maxInputs]int32
 	chosen    uint32       // number that chooses weights, for this byte; below 256
 	first     [256]weights // by number
@@ -38,14 +40,14 @@ type bucket struct {
 	slots  [4]slot
 }
 
-// newModel returns a model with n contexts, a table of about size bytes and forecasts.
+// newModel returns a model with n contexts beside the byte before, a table of about size bytes and forecasts.
 func newModel(c *Coder, n, size int, forecasts ...*forecast) *model {
 	buckets := 1
 	for buckets*128 <= size {
 		buckets *= 2
 	}
-	m := &model{coder: c, table: make([]bucket, buckets), mask: uint32(buckets - 1), n: n, count: n + 2*len(forecasts), forecasts: forecasts}
-	for i := range n {
+	m := &model{coder: c, table: make([]bucket, buckets), mask: uint32(buckets - 1), n: n, count: n + 1 + 2*len(forecasts), direct: make([]slot, 256*nibbles), forecasts: forecasts}
+	for i := range n + 1 {
 		m.maps[i] = initial
 	}
 	for i := range m.first {
@@ -57,6 +59,9 @@ func newModel(c *Coder, n, size int, forecasts ...*forecast) *model {
 	return m
 }
 
+// nibbles is how many slots a byte has: one for its first nibble, and one for its second after each.
+const nibbles = 17
+
 // find finds the slots of all contexts for a nibble. The buckets of all are loaded first, at once.
 func (m *model) find(node uint32) {
 	var buckets [maxContexts]*bucket
@@ -67,8 +72,9 @@ func (m *model) find(node uint32) {
 		b := &m.table[hash&m.mask]
 		buckets[i], checks[i], others[i] = b, hash>>24, b.checks
 	}
+	m.slots[0] = &m.direct[int(m.last)*nibbles+int(max(node, 15)-15)]
 	for i, b := range buckets[:m.n] {
-		m.slots[i] = b.find(others[i], checks[i])
+		m.slots[i+1] = b.find(others[i], checks[i])
 	}
 }
 
@@ -105,7 +111,7 @@ func (m *model) bit(at, node, bit uint32) uint32 {
 	first, second := &m.first[m.chosen&255], &m.second[node&255]
 	in := &m.inputs
 	var sum, sum2 int64
-	slots := m.slots[:m.n]
+	slots := m.slots[:m.n+1]
 	for i, s := range slots {
 		v := int64(stretch[m.maps[i][s[at-1]]>>20])
 		in[i] = int32(v)
@@ -113,7 +119,7 @@ func (m *model) bit(at, node, bit uint32) uint32 {
 		sum2 += v * int64(second[i])
 	}
 	for k, f := range m.forecasts {
-		i := m.n + 2*k
+		i := len(slots) + 2*k
 		u, v := f.ask(node)
 		in[i], in[i+1] = u, v
 		sum += int64(u)*int64(first[i]) + int64(v)*int64(first[i+1])
