@@ -3,7 +3,6 @@ package delta
 import (
 	"bytes"
 	"cmp"
-	"encoding/binary"
 	"fmt"
 	"io"
 	"math/bits"
@@ -120,9 +119,9 @@ func (c *costs) list(streams []streamInfo) []MemberCost {
 			m = c.members[i]
 		}
 		cost := MemberCost{Name: m.name, Size: m.size(), Why: c.why(m, x)}
-		cost.Bytes += x.bytes[streamLiterals] // coded as they came
+		cost.Bytes += x.bytes[streamLiterals] + x.bytes[streamPrograms] // coded as they came
 		for _, s := range streams {
-			if s.id != streamLiterals {
+			if s.id != streamLiterals && s.id != streamPrograms {
 				cost.Bytes += share(s.coded, x.bytes[s.id], s.plain)
 			}
 		}
@@ -196,21 +195,13 @@ func (pp *programPiece) changedFunctions(file io.ReaderAt) int {
 			next, count = next+1, count+1
 		}
 	}
-	gaps := bytes.NewReader(pp.gaps.Bytes())
+	rest := pp.changed
 	for _, s := range pp.steps {
-		switch s.kind {
-		case stepLiteral:
+		if s.literal {
 			changed(s.new, s.new+s.size)
-		case stepAdd:
-			for at := int64(0); at < s.size; at++ {
-				gap, err := binary.ReadUvarint(gaps)
-				if err != nil {
-					return count
-				}
-				if at += int64(gap); at < s.size {
-					changed(s.new+at, s.new+at+1)
-				}
-			}
+		}
+		for ; len(rest) > 0 && int64(rest[0]) < s.new+s.size; rest = rest[1:] {
+			changed(int64(rest[0]), int64(rest[0])+1)
 		}
 	}
 	return count

@@ -77,21 +77,22 @@ func (p *plainFile) close() {
 
 // builder makes one patch.
 type builder struct {
-	ctx     context.Context
-	blob    io.ReaderAt
-	size    int64
-	plain   *plainFile
-	recipe  *recompress.Recipe
-	certain bool // the recipe is proven
-	olds    []Old
-	o       Options
-	streams []*streamBuilder
-	used    []int
-	mixed   *literalBuilder
-	scratch int64 // bytes of files that applying needs
-	members []member
-	costs   *costs
-	failed  error // of the patch that was to be; nil: none, or not yet
+	ctx      context.Context
+	blob     io.ReaderAt
+	size     int64
+	plain    *plainFile
+	recipe   *recompress.Recipe
+	certain  bool // the recipe is proven
+	olds     []Old
+	o        Options
+	streams  []*streamBuilder
+	used     []int
+	mixed    *literalBuilder
+	programs *correctionBuilder
+	scratch  int64 // bytes of files that applying needs
+	members  []member
+	costs    *costs
+	failed   error // of the patch that was to be; nil: none, or not yet
 }
 
 func (b *builder) build(w io.Writer) (Result, error) {
@@ -197,6 +198,8 @@ func (b *builder) encode(pieces []piece, all *source) error {
 	}
 	e.mixed = newLiteralBuilder(e.src, mixed)
 	b.mixed = e.mixed
+	e.programs = newCorrectionBuilder(stepsOf(pieces))
+	b.programs = e.programs
 	b.costs = newCosts(b.plain, b.members, len(b.olds) == 0, b.streams)
 	e.costs = b.costs
 	err := e.pieces(pieces)
@@ -227,8 +230,12 @@ func (b *builder) finish() (*header, []io.ReadSeeker, error) {
 		h.streams = append(h.streams, info)
 		bodies[info.id] = body
 	}
+	if info, body := b.programs.finish(); body != nil {
+		h.streams = append(h.streams, info)
+		bodies[info.id] = body
+	}
 	for _, s := range b.streams {
-		if s.plain == 0 || s.id == streamLiterals {
+		if s.plain == 0 || s.id == streamLiterals || s.id == streamPrograms {
 			continue
 		}
 		info, body, err := s.finish()

@@ -15,6 +15,7 @@ type encoder struct {
 	used     []int64 // where each old begins for operations
 	src      *source // what operations' addresses mean
 	mixed    *literalBuilder
+	programs *correctionBuilder
 	scratch  int64  // bytes of files that one operation needs at most
 	dir      string // for such files
 	streams  []*streamBuilder

@@ -87,7 +87,7 @@ func mixable(pieces []piece, left int64) (n int64) {
 		switch {
 		case p.program != nil:
 			for _, s := range p.program.steps {
-				if s.kind == stepLiteral {
+				if s.literal {
 					add(streamBinary, s.size)
 				}
 			}

@@ -246,7 +246,7 @@ func (e *encoder) nested(p piece) error {
 
 // inside is an encoder of what makes plain out of all that e has and base behind it.
 func (e *encoder) inside(plain io.ReaderAt, base Old) *encoder {
-	return &encoder{ctx: e.ctx, plain: plain, all: e.all.with(base), src: e.src.with(base), mixed: e.mixed,
+	return &encoder{ctx: e.ctx, plain: plain, all: e.all.with(base), src: e.src.with(base), mixed: e.mixed, programs: e.programs,
 		used: slices.Concat(e.used, []int64{e.src.size}), streams: e.streams, next: e.src.size, dir: e.dir}
 }
 

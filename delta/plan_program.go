@@ -10,10 +10,9 @@ import (
 
 // programPiece makes a whole file out of another version of it. Neither version stays in memory.
 type programPiece struct {
-	p      *program.Program
-	steps  []step
-	gaps   bytes.Buffer // of all steps
-	values bytes.Buffer
+	p       *program.Program
+	steps   []step
+	changed []uint32 // offsets in the new file of bytes and instructions that projection gets wrong
 }
 
 // programOf plans a file that is a program, as far as both versions are; it is not ok where they are
@@ -153,9 +152,9 @@ func (pp *programPiece) take(segments []segment) {
 	pp.steps, pp.p.Spans = nil, nil
 	at := int64(0)
 	for _, s := range segments {
-		next := step{kind: stepLiteral, size: int64(s.length), new: at}
+		next := step{literal: true, size: int64(s.length), new: at}
 		if s.from >= 0 {
-			next.kind, next.old = stepAdd, int64(s.from)
+			next.literal, next.old = false, int64(s.from)
 			pp.p.Spans = append(pp.p.Spans, program.Span{Old: next.old, New: at, Size: next.size})
 		}
 		pp.steps = append(pp.steps, next)
@@ -169,58 +168,68 @@ func (e *encoder) program(p piece) error {
 	old := e.oldOf(p.from)
 	address := e.used[old] + p.from - e.all.starts[old]
 	e.op(opProgram, p.length)
+	d := p.program.p.Description()
+	d.Old = &sourceReader{e.src, address}
 	ops := e.streams[streamOps]
-	ops.Write(binary.AppendUvarint(nil, uint64(p.program.p.Size)))
+	ops.Write(binary.AppendUvarint(nil, uint64(d.Size)))
 	e.streams[streamSources].Write(appendZigzag(nil, address-e.next))
-	e.next = address + p.program.p.Size
-	ops.Write(appendDescription(nil, p.program.p))
-	next := int64(0)
-	for i := range p.program.steps {
-		s := &p.program.steps[i]
-		ops.Write(binary.AppendUvarint(nil, uint64(s.size)*stepKindSpan+uint64(s.kind)))
-		if s.kind != stepLiteral {
-			e.streams[streamSources].Write(appendZigzag(nil, s.old-next))
-		} else {
-			s.old = next
-		}
-		next = s.old + s.size
+	e.next = address + d.Size
+	ops.Write(appendDescription(nil, d))
+	ops.Write(binary.AppendUvarint(nil, uint64(len(p.program.steps))))
+	now := make([]byte, p.length)
+	if err := readAt(e.plain, now, e.at); err != nil {
+		return err
 	}
-	e.streams[streamGaps].Write(p.program.gaps.Bytes())
-	e.streams[streamValues].Write(p.program.values.Bytes())
+	if err := e.programs.code(p.program, d, now); err != nil {
+		return err
+	}
+	e.streams[streamPrograms].plain = int64(e.programs.coder.Len()) // for costs
+	next := int64(0)
 	for _, s := range p.program.steps {
-		if s.kind != stepLiteral {
+		if !s.literal {
+			next = s.old + s.size
 			continue
 		}
-		if err := e.literals(streamBinary, e.at+s.new, s.size, address+s.old); err != nil {
+		if err := e.literals(streamBinary, e.at+s.new, s.size, address+next); err != nil {
 			return err
 		}
+		next += s.size
 	}
 	return nil
 }
 
 // correct finds what of the projected bytes has to change to make now.
 func (pp *programPiece) correct(now []byte) error {
-	for i := range pp.steps {
-		s := &pp.steps[i]
-		if s.kind == stepLiteral {
-			continue
-		}
-		f := &fixes{gaps: &pp.gaps, values: &pp.values}
-		at := s.new
-		err := pp.p.Copy(s.old, s.new, s.size, func(b []byte) error {
-			f.compare(b, now[at:][:len(b)])
-			at += int64(len(b))
-			return nil
-		})
-		if err != nil {
+	pp.p.Corrector = &changeFinder{pp, now}
+	for _, s := range pp.p.Spans {
+		if err := pp.p.Copy(s.Old, s.New, s.Size, func([]byte) error { return nil }); err != nil {
 			return err
-		}
-		if s.kind = stepCopy; f.end() {
-			s.kind = stepAdd
 		}
 	}
 	pp.p = pp.p.Description()
 	return nil
+}
+
+// changeFinder finds what changes instead of correcting it.
+type changeFinder struct {
+	pp  *programPiece
+	now []byte
+}
+
+// Instruction notes an instruction that changes.
+func (f *changeFinder) Instruction(u *program.Unit) {
+	if !bytes.Equal(u.Bytes, f.now[u.New:][:len(u.Bytes)]) {
+		f.pp.changed = append(f.pp.changed, uint32(u.New))
+	}
+}
+
+// Data notes the bytes that change.
+func (f *changeFinder) Data(b []byte, at program.Place) {
+	for i := 0; i < len(b); i++ {
+		if i += matchLength(b[i:], f.now[int(at.New)+i:], len(b)); i < len(b) {
+			f.pp.changed = append(f.pp.changed, uint32(int(at.New)+i))
+		}
+	}
 }
 
 func appendDescription(b []byte, p *program.Program) []byte {

@@ -4,25 +4,16 @@ import (
 	"errors"
 	"io"
 
+	"github.com/sallyport-dev/sallyport/delta/correct"
 	"github.com/sallyport-dev/sallyport/delta/program"
 )
 
-// step is a part of a program's operation: a copy of old bytes, projected, or literal bytes.
+// step is a part of a program's operation: a copy of old bytes, projected and corrected, or literal bytes.
 type step struct {
-	kind     stepKind
+	literal  bool
 	size     int64
 	old, new int64 // where it begins in the files
 }
-
-type stepKind byte
-
-// The kinds of steps. A number in the ops stream is a size times stepKindSpan plus the kind.
-const (
-	stepLiteral  stepKind = iota
-	stepCopy              // projected
-	stepAdd               // projected, and some bytes changed
-	stepKindSpan = 4
-)
 
 // program makes n bytes out of an old file that begins at an address, references projected.
 func (r *restorer) program(n int64) error {
@@ -37,20 +28,20 @@ func (r *restorer) program(n int64) error {
 	}
 	p := d.description()
 	p.Old, p.Size = &sourceReader{r.src, address}, size
-	steps := d.steps(r.s.readers[streamSources], n, size)
+	count := d.number(program.MaxSteps)
 	if d.err != nil {
 		return d.err
 	}
-	for _, s := range steps {
-		if s.kind != stepLiteral {
-			p.Spans = append(p.Spans, program.Span{Old: s.old, New: s.new, Size: s.size})
-		}
+	steps, err := r.s.programs.steps(p, count, n)
+	if err != nil {
+		return err
 	}
 	if err := p.Prepare(); errors.Is(err, program.ErrInvalid) {
 		return malformed("%v", err)
 	} else if err != nil {
 		return err
 	}
+	p.Corrector = r.s.programs.codec
 	for _, s := range steps {
 		if err := r.step(p, s, address); err != nil {
 			return err
@@ -62,19 +53,16 @@ func (r *restorer) program(n int64) error {
 
 // step makes a step's bytes out of the old file at an address.
 func (r *restorer) step(p *program.Program, s step, address int64) error {
-	if s.kind == stepLiteral {
+	if s.literal {
 		return r.literal(streamBinary, s.size, address+s.old)
 	}
-	f, err := r.newFixer(s)
-	if err != nil {
-		return err
-	}
+	r.s.programs.codec.Copy(program.Span{Old: s.old, New: s.new, Size: s.size})
 	address += s.old
 	return p.Copy(s.old, s.new, s.size, func(b []byte) error {
 		if err := r.ctx.Err(); err != nil {
 			return err
 		}
-		if err := f.fix(b); err != nil {
+		if err := r.s.programs.err(); err != nil {
 			return err
 		}
 		if err := r.unchanged(b, address); err != nil {
@@ -84,13 +72,6 @@ func (r *restorer) step(p *program.Program, s step, address int64) error {
 		_, err := r.w.Write(b)
 		return err
 	})
-}
-
-func (r *restorer) newFixer(s step) (*fixer, error) {
-	if s.kind == stepCopy {
-		return &fixer{s: r.s, left: s.size, gap: s.size}, nil
-	}
-	return newFixer(r.s, s.size, nil)
 }
 
 // maxProgram bounds a program's bytes, old and new.
@@ -172,27 +153,39 @@ func (d *programReader) loads() []program.Load {
 	return list
 }
 
-// steps reads the steps that make n bytes out of size old ones.
-func (d *programReader) steps(sources io.ByteReader, n, size int64) []step {
-	var list []step
-	next := int64(0)
-	for at := int64(0); at < n && d.err == nil; {
-		v := d.number(maxProgram * stepKindSpan)
-		s := step{kind: stepKind(v % stepKindSpan), size: v / stepKindSpan, old: next, new: at}
-		if s.kind != stepLiteral {
-			s.old = next + unzigzag(d.from(sources, 2*maxProgram))
-		}
-		next = s.old + s.size // literal bytes replace as many, as a rule
-		if d.err != nil {
-			break
-		}
-		if s.size == 0 || s.size > n-at || s.kind > stepAdd || s.old < 0 || s.old > size-s.size && s.kind != stepLiteral || len(list) >= program.MaxSpans {
-			d.err = malformed("program's step of %d bytes at %d", s.size, s.old)
-		}
-		at += s.size
-		list = append(list, s)
+// steps reads the steps of a program of n bytes and gives it their spans.
+func (c *corrections) steps(p *program.Program, count, n int64) ([]step, error) {
+	if count > c.left || count == 0 {
+		return nil, malformed("program of %d steps", count)
 	}
-	return list
+	c.left -= count
+	if err := c.codec.Begin(p, int(count)); err != nil {
+		return nil, err
+	}
+	var list []step
+	at, next := int64(0), int64(0)
+	for range count {
+		var s correct.Step
+		c.codec.Step(&s)
+		if err := c.err(); err != nil {
+			return nil, err
+		}
+		if s.Size > n-at || !s.Literal && s.Old > p.Size-s.Size {
+			return nil, malformed("program's step of %d bytes at %d", s.Size, s.Old)
+		}
+		if s.Literal {
+			s.Old = next // literal bytes replace as many, as a rule
+		} else {
+			p.Spans = append(p.Spans, program.Span{Old: s.Old, New: at, Size: s.Size})
+		}
+		list = append(list, step{literal: s.Literal, size: s.Size, old: s.Old, new: at})
+		at, next = at+s.Size, s.Old+s.Size
+	}
+	if at < n {
+		return nil, malformed("program's steps make %d bytes of %d", at, n)
+	}
+	c.codec.Changes(nil, nil)
+	return list, nil
 }
 
 // sourceReader reads a file of the source.

@@ -27,6 +27,7 @@ const (
 	streamBinary                   // literal bytes of anything else
 	streamLiterals                 // text and bytes, mixed
 	streamDigests                  // which entries' digests listings need
+	streamPrograms                 // steps of programs and what they change
 	streamCount
 )
 
@@ -46,6 +47,7 @@ const (
 type streams struct {
 	readers  [streamCount]*stream
 	literals *mixedLiterals
+	programs *corrections
 	spool    *os.File // of streams that are too large for memory; nil: none
 	closers  []func()
 	stop     chan struct{} // closed: no stream is read ahead any longer
@@ -79,7 +81,7 @@ func openStreams(r io.Reader, infos []streamInfo, dir string) (*streams, error) 
 		}
 	}
 	for id := range s.readers {
-		if s.readers[id] == nil && (streamID(id) != streamLiterals || s.literals == nil) {
+		if s.readers[id] == nil && (streamID(id) != streamLiterals || s.literals == nil) && (streamID(id) != streamPrograms || s.programs == nil) {
 			if err := s.open(streamInfo{id: streamID(id)}, bytes.NewReader(nil), true); err != nil {
 				s.close()
 				return nil, err
@@ -137,8 +139,11 @@ func (s *streams) open(info streamInfo, body io.Reader, kept bool) error {
 	if info.codec == codecRaw && info.coded != info.plain {
 		return malformed("stream %d has two sizes", info.id)
 	}
-	if info.id == streamLiterals {
+	switch info.id {
+	case streamLiterals:
 		return s.openLiterals(info, body)
+	case streamPrograms:
+		return s.openPrograms(info, body)
 	}
 	if info.codec == codecZstd {
 		z, err := zstd.NewReader(body, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
@@ -180,6 +185,18 @@ func (s *streams) openLiterals(info streamInfo, body io.Reader) (err error) {
 	return err
 }
 
+// openPrograms opens the stream whose decisions come with programs at hand.
+func (s *streams) openPrograms(info streamInfo, body io.Reader) (err error) {
+	if info.plain > 0 && info.codec != codecMix {
+		return newer("steps of programs in codec %d, which this program does not have", info.codec)
+	}
+	if s.programs != nil {
+		return malformed("stream %d stands twice", info.id)
+	}
+	s.programs, err = newCorrections(body, info.plain)
+	return err
+}
+
 func (s *streams) close() {
 	close(s.stop)
 	s.running.Wait()
@@ -204,6 +221,9 @@ func (s *streams) finished() error {
 		if n, err := r.left.R.Read(make([]byte, 1)); n > 0 || err != io.EOF {
 			return malformed("stream %d is longer than it says", id)
 		}
+	}
+	if err := s.programs.end(); err != nil {
+		return err
 	}
 	return s.literals.end()
 }

@@ -20,6 +20,7 @@ type window struct {
 	n        int    // references that begin in b[:n] are projected
 	old, new int64  // where b begins in the files
 	from, to int64  // and in memory
+	mapped   bool   // both places are in memory
 	last     bool   // nothing of the region or the copy follows b
 }
 
@@ -30,13 +31,18 @@ func (p *Program) amd64(r *Region, w *window) int {
 	for i < w.n {
 		in, ok := decode(w.b[i:])
 		if !ok {
-			if len(w.b)-i < maxInstruction {
+			if len(w.b)-i < MaxInstruction {
+				p.correctData(r, w, i, len(w.b))
 				return len(w.b)
 			}
+			p.correctData(r, w, i, i+1)
 			i++
 			continue
 		}
 		p.instruction(r, w, i, in)
+		if p.Corrector != nil {
+			p.correctInstruction(r, w, i, in)
+		}
 		i += in.size
 	}
 	return i
@@ -98,6 +104,7 @@ func (p *Program) reference(w *window, at int64, width int, target, origin int64
 		}
 		p.learn.vote(target, actual, ok && actual == moved)
 	}
+	p.refer(w, at, width, target, origin, moved, ok)
 	return moved - origin, ok
 }
 

@@ -61,6 +61,7 @@ func common(b *[maxCommon]byte) (in instruction, ok bool) {
 	}
 	kind := immediate(how &^ hasModRM)
 	if how&hasModRM != 0 {
+		in.modrm = at
 		m := b[at&15]
 		at++
 		if kind == immTest || kind == immTestWord {

@@ -4,6 +4,7 @@ package program
 // may name an address.
 type instruction struct {
 	size     int
+	modrm    int  // offset of the ModRM byte, 0: none
 	disp     int  // offset of a displacement of 32 bits that names an address, 0: none
 	relative bool // the displacement counts from the instruction's end, not from 0
 	imm      int  // offset of the immediate operand, 0: none
@@ -111,8 +112,8 @@ func decode(b []byte) (in instruction, ok bool) {
 }
 
 func decodeAny(b []byte) (in instruction, ok bool) {
-	if len(b) > maxInstruction {
-		b = b[:maxInstruction]
+	if len(b) > MaxInstruction {
+		b = b[:MaxInstruction]
 	}
 	var x prefixes
 	at := 0
@@ -142,8 +143,8 @@ func isPrefix(c byte) bool {
 	return false
 }
 
-// maxInstruction is how long the processor lets an instruction be.
-const maxInstruction = 15
+// MaxInstruction is how long the processor lets an instruction be.
+const MaxInstruction = 15
 
 // opcode reads the opcode at b[at], with a VEX or EVEX prefix if there is one, and returns how it goes
 // on and where.
@@ -192,6 +193,7 @@ func operands(b []byte, at int, how byte, x prefixes) (in instruction, ok bool) 
 		if at >= len(b) {
 			return in, false
 		}
+		in.modrm = at
 		mod, reg, rm := b[at]>>6, b[at]>>3&7, b[at]&7
 		at++
 		if kind == immTest || kind == immTestWord {

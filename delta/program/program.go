@@ -78,6 +78,7 @@ const (
 	MaxBases   = 64
 	MaxRegions = 64
 	MaxSpans   = 3 << 17
+	MaxSteps   = MaxSpans
 	MaxAnchors = 1 << 16
 	MaxMoves   = 1 << 19
 	MaxTables  = 1 << 16
@@ -90,18 +91,21 @@ const (
 
 // Program projects references. Spans have to be in the order of the new file and need not cover it.
 type Program struct {
-	Old      io.ReaderAt
-	Size     int64 // bytes of the old file
-	OldLoads []Load
-	NewLoads []Load
-	Bases    []Base
-	Regions  []Region // by offset, without overlaps
-	Spans    []Span
-	Anchors  []Anchor // by old address
-	Moves    []Move   // by old address
-	Tables   []Table  // by offset, without overlaps
-	Derived  []Span   // what a builder copies, whatever it finds, because projection makes it anew
-	Hints    []Hint   // by new offset; only for who searches for spans
+	Old       io.ReaderAt
+	Size      int64 // bytes of the old file
+	OldLoads  []Load
+	NewLoads  []Load
+	Bases     []Base
+	Regions   []Region // by offset, without overlaps
+	Spans     []Span
+	Anchors   []Anchor  // by old address
+	Moves     []Move    // by old address
+	Tables    []Table   // by offset, without overlaps
+	Derived   []Span    // what a builder copies, whatever it finds, because projection makes it anew
+	Hints     []Hint    // by new offset; only for who searches for spans
+	Corrector Corrector // corrects what is projected; nil: nobody does
+	fixing    Unit
+	sorted    []Span
 
 	moved   exact
 	byOld   []Span // by old offset, without overlaps
@@ -141,6 +145,7 @@ func (p *Program) Prepare() error {
 	p.byOld = widest(p.Spans)
 	p.indexSpans()
 	p.last, p.refs, p.groups, p.lines, p.units = 0, nil, nil, nil, nil
+	p.sorted = nil
 	p.moved = p.exactly(p.Moves)
 	for _, r := range p.Regions {
 		if err := p.scanTable(r); err != nil {
@@ -349,6 +354,9 @@ func (p *Program) project(b []byte, old, new int64, last bool) int {
 		if r != nil {
 			n = p.projectRegion(r, w)
 		}
+		if r == nil || r.Kind != CodeAMD64 && r.Kind != CodeFixed || !w.mapped {
+			p.correctData(r, w, 0, n)
+		}
 		done += n
 		if n < len(w.b) {
 			break
@@ -379,7 +387,7 @@ func (p *Program) projectRegion(r *Region, w *window) int {
 	var ok, moves bool
 	w.from, ok = address(p.OldLoads, w.old)
 	w.to, moves = address(p.NewLoads, w.new)
-	if !ok || !moves {
+	if w.mapped = ok && moves; !w.mapped {
 		return w.n
 	}
 	switch r.Kind {

@@ -1,0 +1,125 @@
+package correct
+
+import "github.com/sallyport-dev/sallyport/delta/program"
+
+// changes is what is known of what changed before.
+type changes struct {
+	p         *program.Program
+	new       []byte   // the new file; nil for a decoder
+	blocks    []uint64 // bits: whether anything changes in a block of the new file
+	areas     [levels]area
+	copy      program.Span
+	addresses []address // by hash: where references to an old address went last
+	last      []uint16  // by hash: what a byte or an instruction changed into last, and 1; 0: nothing
+	history   uint32    // of instructions: 1 for one that changed
+	hit       uint32    // whether anything changed in the block so far
+	since     int64     // instructions since the last that changed
+	opcode    uint32    // of the last instruction
+	moved     uint32    // bits of how far off the last reference was, and its sign
+	words     uint32    // history of words of data
+	bytes     uint64    // of bytes
+	before    uint64    // the last eight bytes of data
+	delta     byte      // how the last byte changed
+	deltas    [32]byte  // by place
+}
+
+// address is where an old address went.
+type address struct {
+	old, new int64
+	count    uint32 // how often in a row
+}
+
+const (
+	addressBits = 16
+	lastBits    = 16
+)
+
+func (c *changes) begin(p *program.Program) {
+	clear(c.addresses)
+	*c = changes{p: p, addresses: c.addresses, last: c.last}
+}
+
+// Changes goes on with what changes. An encoder gives the new file and where it changes: a bit for each
+// 1<<BlockBits bytes, the lowest first, that is set if data in it changes or an instruction that begins there.
+func (x *Codec) Changes(new []byte, blocks []uint64) {
+	x.changes.new, x.changes.blocks = new, blocks
+}
+
+// Copy goes on with a copy.
+func (x *Codec) Copy(s program.Span) { x.changes.copy, x.changes.since = s, 0 }
+
+// Where nothing changes, one decision goes for a whole area; blocks lie in areas of the first level.
+const (
+	levels = 3
+	// BlockBits are the bits of an offset that tell the bytes of a block apart.
+	BlockBits  = 6
+	middleBits = 9
+	areaBits   = 14
+)
+
+// area is one of the stretches that the new file consists of.
+type area struct {
+	next    int64 // number of the area behind it
+	live    bool
+	history uint32
+	seen    uint32 // whether anything changed in the area around it so far
+}
+
+var areaShift = [levels]uint{areaBits, middleBits, BlockBits}
+
+// changing codes whether anything changes in the areas that an offset of the new file lies in.
+func (x *Codec) changing(at int64, kind uint32) bool {
+	for level, shift := range areaShift {
+		a := &x.changes.areas[level]
+		if n := at >> shift; n+1 != a.next {
+			a.next = n + 1
+			if level+1 < levels {
+				x.changes.areas[level+1].seen = 0
+			}
+			l, c := uint32(level), &x.changes.copy
+			part := uint32(n<<shift&(1<<areaShift[max(level-1, 0)]-1)>>shift) + a.seen<<8
+			from, left := size(at-c.New), size(c.New+c.Size-at)
+			v := x.d.Decide(x.changes.any(n, level), l, []uint32{hash(aBlock, a.history&3, kind), hash(aBlock, a.history&0xff, 1), hash(aBlock, part, a.history&1, 2),
+				hash(aBlock, from, left, 3), hash(aBlock, left, uint32(min(c.Size, 1<<12)>>6), a.history&3, 4)}, 5, 5+level)
+			a.seen |= v
+			a.history = a.history<<1 | v
+			a.live = v == 1
+			x.changes.hit = 0
+		}
+		if !a.live {
+			return false
+		}
+	}
+	return true
+}
+
+// any tells whether anything changes in area n of a level.
+func (c *changes) any(n int64, level int) uint32 {
+	shift := areaShift[level] - BlockBits
+	for i := n << shift; i < (n+1)<<shift && i/64 < int64(len(c.blocks)); i++ {
+		if c.blocks[i/64]>>(i%64)&1 != 0 {
+			return 1
+		}
+	}
+	return 0
+}
+
+// want returns what n bytes from an offset are to be, if that is known.
+func (c *changes) want(at int64, n int) []byte {
+	if c.new == nil {
+		return nil
+	}
+	return c.new[at:][:n]
+}
+
+// lastAt returns where it stands what became of something.
+func (c *changes) lastAt(key uint32) *uint16 { return &c.last[key>>(32-lastBits)] }
+
+// byte codes a byte with contexts.
+func (x *Codec) byte(v byte, contexts []uint32, set int) byte {
+	node := uint32(1)
+	for k := 7; k >= 0; k-- {
+		node = node<<1 | x.d.Decide(uint32(v)>>k&1, node, contexts, set, 512+int(node))
+	}
+	return byte(node)
+}

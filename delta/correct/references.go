@@ -1,0 +1,105 @@
+package correct
+
+import (
+	"encoding/binary"
+
+	"github.com/sallyport-dev/sallyport/delta/program"
+)
+
+// reference is what is known of a reference.
+type reference struct {
+	*program.Reference
+	seen   address // what an earlier one to the same address says; count 0: nothing
+	cover  program.Cover
+	state  uint32 // how sure it is
+	place  uint32 // of its target among spans
+	actual int64  // the address that it is to name, if that is known
+}
+
+// where returns an address's place.
+func (c *changes) where(old int64) *address {
+	return &c.addresses[uint64(old)*0x9e3779b97f4a7c15>>(64-addressBits)]
+}
+
+// learn takes note of where a reference leads.
+func (c *changes) learn(u *program.Unit, r *program.Reference) {
+	a := c.where(r.Target)
+	if actual := r.Origin + number(u.Bytes[r.At:], r.Width); a.old != r.Target || a.new != actual {
+		*a = address{old: r.Target, new: actual}
+	}
+	a.count++
+}
+
+// reference finds out what is known of a reference. want is the instruction as it is to be, or nil.
+func (c *changes) reference(r *program.Reference, want []byte) reference {
+	k := reference{Reference: r, cover: c.p.Covered(r.Target, r.Moved, r.Origin)}
+	if a := c.where(r.Target); a.count > 0 && a.old == r.Target {
+		k.seen = *a
+		if k.state = min(a.count, 4); a.new != r.Moved {
+			k.state += 4
+		}
+	}
+	k.state = k.state<<4 | uint32(k.cover.Count)<<2 | bit(r.Known)<<1 | bit(r.Width == 4)
+	if at := c.p.OldOffset(r.Target); at >= c.copy.Old && at < c.copy.Old+c.copy.Size {
+		k.place = 1
+	} else {
+		k.place = 2 + min(size(k.cover.Before), 7)<<3 + min(size(k.cover.After), 7)
+	}
+	if want != nil {
+		k.actual = r.Origin + number(want[r.At:], r.Width)
+	}
+	return k
+}
+
+// number reads a signed number of one or four bytes.
+func number(b []byte, width int) int64 {
+	if width == 1 {
+		return int64(int8(b[0]))
+	}
+	return int64(int32(binary.LittleEndian.Uint32(b)))
+}
+
+func put(b []byte, width int, v int64) {
+	if width == 1 {
+		b[0] = byte(v)
+		return
+	}
+	binary.LittleEndian.PutUint32(b, uint32(v))
+}
+
+// references codes what references of an instruction change, and returns how many do.
+func (x *Codec) references(in *instruction) (wrong uint32) {
+	c := &x.changes
+	for i := range in.refs[:in.Count] {
+		r := &in.refs[i]
+		says := r.Origin + number(in.Bytes[r.At:], r.Width)
+		if x.d.Decide(bit(r.actual != says), uint32(i)<<1|wrong, []uint32{hash(aWrong, r.state), hash(aWrong, in.opcode, r.state>>4), hash(aWrong, in.whole, 1),
+			hash(aWrong, r.place, r.state, 2)}, 9, 24) == 1 {
+			x.wrong(in, r, says)
+			wrong = 1
+		}
+		c.learn(in.Unit, r.Reference)
+	}
+	return wrong
+}
+
+// wrong codes where a reference leads that projection got wrong.
+func (x *Codec) wrong(in *instruction, r *reference, says int64) {
+	c := &x.changes
+	to := in.Bytes[r.At:]
+	if r.seen.count > 0 && r.seen.new != says {
+		if x.d.Decide(bit(r.actual == r.seen.new), 0, []uint32{hash(aMove, r.state), hash(aMove, min(r.seen.count, 10), 1), hash(aMove, in.opcode, 2)}, 10, 25) == 1 {
+			put(to, r.Width, r.seen.new-r.Origin)
+			return
+		}
+	}
+	if r.cover.Count > 1 {
+		if x.d.Decide(bit(r.actual == r.cover.Other), 0, []uint32{hash(anotherCopy, r.state), hash(anotherCopy, size(max(r.cover.Other-r.Origin, r.Origin-r.cover.Other)), 1)}, 11, 26) == 1 {
+			put(to, r.Width, r.cover.Other-r.Origin)
+			return
+		}
+	}
+	d := x.signed(int64(int32(r.actual-says)), aTarget, r.state&15, in.opcode, c.moved)
+	c.moved = size(max(d, -d))<<1 | bit(d < 0)
+	put(to, r.Width, says+d-r.Origin)
+}
