@@ -69,19 +69,28 @@ func newCounters(t *table, at int64) *counters {
 }
 
 func (c *counters) next() bool {
-	raw, n := binary.Uvarint(c.t.bytes(c.at, min(binary.MaxVarintLen32, max(0, int(c.t.size-c.at)))))
+	b := c.t.bytes(c.at, int(min(2*binary.MaxVarintLen32, max(0, c.t.size-c.at))))
+	raw, n := uvarint(b)
 	if n <= 0 || raw == 0 && !c.first || c.t.err != nil {
 		return false
 	}
 	c.start, c.raw, c.size, c.first = c.at, raw, n, false
 	c.value += unzigzag(raw)
-	far, m := binary.Uvarint(c.t.bytes(c.at+int64(n), min(binary.MaxVarintLen32, max(0, int(c.t.size-c.at)-n))))
+	far, m := uvarint(b[n:])
 	if m <= 0 {
 		return false
 	}
 	c.at += int64(n + m)
 	c.pc += int64(far)
 	return true
+}
+
+// uvarint reads a number of at most 32 bits, which are short as a rule.
+func uvarint(b []byte) (uint64, int) {
+	if len(b) > 0 && b[0] < 0x80 {
+		return uint64(b[0]), 1
+	}
+	return binary.Uvarint(b[:min(len(b), binary.MaxVarintLen32)])
 }
 
 func unzigzag(v uint64) int64 { return int64(v>>1) ^ -int64(v&1) }

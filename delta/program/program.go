@@ -119,6 +119,7 @@ type Program struct {
 	view    view
 	self    bool      // the new program is the old one
 	last    int       // the span of byOld found last
+	anchor  int       // how many anchors are up to the address looked up last
 	upTo    []int32   // how many spans of byOld begin before each stretch of the old file
 	buf     []byte    // of Copy
 	lows    []lowBits // of instructions that Copy has not come to yet
@@ -297,7 +298,11 @@ func (p *Program) between(n int, at int64) (int64, bool) {
 }
 
 func (p *Program) anchored(old int64) (int64, bool) {
+	if n := p.anchor; n > 0 && n <= len(p.Anchors) && p.Anchors[n-1].Old <= old && (n == len(p.Anchors) || old < p.Anchors[n].Old) {
+		return old + p.Anchors[n-1].New - p.Anchors[n-1].Old, true
+	}
 	n, _ := slices.BinarySearchFunc(p.Anchors, old, func(a Anchor, old int64) int { return compare(a.Old, old+1) })
+	p.anchor = n
 	if n == 0 {
 		return 0, false
 	}
