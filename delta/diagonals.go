@@ -27,7 +27,7 @@ func (p *parser) opening(at, from, to int) int {
 }
 
 // patchPrices are for programs.
-var patchPrices = prices{literal: 18, changed: 48, again: 24, open: 32, jump: 72, inside: 40}
+var patchPrices = prices{literal: 17, changed: 48, again: 24, open: 32, jump: 48, inside: 40}
 
 // diagonal is a way to make the bytes up to here whose last copy has a shift: new[i] is old[i+shift].
 type diagonal struct {
