@@ -24,8 +24,8 @@ type around struct {
 	first int64 // bytes of the source that stays; behind it are those of nested operations
 }
 
-// begin begins a literal behind the bytes before, which replaces bytes at an address of src.
-func (a *around) begin(id streamID, before []byte, src *source, address int64) {
+// begin begins a literal that replaces bytes at an address of src.
+func (a *around) begin(id streamID, src *source, address int64) {
 	if a.src != src {
 		a.m.Source(wholeSource{src}, src.size, a.first)
 		a.src = src
@@ -34,7 +34,7 @@ func (a *around) begin(id streamID, before []byte, src *source, address int64) {
 	if id == streamText {
 		kind = mix.Text
 	}
-	a.m.Begin(kind, before, address)
+	a.m.Begin(kind, address)
 }
 
 // wholeSource reads the olds as one.
@@ -107,11 +107,7 @@ func (e *encoder) literals(id streamID, at, n, address int64) error {
 		_, err := io.Copy(e.streams[id], io.NewSectionReader(e.plain, at, n))
 		return err
 	}
-	before := make([]byte, min(at, mix.Context))
-	if err := readAt(e.plain, before, at-int64(len(before))); err != nil {
-		return err
-	}
-	l.begin(id, before, e.src, address)
+	l.begin(id, e.src, address)
 	l.used += n
 	for n > 0 {
 		b := make([]byte, min(n, mix.Chunk))

@@ -33,7 +33,6 @@ type restorer struct {
 	s      *streams
 	src    *source
 	next   int64 // address after the last copy
-	tail   tail
 	buf    []byte
 	raw    []byte // of unchanged
 	header [tarBlock]byte
@@ -58,7 +57,7 @@ func restore(ctx context.Context, w io.Writer, s *streams, src *source, size int
 	}
 	r := newRestorer(ctx, w, s, src)
 	if d != nil {
-		r.tail.w, r.digests = d, d.known
+		r.w, r.digests = d, d.known
 	}
 	r.scratch, s.literals.first = on, src.size
 	r.packer, _ = w.(sink)
@@ -69,9 +68,7 @@ func restore(ctx context.Context, w io.Writer, s *streams, src *source, size int
 }
 
 func newRestorer(ctx context.Context, w io.Writer, s *streams, src *source) *restorer {
-	r := &restorer{ctx: ctx, s: s, src: src, buf: make([]byte, 128<<10), tail: tail{w: w}}
-	r.w = &r.tail
-	return r
+	return &restorer{ctx: ctx, w: w, s: s, src: src, buf: make([]byte, 128<<10)}
 }
 
 // run makes size bytes.
@@ -136,9 +133,14 @@ func (r *restorer) literal(id streamID, n, address int64) error {
 	}
 	if mixed := r.s.literals; fits(id, n, mixed.left) {
 		mixed.left -= n
-		mixed.begin(id, r.tail.bytes(), r.src, address)
+		mixed.begin(id, r.src, address)
 		next = mixed.read
 	}
+	return r.pieces(n, next)
+}
+
+// pieces makes n bytes that come piece by piece.
+func (r *restorer) pieces(n int64, next func(b []byte) error) error {
 	for n > 0 {
 		if err := r.ctx.Err(); err != nil {
 			return err
@@ -262,21 +264,3 @@ func zigzag(v int64) uint64 { return uint64(v)<<1 ^ uint64(v>>63) }
 func unzigzag(v int64) int64 { return int64(uint64(v)>>1) ^ -(v & 1) }
 
 func appendZigzag(b []byte, v int64) []byte { return binary.AppendUvarint(b, zigzag(v)) }
-
-// tail passes bytes on and keeps the last ones.
-type tail struct {
-	w    io.Writer
-	last [mix.Context]byte
-	n    int // of them, those at the end
-}
-
-func (t *tail) Write(p []byte) (int, error) {
-	if k := min(len(p), len(t.last)); k > 0 {
-		copy(t.last[:], t.last[k:])
-		copy(t.last[len(t.last)-k:], p[len(p)-k:])
-		t.n = min(t.n+k, len(t.last))
-	}
-	return t.w.Write(p)
-}
-
-func (t *tail) bytes() []byte { return t.last[len(t.last)-t.n:] }

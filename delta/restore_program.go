@@ -11,6 +11,7 @@ import (
 // step is a part of a program's operation: a copy of old bytes, projected and corrected, or literal bytes.
 type step struct {
 	literal  bool
+	mixed    bool // and read ahead
 	size     int64
 	old, new int64 // where it begins in the files
 }
@@ -36,6 +37,7 @@ func (r *restorer) program(n int64) error {
 	if err != nil {
 		return err
 	}
+	literals := r.literalsAhead(steps, address)
 	if err := p.Prepare(); errors.Is(err, program.ErrInvalid) {
 		return malformed("%v", err)
 	} else if err != nil {
@@ -43,16 +45,19 @@ func (r *restorer) program(n int64) error {
 	}
 	p.Corrector = r.s.programs.codec
 	for _, s := range steps {
-		if err := r.step(p, s, address); err != nil {
+		if err := r.step(p, s, address, literals); err != nil {
 			return err
 		}
 	}
 	r.next = address + size
-	return nil
+	return literals.end()
 }
 
 // step makes a step's bytes out of the old file at an address.
-func (r *restorer) step(p *program.Program, s step, address int64) error {
+func (r *restorer) step(p *program.Program, s step, address int64, literals *literalsAhead) error {
+	if s.mixed {
+		return r.pieces(s.size, literals.next)
+	}
 	if s.literal {
 		return r.literal(streamBinary, s.size, address+s.old)
 	}

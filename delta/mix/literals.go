@@ -18,11 +18,11 @@ const (
 // MaxLiterals is how many bytes of literals there may be.
 const MaxLiterals = 8 << 20
 
-// Context is how many bytes before a literal are of use.
-const Context = 12
+// before is how many bytes before a literal are of use.
+const before = 12
 
-// Literals codes bytes that no copy makes. It knows what stands before them, and what stands around
-// the old bytes that they replace.
+// Literals codes bytes that no copy makes. It knows what stands around the old bytes that they replace,
+// of which the last ones before pass for the new ones.
 type Literals struct {
 	coder  *Coder
 	size   int64
@@ -77,19 +77,20 @@ func NewLiterals(c *Coder, size int64) *Literals {
 	return l
 }
 
-// Begin begins a literal, after the bytes before, that replaces old bytes at an address.
-func (l *Literals) Begin(kind Kind, before []byte, address int64) {
+// Begin begins a literal that replaces old bytes at an address.
+func (l *Literals) Begin(kind Kind, address int64) {
 	l.kind = kind
 	if l.models[kind] == nil {
 		l.models[kind] = newModel(l.coder, contexts[kind], int(min(32*l.size, tables[kind])), l.here, l.there)
 	}
 	l.m = l.models[kind]
-	for _, c := range before {
-		l.see(c)
-	}
 	l.at, l.quiet = 0, 0
 	l.to = l.guide.near(address)
 	if l.to > 0 {
+		b := l.guide.before(l.to)
+		for _, c := range b[max(0, len(b)-before):] {
+			l.see(c)
+		}
 		l.there.length, l.there.misses = l.past.agree(l.guide.before(l.to)), 0
 	}
 	l.point()

@@ -15,7 +15,6 @@ import (
 // literal is one of a patch.
 type literal struct {
 	kind    Kind
-	before  []byte
 	address int64
 	bytes   []byte
 }
@@ -30,9 +29,9 @@ func editedText(n int) (old []byte, list []literal) {
 		at := r.IntN(len(old) - 200)
 		b := bytes.Clone(old[at : at+1+r.IntN(200)])
 		b[r.IntN(len(b))]++
-		list = append(list, literal{Kind(r.IntN(2)), old[max(0, at-Context):at], int64(at), b})
+		list = append(list, literal{Kind(r.IntN(2)), int64(at), b})
 	}
-	return old, append(list, literal{Text, nil, -1, make([]byte, 3*Chunk/2)})
+	return old, append(list, literal{Text, -1, make([]byte, 3*Chunk/2)})
 }
 
 func size(list []literal) (n int64) {
@@ -47,7 +46,7 @@ func codeAll(c *Coder, old []byte, list []literal) (all []byte, err error) {
 	l := NewLiterals(c, size(list))
 	l.Source(bytes.NewReader(old), int64(len(old)), 0)
 	for _, x := range list {
-		l.Begin(x.kind, x.before, x.address)
+		l.Begin(x.kind, x.address)
 		b := make([]byte, len(x.bytes))
 		if c.in == nil {
 			copy(b, x.bytes)
@@ -118,7 +117,7 @@ func TestSameBytes(t *testing.T) {
 func TestUnreadableOld(t *testing.T) {
 	l := NewLiterals(NewEncoder(), 10)
 	l.Source(bytes.NewReader(nil), 1<<20, 0)
-	l.Begin(Text, nil, 5)
+	l.Begin(Text, 5)
 	if !errors.Is(l.Err(), io.EOF) {
 		t.Errorf("got %v, want io.EOF", l.Err())
 	}
@@ -128,7 +127,7 @@ func FuzzLiterals(f *testing.F) {
 	f.Add([]byte("some old text"), []byte("some new text"), int64(5))
 	f.Add(numbers(100), make([]byte, 300), int64(-1))
 	f.Fuzz(func(t *testing.T, old, b []byte, at int64) {
-		list := []literal{{Text, nil, at, b}, {Binary, b[:min(len(b), Context)], at / 2, b}}
+		list := []literal{{Text, at, b}, {Binary, at / 2, b}}
 		c := NewEncoder()
 		want, err := codeAll(c, old, list)
 		if err != nil {
