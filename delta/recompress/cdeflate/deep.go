@@ -3,73 +3,107 @@ package cdeflate
 import "encoding/binary"
 
 // deep finds what longest finds, in fewer steps: most of the strings that share a hash of three bytes
-// share no fourth one. How far down the chain of three bytes a string stands, which is what a level
-// limits, is known by its rank.
+// share no fourth one, and where six bytes are found again the shorter matches need no look. How far down
+// the chain of three bytes a string stands, which is what a level limits, is known by its rank.
 type deep struct {
-	head [1 << deepBits]uint16 // by a hash of four bytes
+	short, long table // by four bytes and by six
+	next        int   // the first string that is in neither yet
+}
+
+// table chains strings with the same hash.
+type table struct {
+	head [1 << deepBits]uint16
 	prev [windowSize]uint16
-	next int // the first string that is not in the table yet
 }
 
 const deepBits = 16
 
-// deepChain is from which chain on the second table is worth its keep.
+// deepChain is from which chain on these tables are worth their keep.
 const deepChain = 128
 
-func (d *deflater) hash4(s int) uint32 {
-	return binary.LittleEndian.Uint32(d.window[s:]) * 0x9e3779b1 >> (32 - deepBits)
+// The bytes of a string that a table is about, of the eight in a word.
+const (
+	shortBytes, shortMask = 4, 1<<32 - 1
+	longBytes, longMask   = 6, 1<<48 - 1
+)
+
+func hashOf(word uint64, bytes int) uint16 {
+	return uint16(word << (64 - 8*bytes) * 0x9e3779b97f4a7c15 >> (64 - deepBits))
 }
 
-// catchUp brings the table up to start. All bytes of the strings are there by then.
+func (t *table) insert(s int, h uint16) {
+	t.prev[s&windowMask] = t.head[h]
+	t.head[h] = uint16(s)
+}
+
+// catchUp brings the tables up to start. All bytes of the strings are there by then.
 func (d *deflater) catchUp() {
 	p := d.deep
-	s := max(p.next, d.start-windowSize)
-	for ; s < d.start; s++ {
-		h := d.hash4(s)
-		p.prev[s&windowMask] = p.head[h]
-		p.head[h] = uint16(s)
+	for s := max(p.next, d.start-windowSize); s < d.start; s++ {
+		word := binary.LittleEndian.Uint64(d.window[s:])
+		p.short.insert(s, hashOf(word, shortBytes))
+		p.long.insert(s, hashOf(word, longBytes))
 	}
-	p.next = s
+	p.next = d.start
+}
+
+// search is for the string at start, whose first string with its hash of three bytes is candidate.
+type search struct {
+	candidate, chain, limit int
+	best                    int // the length to be beaten
 }
 
 // deepest is longest, for a string with minLookahead bytes after it.
 func (d *deflater) deepest(candidate int) int {
 	d.catchUp()
-	chain, best := d.chain, max(d.prevLength, minMatch)
+	p := d.deep
+	s := search{candidate, d.chain, max(d.start-maxDist, 0), max(d.prevLength, minMatch)}
 	if d.prevLength >= d.good {
-		chain >>= 2
+		s.chain >>= 2
 	}
-	limit := max(d.start-maxDist, 0)
-	w, p := d.window[:], d.deep
-	scan := w[d.start : d.start+maxMatch : d.start+maxMatch]
-	first, last := binary.LittleEndian.Uint32(scan), scan[best]
-	rank, found := d.rank[d.start&windowMask], false
-	steps := 2 * chain
-	for at := int(p.head[d.hash4(d.start)]); at > limit || at == candidate && at > 0; at = int(p.prev[at&windowMask]) {
+	word := binary.LittleEndian.Uint64(d.window[d.start:])
+	n, ok := d.walk(&p.long, s, word, longMask, longBytes, d.nice)
+	if ok && n <= s.best && s.best < longBytes-1 {
+		n, ok = d.walk(&p.short, s, word, shortMask, shortBytes, longBytes-1)
+	}
+	switch {
+	case !ok:
+		return d.longest(candidate) // many strings that only share the hash
+	case n > s.best || d.prevLength >= minMatch:
+		return n
+	}
+	return d.nearest(candidate, s.chain, s.limit)
+}
+
+// walk looks for the best match among the strings of t that begin as word does. It ends at one of enough
+// bytes. It returns false if there are many others.
+func (d *deflater) walk(t *table, s search, word, mask uint64, bytes, enough int) (int, bool) {
+	w, scan := d.window[:], d.window[d.start:d.start+maxMatch:d.start+maxMatch]
+	best, last := s.best, scan[s.best]
+	rank := d.rank[d.start&windowMask]
+	steps := 2 * s.chain
+	for at := int(t.head[hashOf(word, bytes)]); at > s.limit || at == s.candidate && at > 0; at = int(t.prev[at&windowMask]) {
 		if steps--; steps < 0 {
-			return d.longest(candidate) // many strings that only share the hash
+			return 0, false
 		}
-		if binary.LittleEndian.Uint32(w[at:]) != first {
+		if (binary.LittleEndian.Uint64(w[at:])^word)&mask != 0 {
 			continue
 		}
-		if int(rank-d.rank[at&windowMask]) > chain {
+		if int(rank-d.rank[at&windowMask]) > s.chain {
 			break
 		}
 		if w[at+best] != last {
 			continue
 		}
 		if n := same(w[at:at+maxMatch], scan); n > best {
-			d.matchStart, best, found = at, n, true
-			if n >= d.nice || n >= maxMatch {
+			d.matchStart, best = at, n
+			if n >= enough || n >= maxMatch {
 				break
 			}
 			last = scan[best]
 		}
 	}
-	if found || d.prevLength >= minMatch {
-		return best
-	}
-	return d.nearest(candidate, chain, limit)
+	return best, true
 }
 
 // nearest returns the length of the nearest match of three bytes, which is of no use if it is too far.

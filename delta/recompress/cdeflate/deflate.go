@@ -122,7 +122,8 @@ func (d *deflater) reset() {
 func (d *deflater) forget() {
 	clear(d.head[:])
 	if d.deep != nil {
-		clear(d.deep.head[:])
+		clear(d.deep.short.head[:])
+		clear(d.deep.long.head[:])
 	}
 	d.replay.stale = false
 }
@@ -176,7 +177,8 @@ func (d *deflater) slide() {
 	}
 	tables := [][]uint16{d.head[:], d.prev[:]}
 	if d.deep != nil {
-		tables = append(tables, d.deep.head[:], d.deep.prev[:])
+		p := d.deep
+		tables = append(tables, p.short.head[:], p.short.prev[:], p.long.head[:], p.long.prev[:])
 	}
 	for _, table := range tables {
 		for i, p := range table {
