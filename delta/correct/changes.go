@@ -5,6 +5,7 @@ import "github.com/sallyport-dev/sallyport/delta/program"
 // changes is what is known of what changed before.
 type changes struct {
 	p         *program.Program
+	places    *program.Places
 	new       []byte   // the new file; nil for a decoder
 	blocks    []uint64 // bits: whether anything changes in a block of the new file
 	areas     [levels]area
@@ -43,6 +44,7 @@ func (c *changes) begin(p *program.Program) {
 // 1<<BlockBits bytes, the lowest first, that is set if data in it changes or an instruction that begins there.
 func (x *Codec) Changes(new []byte, blocks []uint64) {
 	x.changes.new, x.changes.blocks = new, blocks
+	x.changes.places = x.steps.code.Places(x.changes.p.Spans)
 }
 
 // Copy goes on with a copy.

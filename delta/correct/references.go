@@ -99,7 +99,36 @@ func (x *Codec) wrong(in *instruction, r *reference, says int64) {
 			return
 		}
 	}
+	if to := c.p.NewOffset(says); c.places.Has(to) {
+		if actual, ok := x.placed(in, r, to); ok {
+			put(in.Bytes[r.At:], r.Width, actual-r.Origin)
+			return
+		}
+	}
 	d := x.signed(int64(int32(r.actual-says)), aTarget, r.state&15, in.opcode, c.moved)
 	c.moved = size(max(d, -d))<<1 | bit(d < 0)
 	put(to, r.Width, says+d-r.Origin)
+}
+
+// placed codes whether a reference leads to a place, not to an offset in the new file, and to which.
+func (x *Codec) placed(in *instruction, r *reference, says int64) (int64, bool) {
+	c := &x.changes
+	at := c.p.NewOffset(r.actual)
+	is := x.d.Decide(bit(x.encoding && c.places.Is(at)), 0, []uint32{hash(aPlace, r.state), hash(aPlace, in.opcode, 1), hash(aPlace, c.moved, 2), hash(aPlace, r.place, 3)}, 13, 27)
+	if is == 0 {
+		return 0, false
+	}
+	d := int64(0)
+	if x.encoding {
+		d = c.places.Rank(at) - c.places.Rank(says)
+	}
+	d = x.signed(d, aPlaceBy, r.state&15, in.opcode, c.moved)
+	c.moved = size(max(d, -d))<<1 | bit(d < 0) | 1<<8
+	at, ok := c.places.Find(c.places.Rank(says) + d)
+	address, is2 := c.p.NewAddress(at)
+	if !ok || !is2 {
+		x.err = ErrInvalid
+		return 0, false
+	}
+	return address, true
 }

@@ -45,6 +45,8 @@ const (
 	aWord
 	aByte
 	aNewByte
+	aPlace
+	aPlaceBy
 )
 
 // Ways to tell where a copy begins.

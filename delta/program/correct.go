@@ -117,3 +117,14 @@ func (p *Program) OldOffset(a int64) int64 {
 	}
 	return -1
 }
+
+// NewOffset returns where an address is in the new file, or -1.
+func (p *Program) NewOffset(a int64) int64 {
+	if o, ok := offset(p.NewLoads, a); ok {
+		return o
+	}
+	return -1
+}
+
+// NewAddress returns where an offset of the new file is in memory; it is not ok if it is not there.
+func (p *Program) NewAddress(at int64) (int64, bool) { return address(p.NewLoads, at) }
