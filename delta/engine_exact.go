@@ -1,7 +1,7 @@
 package delta
 
 // nearLeast is how long a match has to be that goes on where the last copy ended.
-const nearLeast = 6
+const nearLeast = 12
 
 // diffExact cuts new into exact copies of old and literals, as suits text: what a copy leaves out is
 // coded well as text.
