@@ -1,5 +1,7 @@
 package mix
 
+import "math/bits"
+
 // MaxContexts is how many contexts a decision has at most.
 const MaxContexts = 10
 
@@ -27,11 +29,11 @@ const (
 
 // NewDecider returns a decider with a coder, for a number of things that take dozens of decisions.
 func NewDecider(c *Coder, things int64) *Decider {
-	bits := uint(leastDecisions)
-	for bits < mostDecisions && 1<<bits < 64*things {
-		bits++
+	size := uint(leastDecisions)
+	for size < mostDecisions && 1<<size < 64*things {
+		size++
 	}
-	d := &Decider{coder: c, table: make([]estimate, 1<<bits), shift: 32 - bits}
+	d := &Decider{coder: c, table: make([]estimate, 1<<size), shift: 32 - size}
 	for i := range d.table {
 		d.table[i] = half
 	}
@@ -61,13 +63,15 @@ func (d *Decider) Decide(bit, node uint32, contexts []uint32, one, two int) uint
 	var by [MaxContexts]*estimate
 	first, second := &d.one[one&(WeightSets-1)], &d.two[two&(WeightSets-1)]
 	contexts = contexts[:min(len(contexts), MaxContexts)]
-	node *= 0x2f0b4c47
+	depth := uint32(bits.Len32(node|1)-1) & 3 // in a tree of 15 nodes, whose estimates share a cache line
+	at := node&(1<<depth-1) | 1<<depth
+	node = node >> depth * 0x2f0b4c47
 	var sum, sum2 int64
 	for i, c := range contexts {
 		hash := (c + node) * 0x9e3779b1
 		hash ^= hash >> 15
 		hash *= 0x85ebca6b
-		e := &d.table[hash>>d.shift]
+		e := &d.table[hash>>d.shift^at]
 		v := int32(stretch[*e>>20]) * trust[uint32(*e)&countMask] >> 8
 		by[i], in[i] = e, v
 		sum += int64(v) * int64(first[i])

@@ -125,3 +125,23 @@ func (g *guide) span(place uint32) []byte {
 func (g *guide) before(place uint32) []byte {
 	return g.ring[(place-1)>>blockBits<<blockBits : place-1]
 }
+
+// lasting is how many bytes before a literal are of use.
+const lasting = 12
+
+// last returns the bytes before an address.
+func (g *guide) last(address int64) []byte {
+	if address <= 0 || address > g.size {
+		return nil
+	}
+	if place := g.place(address); place > 0 && len(g.before(place)) >= lasting {
+		b := g.before(place)
+		return b[len(b)-lasting:]
+	}
+	b := make([]byte, min(lasting, address))
+	if n, err := g.src.ReadAt(b, address-int64(len(b))); n < len(b) {
+		g.err = err
+		return nil
+	}
+	return b
+}

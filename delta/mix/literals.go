@@ -18,9 +18,6 @@ const (
 // MaxLiterals is how many bytes of literals there may be.
 const MaxLiterals = 8 << 20
 
-// before is how many bytes before a literal are of use.
-const before = 12
-
 // Literals codes bytes that no copy makes. It knows what stands around the old bytes that they replace,
 // of which the last ones before pass for the new ones.
 type Literals struct {
@@ -86,11 +83,10 @@ func (l *Literals) Begin(kind Kind, address int64) {
 	l.m = l.models[kind]
 	l.at, l.quiet = 0, 0
 	l.to = l.guide.near(address)
+	for _, c := range l.guide.last(address) {
+		l.see(c)
+	}
 	if l.to > 0 {
-		b := l.guide.before(l.to)
-		for _, c := range b[max(0, len(b)-before):] {
-			l.see(c)
-		}
 		l.there.length, l.there.misses = l.past.agree(l.guide.before(l.to)), 0
 	}
 	l.point()

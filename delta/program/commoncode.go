@@ -29,23 +29,31 @@ var commonModRM = func() (t [256]byte) {
 	return t
 }()
 
-// commonSizes are the bytes of immediates without a prefix that changes them; with REX.W the second row.
-var commonSizes = func() (t [2][256]byte) {
-	for k := range int(branch32) + 1 {
-		t[0][k] = byte(immediate(k).size(prefixes{}))
-		t[1][k] = byte(immediate(k).size(prefixes{rexW: true}))
+// commonSizes are the bytes of immediates, by REX.W (1) and operand-size prefix (2).
+var commonSizes = func() (t [4][256]byte) {
+	for i := range t {
+		for k := range int(branch32) + 1 {
+			t[i][k] = byte(immediate(k).size(prefixes{rexW: i&1 != 0, operand: i&2 != 0}))
+		}
 	}
 	return t
 }()
 
-// common is decode for instructions of one or two bytes of opcode behind no prefix but REX: for nearly
-// all. It is not ok where decode has to look.
+// common is decode for instructions of one or two bytes of opcode behind no prefixes but REX and one of
+// those that SSE's have: for nearly all. It is not ok where decode has to look.
 func common(b *[maxCommon]byte) (in instruction, ok bool) {
-	at, wide := 0, 0
+	at, sizes := 0, 0
 	c := b[0]
+	if c == 0x66 || c == 0xf2 || c == 0xf3 {
+		if c == 0x66 {
+			sizes = 2
+		}
+		at, c = 1, b[1]
+	}
 	if c&0xf0 == 0x40 {
-		at, wide = 1, int(c>>3&1)
-		c = b[1]
+		sizes |= int(c >> 3 & 1)
+		at++
+		c = b[at]
 	}
 	how := opcodes[c]
 	at++
@@ -80,7 +88,7 @@ func common(b *[maxCommon]byte) (in instruction, ok bool) {
 		at += int(follows & 7)
 	}
 	in.immKind = kind
-	if n := int(commonSizes[wide][kind]); n > 0 {
+	if n := int(commonSizes[sizes][kind]); n > 0 {
 		in.imm = at
 		at += n
 	}
