@@ -1,6 +1,11 @@
 package delta
 
-import "github.com/sallyport-dev/sallyport/delta/mix"
+import (
+	"cmp"
+	"slices"
+
+	"github.com/sallyport-dev/sallyport/delta/mix"
+)
 
 // budget says how many bytes of a patch are mixed (package mix). A site takes about a microsecond for
 // each, which is some hundred times what other codecs take.
@@ -8,19 +13,20 @@ type budget struct {
 	literals int64 // bytes of literals
 	all      bool  // or none of them, if they are more
 	streams  int64 // bytes of other streams
+	steps    int   // of programs, and changes in their copies
 	gain     int64 // the least part of a stream that mixing has to save: one byte of so many
 }
 
-// budget returns what an effort may mix. Where literals are many, one foretells the next whatever the codec, and what stands around
-// them gains less: then none are.
+// budget returns what an effort may mix. Where literals are many, one foretells the next whatever the
+// codec, and what stands around them gains less: then none are. A step takes some microseconds.
 func (o Options) budget() budget {
 	switch o.Effort {
 	case EffortFast:
-		return budget{}
+		return budget{steps: 64 << 10}
 	case EffortBest:
-		return budget{literals: mix.MaxLiterals, streams: mix.MaxSize, gain: mix.MaxSize}
+		return budget{literals: mix.MaxLiterals, streams: mix.MaxSize, steps: maxSteps, gain: mix.MaxSize}
 	}
-	return budget{literals: 512 << 10, all: true, streams: 512 << 10, gain: 128}
+	return budget{literals: 512 << 10, all: true, streams: 512 << 10, steps: 256 << 10, gain: 128}
 }
 
 // mixed returns how many of the literals in pieces are mixed.
@@ -43,4 +49,29 @@ func (b *budget) mixes(plain, coded, mixed int64) bool {
 	}
 	b.streams -= plain
 	return true
+}
+
+// programs decides which programs' steps are plain: those that come last by size beyond the budget.
+func (b budget) programs(pieces []piece) {
+	list := programsOf(pieces, nil)
+	slices.SortStableFunc(list, func(x, y *programPiece) int { return cmp.Compare(x.decisions(), y.decisions()) })
+	for _, p := range list {
+		b.steps -= p.decisions()
+		p.plain = b.steps < 0
+	}
+}
+
+// decisions counts what is coded of a program.
+func (pp *programPiece) decisions() int { return len(pp.steps) + len(pp.changed) }
+
+func programsOf(pieces []piece, list []*programPiece) []*programPiece {
+	for _, p := range pieces {
+		if p.program != nil {
+			list = append(list, p.program)
+		}
+		if p.nested != nil {
+			list = programsOf(p.nested.pieces, list)
+		}
+	}
+	return list
 }

@@ -28,7 +28,7 @@ type correctionBuilder struct {
 func stepsOf(pieces []piece) (n int64) {
 	for _, p := range pieces {
 		switch {
-		case p.program != nil:
+		case p.program != nil && !p.program.plain:
 			n += int64(len(p.program.steps))
 		case p.nested != nil:
 			n += stepsOf(p.nested.pieces)

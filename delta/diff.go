@@ -198,6 +198,7 @@ func (b *builder) encode(pieces []piece, all *source) error {
 	}
 	e.mixed = newLiteralBuilder(e.src, mixed)
 	b.mixed = e.mixed
+	b.o.budget().programs(pieces)
 	e.programs = newCorrectionBuilder(stepsOf(pieces))
 	b.programs = e.programs
 	b.costs = newCosts(b.plain, b.members, len(b.olds) == 0, b.streams)

@@ -262,29 +262,32 @@ func TestNestedTools(t *testing.T) {
 	}
 }
 
+// builtProgram is a Go program whose main begins with a line.
+func builtProgram(t *testing.T, line string) []byte {
+	t.Helper()
+	dir := t.TempDir()
+	source := "package main\n\nimport \"os\"\n\nfunc main() {\n" + line + "\tos.Stdout.WriteString(os.Args[0])\n}\n"
+	for name, text := range map[string]string{"main.go": source, "go.mod": "module hello\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-o", "hello", ".")
+	c.Dir, c.Env = dir, append(os.Environ(), "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0")
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "hello"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
 // TestNestedProgram changes a program whose compressed sections a Go tool chain made: sections and code
 // are matched as those of one program.
 func TestNestedProgram(t *testing.T) {
-	build := func(line string) []byte {
-		dir := t.TempDir()
-		source := "package main\n\nimport \"os\"\n\nfunc main() {\n" + line + "\tos.Stdout.WriteString(os.Args[0])\n}\n"
-		for name, text := range map[string]string{"main.go": source, "go.mod": "module hello\n"} {
-			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		c := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-o", "hello", ".")
-		c.Dir, c.Env = dir, append(os.Environ(), "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0")
-		if out, err := c.CombinedOutput(); err != nil {
-			t.Fatalf("go build: %v\n%s", err, out)
-		}
-		b, err := os.ReadFile(filepath.Join(dir, "hello"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return b
-	}
-	before, after := build(""), build("\tfor _, a := range os.Args[1:] {\n\t\tprintln(len(a), a)\n\t}\n")
+	before, after := builtProgram(t, ""), builtProgram(t, "\tfor _, a := range os.Args[1:] {\n\t\tprintln(len(a), a)\n\t}\n")
 	if n := patchOf(t, before, after); n > len(after)/400 {
 		t.Errorf("patch of %d bytes for a program of %d", n, len(after))
 	}

@@ -13,6 +13,7 @@ type programPiece struct {
 	p       *program.Program
 	steps   []step
 	changed []uint32 // offsets in the new file of bytes and instructions that projection gets wrong
+	plain   bool     // steps and changes are
 }
 
 // programOf plans a file that is a program, as far as both versions are; it is not ok where they are
@@ -175,12 +176,16 @@ func (e *encoder) program(p piece) error {
 	e.streams[streamSources].Write(appendZigzag(nil, address-e.next))
 	e.next = address + d.Size
 	ops.Write(appendDescription(nil, d))
-	ops.Write(binary.AppendUvarint(nil, uint64(len(p.program.steps))))
+	count, code := 2*uint64(len(p.program.steps)), e.programs.code
+	if p.program.plain {
+		count, code = count+1, e.plainSteps
+	}
+	ops.Write(binary.AppendUvarint(nil, count))
 	now := make([]byte, p.length)
 	if err := readAt(e.plain, now, e.at); err != nil {
 		return err
 	}
-	if err := e.programs.code(p.program, d, now); err != nil {
+	if err := code(p.program, d, now); err != nil {
 		return err
 	}
 	e.streams[streamPrograms].plain = int64(e.programs.coder.Len()) // for costs

@@ -12,6 +12,7 @@ import (
 type step struct {
 	literal  bool
 	mixed    bool // and read ahead
+	changes  bool // of a plain step: some bytes are corrected
 	size     int64
 	old, new int64 // where it begins in the files
 }
@@ -29,11 +30,18 @@ func (r *restorer) program(n int64) error {
 	}
 	p := d.description()
 	p.Old, p.Size = &sourceReader{r.src, address}, size
-	count := d.number(program.MaxSteps)
+	count := d.number(2*program.MaxSteps + 1)
 	if d.err != nil {
 		return d.err
 	}
-	steps, err := r.s.programs.steps(p, count, n)
+	count, plain := count/2, count%2 == 1
+	var steps []step
+	var err error
+	if plain {
+		steps, err = d.plainSteps(r.s.readers[streamSources], p, count, n)
+	} else {
+		steps, err = r.s.programs.steps(p, count, n)
+	}
 	if err != nil {
 		return err
 	}
@@ -43,9 +51,12 @@ func (r *restorer) program(n int64) error {
 	} else if err != nil {
 		return err
 	}
-	p.Corrector = r.s.programs.codec
+	correct := r.plainFix
+	if !plain {
+		p.Corrector, correct = r.s.programs.codec, r.corrected
+	}
 	for _, s := range steps {
-		if err := r.step(p, s, address, literals); err != nil {
+		if err := r.step(p, s, address, correct, literals); err != nil {
 			return err
 		}
 	}
@@ -53,21 +64,30 @@ func (r *restorer) program(n int64) error {
 	return literals.end()
 }
 
-// step makes a step's bytes out of the old file at an address.
-func (r *restorer) step(p *program.Program, s step, address int64, literals *literalsAhead) error {
+// corrected tells what a step's copy is, whose bytes come as they are to be.
+func (r *restorer) corrected(s step) (func([]byte) error, error) {
+	r.s.programs.codec.Copy(program.Span{Old: s.old, New: s.new, Size: s.size})
+	return func([]byte) error { return r.s.programs.err() }, nil
+}
+
+// step makes a step's bytes out of the old file at an address. correct returns what corrects them.
+func (r *restorer) step(p *program.Program, s step, address int64, correct func(step) (func([]byte) error, error), literals *literalsAhead) error {
 	if s.mixed {
 		return r.pieces(s.size, literals.next)
 	}
 	if s.literal {
 		return r.literal(streamBinary, s.size, address+s.old)
 	}
-	r.s.programs.codec.Copy(program.Span{Old: s.old, New: s.new, Size: s.size})
+	fix, err := correct(s)
+	if err != nil {
+		return err
+	}
 	address += s.old
 	return p.Copy(s.old, s.new, s.size, func(b []byte) error {
 		if err := r.ctx.Err(); err != nil {
 			return err
 		}
-		if err := r.s.programs.err(); err != nil {
+		if err := fix(b); err != nil {
 			return err
 		}
 		if err := r.unchanged(b, address); err != nil {
