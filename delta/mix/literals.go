@@ -58,7 +58,7 @@ func runOf(n int) int {
 const sure = 24
 
 // contexts are how many each kind's model has, beside the byte before.
-var contexts = [kinds]int{8, 5}
+var contexts = [kinds]int{6, 5}
 
 // tables are the bytes of the kinds' tables at most.
 var tables = [kinds]int64{8 << 20, 4 << 20}
@@ -232,7 +232,7 @@ func (l *Literals) prepare() {
 	} else {
 		x[2] = l.word*0xc2b2ae35 + uint32(last&0xff)*0x1003f + 6
 		x[3] = (l.word+l.words*0x3d4d51cb)*0xc2b2ae35 + 7
-		x[4], x[5], x[6], x[7] = order(3), order(4), order(5), order(6)
+		x[4], x[5] = order(3), order(5)
 	}
 	a, b := 0, 0
 	if l.here.active {

@@ -32,6 +32,9 @@ type Boundaries struct {
 // markGroup is how many marks are counted together.
 const markGroup = 64
 
+// boundariesPiece is how many bytes of code are looked through at a time.
+const boundariesPiece = 8 << 10
+
 // Boundaries finds the boundaries in the largest region of x86-64 code. There are none if that is too
 // large.
 func (p *Program) Boundaries() (*Boundaries, error) {
@@ -47,7 +50,12 @@ func (p *Program) Boundaries() (*Boundaries, error) {
 	b := &Boundaries{From: largest.Offset, Marks: make([]Mark, largest.Size)}
 	t := p.table(largest.Offset, largest.Size)
 	for at := int64(0); at < largest.Size && t.err == nil; {
-		at += b.instruction(at, t.bytes(at, int(min(MaxInstruction, largest.Size-at))))
+		code := t.bytes(at, int(min(boundariesPiece, largest.Size-at)))
+		last := at+int64(len(code)) == largest.Size
+		for len(code) >= maxCommon || last && len(code) > 0 {
+			n := min(b.instruction(at, code), int64(len(code)))
+			at, code = at+n, code[n:]
+		}
 	}
 	if t.err != nil {
 		return nil, t.err
