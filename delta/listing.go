@@ -6,6 +6,7 @@ import (
 	"crypto/md5"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"hash"
 	"io"
 	"strings"
@@ -88,7 +89,7 @@ func newDigester(w io.Writer, from *stream) (*digester, error) {
 	}
 	d := &digester{w: w, known: digests{}, sum: md5.New()}
 	for {
-		if _, err := from.Peek(1); err == io.EOF {
+		if _, err := from.Peek(1); errors.Is(err, io.EOF) {
 			return d, nil
 		}
 		n, err := readUvarint(from, maxEntries)
