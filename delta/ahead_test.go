@@ -23,7 +23,7 @@ func TestReadAhead(t *testing.T) {
 			from := io.MultiReader(bytes.NewReader(want), iotest.ErrReader(end))
 			var got bytes.Buffer
 			_, err := got.ReadFrom(iotest.HalfReader(readAhead(from, int64(size), stop, &running)))
-			if !bytes.Equal(got.Bytes(), want) || end == failed && !errors.Is(err, failed) || end == io.EOF && err != nil {
+			if !bytes.Equal(got.Bytes(), want) || errors.Is(err, failed) != errors.Is(end, failed) || errors.Is(end, io.EOF) && err != nil {
 				t.Errorf("%d bytes: got %d (%v), want the end %v", size, got.Len(), err, end)
 			}
 			close(stop)

@@ -33,8 +33,6 @@ func init() {
 	}
 }
 
-func squashed(v int32) uint32 { return uint32(squash[min(max(v, -2047), 2047)+2048]) }
-
 // estimate is a probability of 22 bits with the number of times it was seen in the low 10 bits.
 type estimate uint32
 
