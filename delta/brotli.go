@@ -47,7 +47,7 @@ func (b *brotliReader) Read(p []byte) (int, error) {
 		switch {
 		case err == nil && n == 0 && len(p) > 0: // it may have read its end: it says so next time
 			continue
-		case err == nil || err == io.EOF || b.source.err != nil:
+		case err == nil || errors.Is(err, io.EOF) || b.source.err != nil:
 			return n, err
 		case errors.Is(err, io.ErrUnexpectedEOF):
 			return n, readError(err)
@@ -72,7 +72,7 @@ func (w *boundedWindow) Read(p []byte) (int, error) {
 			n = 0
 		}
 	}
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		w.err = err
 	}
 	return n, err
