@@ -50,7 +50,7 @@ func (x *Codec) Begin(p *program.Program, count int) (err error) {
 }
 
 // worth is how many bytes of code are looked through for a step.
-const worth = 2048
+const worth = 1024
 
 // boundaries looks for the boundaries of a program's code if its steps are many enough.
 func boundaries(p *program.Program, count int) (*program.Boundaries, error) {

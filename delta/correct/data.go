@@ -91,7 +91,7 @@ func (x *Codec) newByte(now, old byte, kind, at uint32) byte {
 	before, was := uint32(c.before), uint32(old)
 	last := c.lastAt(hash(aNewByte, kind, was))
 	now = x.byte(now, []uint32{hash(aNewByte, kind, was), hash(aNewByte, kind, uint32(c.delta), was, 1), hash(aNewByte, kind, before&0xff, 2),
-		hash(aNewByte, at, uint32(c.deltas[at&31]), was, 3), hash(aNewByte, uint32(*last), kind, was, 4), hash(aNewByte, before&0xffff, kind, 5), hash(aNewByte, kind, at, 6)}, 480+int(kind))
+		hash(aNewByte, at, uint32(c.deltas[at&31]), was, 3), hash(aNewByte, uint32(*last), kind, was, 4), hash(aNewByte, kind, at, 6)}, 480+int(kind))
 	*last = uint16(now) + 1
 	c.delta = now - old
 	c.deltas[at&31] = c.delta

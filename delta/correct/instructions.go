@@ -21,7 +21,8 @@ type instruction struct {
 func (x *Codec) Instruction(u *program.Unit) {
 	c := &x.changes
 	if !x.changing(u.New, uint32(u.Kind)) {
-		c.same(u, 0)
+		c.history, c.opcode = c.history<<1, 0
+		c.since++
 		return
 	}
 	in := &instruction{Unit: u, want: c.want(u.New, len(u.Bytes))}
@@ -100,10 +101,10 @@ func (x *Codec) change(in *instruction) {
 	left := min(size(c.copy.New+c.copy.Size-in.New-int64(len(in.Bytes))), 7)
 	refers := bit(in.state > 0)
 	in.changed = x.d.Decide(in.changed, 0, []uint32{
-		hash(aChange, in.opcode, in.modrm>>3, in.state), hash(aChange, in.whole, in.state, 1),
+		hash(aChange, in.opcode, in.modrm>>3, in.state),
 		hash(aChange, c.history&15, min(size(c.since), 7), in.state, 2), hash(aChange, in.opcode, c.opcode, c.history&1, refers, c.hit),
 		hash(aChange, in.state, in.place, c.hit, 3), hash(aChange, from, left, in.opcode, refers, 4),
-		hash(aChange, c.history&15, refers, c.hit, uint32(in.New)&63, 5), hash(aChange, uint32(*c.lastAt(in.whole)), in.whole, 6),
+		hash(aChange, uint32(*c.lastAt(in.whole)), in.whole, 6),
 	}, 256+int(min(in.state, 127)), 832+int(from*8+left))
 	c.history = c.history<<1 | in.changed
 	if in.changed == 0 {
@@ -155,15 +156,15 @@ func (x *Codec) fields(in *instruction) {
 		}
 		key := hash(aField, role, old)
 		last := uint32(*c.lastAt(key))
-		changed := x.d.Decide(bit(want != b), done, []uint32{hash(aField, role, in.opcode), hash(aField, role, in.whole, 1), hash(aField, role, old, 2),
-			hash(aField, role, last, old, 3), hash(aField, role, in.modrm, in.opcode, 4), hash(aField, role, before, uint32(len(in.Bytes)-i), 5)}, 400+int(role), 896+int(done))
+		changed := x.d.Decide(bit(want != b), done, []uint32{hash(aField, role, in.opcode), hash(aField, role, old, 2),
+			hash(aField, role, last, old, 3), hash(aField, role, before, uint32(len(in.Bytes)-i), 5)}, 400+int(role), 896+int(done))
 		if changed == 0 {
 			*c.lastAt(key) = 0
 			done, before = (done<<1&7)|done&8, old
 			continue
 		}
 		done = done<<1&7 | 9
-		want = x.byte(want, []uint32{hash(aValue, role, old), hash(aValue, role, in.opcode, in.modrm, old), hash(aValue, role, last, old, 1),
+		want = x.byte(want, []uint32{hash(aValue, role, old), hash(aValue, role, last, old, 1),
 			hash(aValue, delta, old, 2), hash(aValue, role), hash(aValue, in.opcode, before, role, 3), hash(aValue, in.whole, role, 4)}, 424+int(role))
 		*c.lastAt(key) = uint16(want) + 1
 		delta, before = uint32(want-b), uint32(want)

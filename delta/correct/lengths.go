@@ -77,7 +77,7 @@ func (x *Codec) endsAt(at, old int64, mark program.Mark, count, blocks, end uint
 	taken := m & uint32(program.Taken)
 	next := bit(t.code.Mark(at+1)&program.Taken != 0)
 	return x.d.Decide(end, m, []uint32{hash(anEnd), hash(anEnd, min(blocks, 20), 1), hash(anEnd, min(blocks, 10), min(t.size, 8)),
-		hash(anEnd, min(size(at-old), 8), taken, next), hash(anEnd, t.sources&7, min(blocks, 8), 2), hash(anEnd, uint32(min(at-old, 64)), 3), hash(anEnd, t.ahead(at), count, 4)}, 3, 128+int(m))
+		hash(anEnd, min(size(at-old), 8), taken, next), hash(anEnd, t.sources&7, min(blocks, 8), 2), hash(anEnd, t.ahead(at), count, 4)}, 3, 128+int(m))
 }
 
 // ahead tells of the next three instructions behind a boundary.

@@ -23,7 +23,7 @@ func size(v int64) uint32 { return uint32(bits.Len64(uint64(v))) }
 // number codes a number that is not negative, of a kind and with contexts: how many bits it has, then
 // those behind the first.
 func (x *Codec) number(v int64, kind uint32, a, b, c uint32) int64 {
-	contexts := [...]uint32{hash(kind, a), hash(kind, b), hash(kind, c), hash(kind, a, b), hash(kind), hash(kind, a, b, c)}
+	contexts := [...]uint32{hash(kind, a), hash(kind, b), hash(kind, c), hash(kind, a, b), hash(kind, a, b, c)}
 	n := size(v)
 	node := uint32(1)
 	for k := 5; k >= 0; k-- {

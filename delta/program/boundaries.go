@@ -101,30 +101,30 @@ func (b *Boundaries) instruction(at int64, code []byte) int64 {
 // kindsOf are the marks that are counted.
 var kindsOf = [2]Mark{Blocks, Starts}
 
+// counted is what marks count for: blocks, instructions from bit 21 on, jumps from bit 42 on.
+var counted = func() (t [256]uint64) {
+	for m := range t {
+		if Mark(m)&Blocks != 0 {
+			t[m] = 1
+		}
+		t[m] |= uint64(Mark(m)&Starts)<<21 | uint64(Mark(m)&jumps)<<(42-6)
+	}
+	return t
+}()
+
 func (b *Boundaries) count() {
+	var n [3]uint32
 	groups := len(b.Marks)/markGroup + 1
-	for k := range b.counts {
-		b.counts[k] = make([]uint32, groups)
-	}
-	b.order = make([]uint32, groups)
-	var n [2]uint32
-	jumping := uint32(0)
-	for i, m := range b.Marks {
-		if i%markGroup == 0 {
-			b.counts[0][i/markGroup], b.counts[1][i/markGroup], b.order[i/markGroup] = n[0], n[1], jumping
+	b.counts[0], b.counts[1], b.order = make([]uint32, groups), make([]uint32, groups), make([]uint32, groups)
+	for i := range groups {
+		b.counts[0][i], b.counts[1][i], b.order[i] = n[0], n[1], n[2]
+		sum := uint64(0)
+		for _, m := range b.Marks[i*markGroup : min((i+1)*markGroup, len(b.Marks))] {
+			sum += counted[m]
 		}
-		for k, kind := range kindsOf {
-			if m&kind != 0 {
-				n[k]++
-			}
-		}
-		if m&jumps != 0 {
-			jumping++
-		}
-	}
-	if len(b.Marks)%markGroup == 0 {
-		last := groups - 1
-		b.counts[0][last], b.counts[1][last], b.order[last] = n[0], n[1], jumping
+		n[0] += uint32(sum & (1<<21 - 1))
+		n[1] += uint32(sum >> 21 & (1<<21 - 1))
+		n[2] += uint32(sum >> 42)
 	}
 }
 
