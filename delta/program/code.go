@@ -104,7 +104,7 @@ func (p *Program) reference(w *window, at int64, width int, target, origin int64
 		}
 		p.learn.vote(target, actual, ok && actual == moved)
 	}
-	p.refer(w, at, width, target, origin, moved, ok)
+	p.refer(at, width, target, origin, moved, ok)
 	return moved - origin, ok
 }
 

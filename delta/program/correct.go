@@ -40,7 +40,9 @@ type Reference struct {
 	Origin    int64 // address that the new one counts from
 }
 
-func (p *Program) refer(w *window, at int64, width int, target, origin, moved int64, ok bool) {
+// refer notes a reference of the instruction in hand for the corrector; at counts from the window's
+// beginning until the instruction is known.
+func (p *Program) refer(at int64, width int, target, origin, moved int64, ok bool) {
 	if p.Corrector == nil || p.fixing.Count == len(p.fixing.References) {
 		return
 	}
@@ -48,6 +50,7 @@ func (p *Program) refer(w *window, at int64, width int, target, origin, moved in
 	p.fixing.Count++
 }
 
+// correctInstruction gives the corrector an instruction at w.b[i].
 func (p *Program) correctInstruction(r *Region, w *window, i int, in instruction) {
 	u := &p.fixing
 	u.Place = Place{w.old + int64(i), w.new + int64(i), r.Kind, w.old + int64(i) - r.Offset}
@@ -59,6 +62,7 @@ func (p *Program) correctInstruction(r *Region, w *window, i int, in instruction
 	u.Count = 0
 }
 
+// correctData gives the corrector w.b[from:to].
 func (p *Program) correctData(r *Region, w *window, from, to int) {
 	if p.Corrector == nil || from >= to {
 		return
