@@ -4,10 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/sallyport-dev/sallyport/delta/program"
 )
 
 // sample returns an old, a blob and the patch between them.
@@ -184,6 +187,11 @@ func FuzzRestore(f *testing.F) {
 	f.Add([]byte{64<<1 | 1}, []byte{0}, []byte{3, 9}, []byte{1}, []byte("text"), []byte{}, uint16(20))
 	f.Add(stampRule{{stampShift, 5}}.append([]byte{0x85, 0x40}), []byte{0}, []byte{}, []byte{}, []byte{}, []byte{}, uint16(1024))
 	f.Add([]byte{0x80, 0x40, 0, 16, 64, 0x80, 1}, []byte{0, 0, 0}, []byte{}, []byte{}, []byte{}, []byte{0, 1}, uint16(1040))
+	steps := appendDescription(binary.AppendUvarint([]byte{0xc6, 0x3e}, 1000), &program.Program{})
+	for _, v := range []uint64{2*2 + 1, 600*plainKinds + plainCopy, 400*plainKinds + plainAdd} {
+		steps = binary.AppendUvarint(steps, v)
+	}
+	f.Add(steps, []byte{0, 0, 0}, []byte{5, 0x8a, 3}, []byte{1}, []byte{}, []byte{}, uint16(1000))
 	before, _, _ := sample(f)
 	f.Fuzz(func(t *testing.T, ops, sources, gaps, values, text, digests []byte, size uint16) {
 		var infos []streamInfo
