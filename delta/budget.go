@@ -17,16 +17,28 @@ type budget struct {
 	gain     int64 // the least part of a stream that mixing has to save: one byte of so many
 }
 
-// budget returns what an effort may mix. Where literals are many, one foretells the next whatever the
-// codec, and what stands around them gains less: then none are. A step takes some microseconds.
-func (o Options) budget() budget {
+// What a patch may mix at default effort, in proportion to the plain bytes that it makes, as reading
+// and hashing those is what it takes anyway; and what any patch may.
+const (
+	plainPerMixed = 256
+	plainPerStep  = 512
+	leastMixed    = 64 << 10
+	leastSteps    = 32 << 10
+)
+
+// budget returns what an effort may mix to make plain bytes. Where literals are many, one foretells the
+// next whatever the codec, and what stands around them gains less: then none are. A step takes some
+// microseconds.
+func (o Options) budget(plain int64) budget {
 	switch o.Effort {
 	case EffortFast:
 		return budget{steps: 64 << 10}
 	case EffortBest:
 		return budget{literals: mix.MaxLiterals, streams: mix.MaxSize, steps: maxSteps, gain: mix.MaxSize}
 	}
-	return budget{literals: 512 << 10, all: true, streams: 512 << 10, steps: 256 << 10, gain: 128}
+	bytes := min(max(plain/plainPerMixed, leastMixed), mix.MaxLiterals)
+	steps := min(max(plain/plainPerStep, leastSteps), maxSteps)
+	return budget{literals: bytes, all: true, streams: bytes, steps: int(steps), gain: 128}
 }
 
 // mixed returns how many of the literals in pieces are mixed.

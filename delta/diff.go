@@ -117,7 +117,7 @@ func (b *builder) build(w io.Writer) (Result, error) {
 // patch makes a patch that is still to be proven.
 func (b *builder) patch() (*header, []io.ReadSeeker, error) {
 	b.streams, b.used, b.scratch = nil, nil, 0
-	may := b.o.budget()
+	may := b.o.budget(b.plain.size)
 	for id := range streamCount {
 		b.streams = append(b.streams, &streamBuilder{id: id, dir: b.o.TempDir, level: b.o.level(), quick: b.quick(id), budget: &may})
 	}
@@ -194,11 +194,11 @@ func (b *builder) encode(pieces []piece, all *source) error {
 	e.src = newSource(used)
 	mixed := int64(0)
 	if size > 0 && b.failed == nil { // nothing foretells the literals of a blob without olds, and there are many
-		mixed = b.o.budget().mixed(pieces)
+		mixed = b.o.budget(b.plain.size).mixed(pieces)
 	}
 	e.mixed = newLiteralBuilder(e.src, mixed)
 	b.mixed = e.mixed
-	b.o.budget().programs(pieces)
+	b.o.budget(b.plain.size).programs(pieces)
 	e.programs = newCorrectionBuilder(stepsOf(pieces))
 	b.programs = e.programs
 	b.costs = newCosts(b.plain, b.members, len(b.olds) == 0, b.streams)

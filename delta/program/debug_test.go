@@ -130,7 +130,8 @@ func TestDebugTables(t *testing.T) {
 		{"table of addresses", DebugAddresses, append(make([]byte, 8), address...), 8, 0x400000 + 1264},
 	} {
 		size := max(4096, len(c.b))
-		b := append(c.b, make([]byte, size-len(c.b))...)
+		b := make([]byte, size)
+		copy(b, c.b)
 		p := code(c.kind, b, 1000, 64)
 		p.Bases = []Base{{0x400000, 0x400000}}
 		p.Regions[0].Size = int64(len(c.b))

@@ -250,7 +250,8 @@ func sectionOf(attr uint64) int {
 // block notes the address in a block that begins with one, and returns how many bytes a block or text
 // takes.
 func (s *infoScan) block(form uint64, at int64) int64 {
-	size, head := uint64(0), int64(0)
+	var size uint64
+	var head int64
 	switch form {
 	case formString:
 		return s.text(at)
