@@ -39,6 +39,7 @@ type charge struct {
 	literal   int64 // bytes of content
 	lines     int   // of literal text
 	functions int
+	corrected int64 // bytes of programs
 	nested    bool
 }
 
@@ -86,6 +87,7 @@ func (c *costs) piece(at int64, p piece, streams []*streamBuilder) {
 	switch {
 	case p.program != nil:
 		x.functions += p.program.changedFunctions(io.NewSectionReader(c.plain, at, p.length))
+		x.corrected += p.program.changedBytes()
 	case p.nested != nil:
 		x.nested = p.nested.listing == nil
 	case p.from < 0 && p.literal != opHeaders:
@@ -154,6 +156,9 @@ func share(n, part, whole int64) int64 {
 // why says what about an entry costs.
 func (c *costs) why(m member, x *charge) string {
 	changed := x.bytes[streamText] + x.bytes[streamBinary] + x.bytes[streamValues]
+	if changed == 0 {
+		changed = x.corrected // by decisions, which are no bytes of these
+	}
 	switch {
 	case c.fresh:
 		return "no base"
@@ -181,6 +186,17 @@ func number(n int, noun string) string {
 		noun += "s"
 	}
 	return fmt.Sprintf("%s %s", digits, noun)
+}
+
+// changedBytes counts the bytes of a new program that do not come out of the old one as they are.
+func (pp *programPiece) changedBytes() int64 {
+	n := int64(len(pp.changed))
+	for _, s := range pp.steps {
+		if s.literal {
+			n += s.size
+		}
+	}
+	return n
 }
 
 // changedFunctions counts the functions of a new program that do not come out of the old one as they are.
