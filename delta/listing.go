@@ -175,21 +175,22 @@ func (r *restorer) listing(n int64) error {
 		return malformed("listing inside of a nested operation")
 	}
 	d := &programReader{ops: r.s.readers[streamOps]}
-	b := make([]byte, d.number(maxListing))
+	size := d.number(maxListing)
 	address := r.next + unzigzag(d.from(r.s.readers[streamSources], 2*maxSize))
 	if d.err != nil {
 		return d.err
 	}
-	if address < 0 || address > r.src.size-int64(len(b)) {
-		return malformed("listing of %d bytes at %d, of %d", len(b), address, r.src.size)
+	if address < 0 || address > r.src.size-size || size/maxInflation > n {
+		return malformed("listing of %d bytes at %d, of %d", size, address, r.src.size)
 	}
+	b := make([]byte, size)
 	if err := r.src.read(b, address); err != nil {
 		return err
 	}
 	r.next = address + int64(len(b))
 	r.digests.update(b)
 	inner := newRestorer(r.ctx, r.w, r.s, r.src.with(Old{ReaderAt: bytes.NewReader(b), Size: int64(len(b))}))
-	inner.next, inner.inside = r.src.size, true
+	inner.next, inner.inside, inner.buf = r.src.size, true, r.buf
 	return inner.run(n)
 }
 

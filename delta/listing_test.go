@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"crypto/md5"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -117,6 +118,12 @@ func TestListingRefused(t *testing.T) {
 	} {
 		if b, err := restoreOps(t, streams, base, 8); reason(err) != "format" && reason(err) != "newer" {
 			t.Errorf("%s: %q, %v", name, b, err)
+		}
+	}
+	for size, want := range map[uint64]string{127: "", 128: "format"} { // 128 bytes to make one are too many
+		ops := append(binary.AppendUvarint([]byte{byte(opListing - opKindSpan), 1}, size), opKindSpan+byte(opCopy))
+		if _, err := restoreOps(t, map[streamID][]byte{streamOps: ops, streamSources: {0, 0}}, bytes.Repeat(base, 4), 1); reason(err) != want {
+			t.Errorf("listing of %d bytes for one: %v", size, err)
 		}
 	}
 	if _, err := restoreOps(t, map[streamID][]byte{streamOps: {1, 8}}, base, 8); reason(err) != "newer" {

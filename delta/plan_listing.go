@@ -28,7 +28,8 @@ type listings struct {
 func (p *planner) findListings(matches []int) error {
 	l := &listings{planner: p, sums: map[int][md5.Size]byte{}, wanted: map[int]bool{}, list: map[int64]*listing{}}
 	for i, m := range p.members {
-		if matches[i] < 0 || len(p.c.byContent[p.ids[i]]) > 0 || !mayList(m) || !mayList(p.c.members[matches[i]].member) {
+		if matches[i] < 0 || len(p.c.byContent[p.ids[i]]) > 0 || !mayList(m) || !mayList(p.c.members[matches[i]].member) ||
+			p.c.members[matches[i]].size()/maxInflation > m.size() {
 			continue
 		}
 		if err := l.find(m, p.c.members[matches[i]]); err != nil {

@@ -24,6 +24,9 @@ type programPiece struct {
 // the end where single addresses went, and makes a third pass where there are relocations, of which one
 // tells where others apply.
 func programOf(now, then []byte, passes int, x *index) (piece, bool, error) {
+	if len(now) < leastProgram {
+		return piece{}, false, nil
+	}
 	p := program.Describe(then, now)
 	if p == nil {
 		return piece{}, false, nil

@@ -25,7 +25,7 @@ func (r *restorer) program(n int64) error {
 	if d.err != nil {
 		return d.err
 	}
-	if address < 0 || address > r.src.size-size || n > maxProgram || size/maxInflation > n {
+	if address < 0 || address > r.src.size-size || n < leastProgram || n > maxProgram || size/maxInflation > n {
 		return malformed("program of %d bytes at %d, of %d", size, address, r.src.size)
 	}
 	p := d.description()
@@ -99,8 +99,12 @@ func (r *restorer) step(p *program.Program, s step, address int64, correct func(
 	})
 }
 
-// maxProgram bounds a program's bytes, old and new.
-const maxProgram = 1 << 31
+// Bounds of a program's bytes: maxProgram of the old one and the new one, leastProgram of the new one, as each takes
+// a while to begin with.
+const (
+	maxProgram   = 1 << 31
+	leastProgram = 4 << 10
+)
 
 // programReader takes a program's numbers from the ops stream until the first fault.
 type programReader struct {
