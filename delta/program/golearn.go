@@ -85,11 +85,11 @@ func (l *lineLearner) function(t goTable) {
 }
 
 // entries reads a table of lines.
-func entries(list []lineEntry, c *counters, files *lineFiles) []lineEntry {
+func entries(list []lineEntry, c counters, files *lineFiles) []lineEntry {
 	for begin := int64(0); c.next(); begin = c.pc {
 		e := lineEntry{-1, c.value, begin}
 		if files != nil {
-			if file, ok := files.at(c); ok {
+			if file, ok := files.at(&c); ok {
 				e.file = file
 			}
 		}

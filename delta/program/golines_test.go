@@ -3,6 +3,7 @@ package program
 import (
 	"bytes"
 	"encoding/binary"
+	"sync"
 	"testing"
 )
 
@@ -112,5 +113,60 @@ func TestLongTables(t *testing.T) {
 		if got := project(t, f.program(1200, 64), 0, 0, 4096); len(got) != 4096 {
 			t.Errorf("%d bytes", len(got))
 		}
+	}
+}
+
+// movedLines is linesFile's program where the lines of one file moved by 3 and those of the other by 7.
+func movedLines(t *testing.T) *Program {
+	t.Helper()
+	p := linesFile().program(4095, 0)
+	l := Load{Address: goLineBase, Memory: goLineMemory}
+	p.OldLoads, p.NewLoads = append(p.OldLoads, l), append(p.NewLoads, l)
+	p.Anchors = []Anchor{{goLine(300, 0), goLine(300, 3)}, {goLine(320, 0), goLine(320, 7)}}
+	if err := p.Prepare(); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// copyLines returns what the table of lines becomes.
+func copyLines(t *testing.T, p *Program) []byte {
+	t.Helper()
+	var out []byte
+	if err := p.Copy(testLines, testLines, 14, func(b []byte) error { out = append(out, b...); return nil }); err != nil {
+		t.Error(err)
+	}
+	return out
+}
+
+// TestLinesBudget leaves a copy bytes for two pairs, of which each has two: the others stay, and the next copy
+// has as many again.
+func TestLinesBudget(t *testing.T) {
+	p := movedLines(t)
+	p.lines.spare = 4 - goPartTimes*14
+	want := append(linesTable(3, 7)[:5:5], linesTable(0, 0)[5:]...)
+	for range 2 {
+		if got := copyLines(t, p); !bytes.Equal(got, want) {
+			t.Errorf("% x, want % x", got, want)
+		}
+	}
+}
+
+// TestTwin lets several project lines at once.
+func TestTwin(t *testing.T) {
+	p := movedLines(t)
+	var wait sync.WaitGroup
+	for range 4 {
+		twin := *p
+		twin.lines, twin.buf = p.lines.twin(), nil
+		wait.Go(func() {
+			if got, want := copyLines(t, &twin), linesTable(3, 7); !bytes.Equal(got, want) {
+				t.Errorf("% x, want % x", got, want)
+			}
+		})
+	}
+	wait.Wait()
+	if (*goLines)(nil).twin() != nil {
+		t.Error("nothing has a twin")
 	}
 }

@@ -124,9 +124,6 @@ func (p *Program) Learn(new []byte) error {
 	if err := p.makeIndex(); err != nil {
 		return err
 	}
-	if p.lines != nil {
-		p.lines.edited, p.lines.work = 0, 0
-	}
 	return p.makeBuckets()
 }
 

@@ -321,6 +321,7 @@ const chunk = 64 << 10
 // x86-64 are told apart from the copy's beginning on.
 func (p *Program) Copy(old, new, size int64, emit func(b []byte) error) error {
 	p.lows = p.lows[:0]
+	p.lines.begin(size)
 	if int64(len(p.buf)) < min(chunk, size) {
 		p.buf = make([]byte, min(chunk, 2*size))
 	}
