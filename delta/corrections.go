@@ -70,11 +70,17 @@ func (b *correctionBuilder) code(pp *programPiece, p *program.Program, now []byt
 		return err
 	}
 	b.codec.Changes(now, pp.blocks(len(now)))
-	p.Corrector = b.codec
+	copies := p.Copies(p.Spans)
+	defer copies.Close()
 	for _, s := range p.Spans {
 		b.codec.Copy(s)
-		if err := p.Copy(s.Old, s.New, s.Size, func([]byte) error { return nil }); err != nil {
-			return err
+		for left := s.Size; left > 0; {
+			t, err := copies.Next()
+			if err != nil {
+				return err
+			}
+			b.codec.Correct(t)
+			left -= int64(len(t.Bytes))
 		}
 	}
 	return b.codec.Err()

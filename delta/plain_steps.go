@@ -24,20 +24,22 @@ func (e *encoder) plainSteps(pp *programPiece, p *program.Program, now []byte) e
 	if err := p.Prepare(); err != nil {
 		return err
 	}
+	copies := p.Copies(p.Spans)
+	defer copies.Close()
 	next := int64(0)
 	for _, s := range pp.steps {
 		kind := plainLiteral
 		if s.literal {
 			s.old = next
 		} else {
-			f, at := e.newFixes(), s.new
-			err := p.Copy(s.old, s.new, s.size, func(b []byte) error {
-				f.compare(b, now[at:][:len(b)])
-				at += int64(len(b))
-				return nil
-			})
-			if err != nil {
-				return err
+			f := e.newFixes()
+			for left := s.size; left > 0; {
+				t, err := copies.Next()
+				if err != nil {
+					return err
+				}
+				f.compare(t.Bytes, now[t.New:][:len(t.Bytes)])
+				left -= int64(len(t.Bytes))
 			}
 			if kind = plainCopy; f.end() {
 				kind = plainAdd
@@ -87,11 +89,11 @@ func (d *programReader) plainSteps(sources io.ByteReader, p *program.Program, co
 }
 
 // plainFix returns what corrects a plain step's bytes.
-func (r *restorer) plainFix(s step) (func([]byte) error, error) {
+func (r *restorer) plainFix(s step) (func(*program.Part) error, error) {
 	f := &fixer{s: r.s, left: s.size, gap: s.size}
 	var err error
 	if s.changes {
 		f, err = newFixer(r.s, s.size, nil)
 	}
-	return f.fix, err
+	return func(t *program.Part) error { return f.fix(t.Bytes) }, err
 }

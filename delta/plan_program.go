@@ -3,8 +3,11 @@ package delta
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
+	"io"
 	"slices"
 
+	"github.com/sallyport-dev/sallyport/delta/correct"
 	"github.com/sallyport-dev/sallyport/delta/program"
 )
 
@@ -208,20 +211,37 @@ func (e *encoder) program(p piece) error {
 
 // correct finds what of the projected bytes has to change to make now.
 func (pp *programPiece) correct(now []byte) error {
-	pp.p.Corrector = &changeFinder{pp, now}
-	for _, s := range pp.p.Spans {
-		if err := pp.p.Copy(s.Old, s.New, s.Size, func([]byte) error { return nil }); err != nil {
+	copies := pp.p.Copies(pp.p.Spans)
+	defer copies.Close()
+	f := &changeFinder{pp, now}
+	for {
+		t, err := copies.Next()
+		if errors.Is(err, io.EOF) {
+			pp.p = pp.p.Description()
+			return nil
+		}
+		if err != nil {
 			return err
 		}
+		f.part(t)
 	}
-	pp.p = pp.p.Description()
-	return nil
 }
 
 // changeFinder finds what changes instead of correcting it.
 type changeFinder struct {
 	pp  *programPiece
 	now []byte
+}
+
+// part looks at the blocks of a part in which something changes, or behind which an instruction of theirs does.
+func (f *changeFinder) part(t *program.Part) {
+	const block = 1 << correct.BlockBits
+	now := f.now[t.New:][:len(t.Bytes)]
+	for at := 0; at < len(now); at += block {
+		if end := min(at+block+program.MaxInstruction, len(now)); !bytes.Equal(t.Bytes[at:end], now[at:end]) {
+			f.pp.p.Correct(t, at, min(at+block, len(now)), f)
+		}
+	}
 }
 
 // Instruction notes an instruction that changes.
@@ -231,10 +251,14 @@ func (f *changeFinder) Instruction(u *program.Unit) {
 	}
 }
 
-// Data notes the bytes that change.
+// Data notes the bytes that change; of what stands among instructions, where it begins.
 func (f *changeFinder) Data(b []byte, at program.Place) {
 	for i := 0; i < len(b); i++ {
 		if i += matchLength(b[i:], f.now[int(at.New)+i:], len(b)); i < len(b) {
+			if at.Kind == program.CodeAMD64 || at.Kind == program.CodeFixed {
+				f.pp.changed = append(f.pp.changed, uint32(at.New))
+				return
+			}
 			f.pp.changed = append(f.pp.changed, uint32(int(at.New)+i))
 		}
 	}

@@ -34,7 +34,6 @@ type restorer struct {
 	src    *source
 	next   int64 // address after the last copy
 	buf    []byte
-	raw    []byte // of unchanged
 	header [tarBlock]byte
 
 	packer  sink // that w is; nil: w is something else

@@ -51,12 +51,13 @@ func (r *restorer) program(n int64) error {
 	} else if err != nil {
 		return err
 	}
-	correct := r.plainFix
+	x := &projection{r: r, copies: p.Copies(p.Spans), address: address, literals: literals, correct: r.plainFix}
+	defer x.copies.Close()
 	if !plain {
-		p.Corrector, correct = r.s.programs.codec, r.corrected
+		x.correct = r.corrected
 	}
 	for _, s := range steps {
-		if err := r.step(p, s, address, correct, literals); err != nil {
+		if err := x.step(s); err != nil {
 			return err
 		}
 	}
@@ -64,39 +65,56 @@ func (r *restorer) program(n int64) error {
 	return literals.end()
 }
 
-// corrected tells what a step's copy is, whose bytes come as they are to be.
-func (r *restorer) corrected(s step) (func([]byte) error, error) {
-	r.s.programs.codec.Copy(program.Span{Old: s.old, New: s.new, Size: s.size})
-	return func([]byte) error { return r.s.programs.err() }, nil
+// corrected tells what a step's copy is, and returns what corrects it.
+func (r *restorer) corrected(s step) (func(*program.Part) error, error) {
+	codec := r.s.programs.codec
+	codec.Copy(program.Span{Old: s.old, New: s.new, Size: s.size})
+	return func(t *program.Part) error {
+		codec.Correct(t)
+		return r.s.programs.err()
+	}, nil
 }
 
-// step makes a step's bytes out of the old file at an address. correct returns what corrects them.
-func (r *restorer) step(p *program.Program, s step, address int64, correct func(step) (func([]byte) error, error), literals *literalsAhead) error {
+// projection makes the bytes of a program's steps.
+type projection struct {
+	r        *restorer
+	copies   *program.Copies
+	address  int64 // of the old file
+	literals *literalsAhead
+	correct  func(step) (func(*program.Part) error, error) // returns what corrects a step's parts
+}
+
+func (x *projection) step(s step) error {
 	if s.mixed {
-		return r.pieces(s.size, literals.next)
+		return x.r.pieces(s.size, x.literals.next)
 	}
 	if s.literal {
-		return r.literal(streamBinary, s.size, address+s.old)
+		return x.r.literal(streamBinary, s.size, x.address+s.old)
 	}
-	fix, err := correct(s)
+	fix, err := x.correct(s)
 	if err != nil {
 		return err
 	}
-	address += s.old
-	return p.Copy(s.old, s.new, s.size, func(b []byte) error {
-		if err := r.ctx.Err(); err != nil {
+	for left := s.size; left > 0; {
+		t, err := x.copies.Next()
+		if err != nil {
 			return err
 		}
-		if err := fix(b); err != nil {
+		if err := x.r.ctx.Err(); err != nil {
 			return err
 		}
-		if err := r.unchanged(b, address); err != nil {
+		if err := fix(t); err != nil {
 			return err
 		}
-		address += int64(len(b))
-		_, err := r.w.Write(b)
-		return err
-	})
+		if err := x.r.unchanged(t, x.address); err != nil {
+			return err
+		}
+		if _, err := x.r.w.Write(t.Bytes); err != nil {
+			return err
+		}
+		left -= int64(len(t.Bytes))
+	}
+	return nil
 }
 
 // Bounds of a program's bytes: maxProgram of the old one and the new one, leastProgram of the new one, as each takes

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 )
 
 // source is the address space that copies read: the olds that a patch uses, one after another.
@@ -13,6 +14,7 @@ type source struct {
 	olds   []Old
 	starts []int64 // address of each old
 	size   int64
+	lock   sync.Mutex
 	pages  []page // read last, by their numbers' low bits, so that short reads near each other read once
 }
 
@@ -59,6 +61,8 @@ func (s *source) read(p []byte, address int64) error {
 	if len(p) >= pageSize {
 		return readFull(s.olds[old], p, offset)
 	}
+	s.lock.Lock()
+	defer s.lock.Unlock()
 	for len(p) > 0 {
 		b, err := s.page(old, offset)
 		if err != nil {

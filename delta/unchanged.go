@@ -1,26 +1,23 @@
 package delta
 
-import "encoding/binary"
+import (
+	"encoding/binary"
 
-// unchanged tells the packer of long runs in b, the bytes to be written next, that are the old bytes from
-// an address on: where a program's projection changed nothing.
-func (r *restorer) unchanged(b []byte, address int64) error {
+	"github.com/sallyport-dev/sallyport/delta/program"
+)
+
+// unchanged tells the packer of long runs in a part of a program at an address, to be written next, that are the old bytes.
+func (r *restorer) unchanged(t *program.Part, address int64) error {
 	if r.packer == nil {
 		return nil
 	}
-	old, _, err := r.src.locate(address, int64(len(b)))
+	address += t.Old
+	old, _, err := r.src.locate(address, int64(len(t.Bytes)))
 	if err != nil || r.src.olds[old].Tokens == nil {
 		return err
 	}
-	if len(r.raw) < len(b) {
-		r.raw = make([]byte, len(b))
-	}
-	raw := r.raw[:len(b)]
-	if err := r.src.read(raw, address); err != nil {
-		return err
-	}
-	for at := 0; at < len(b); at++ { // over the byte that ends a run
-		n := equal(b[at:], raw[at:])
+	for at := 0; at < len(t.Bytes); at++ { // over the byte that ends a run
+		n := equal(t.Bytes[at:], t.Raw[at:])
 		if n >= unchangedRun {
 			if err := r.same(int64(at), address+int64(at), int64(n)); err != nil {
 				return err

@@ -69,30 +69,59 @@ type area struct {
 
 var areaShift = [levels]uint{areaBits, middleBits, BlockBits}
 
-// changing codes whether anything changes in the areas that an offset of the new file lies in.
-func (x *Codec) changing(at int64, kind uint32) bool {
+// Correct makes a part of the copy what it is to be.
+func (x *Codec) Correct(t *program.Part) {
+	end := t.New + int64(len(t.Bytes))
+	for at := t.New; at < end; {
+		live, next := x.changing(t, at)
+		if next = min(next, end); live {
+			x.changes.p.Correct(t, int(at-t.New), int(next-t.New), x)
+		} else {
+			x.changes.skip(next - at)
+		}
+		at = next
+	}
+}
+
+// changing codes whether anything changes in the areas that an offset of the new file lies in, up to a next one.
+func (x *Codec) changing(t *program.Part, at int64) (live bool, next int64) {
 	for level, shift := range areaShift {
 		a := &x.changes.areas[level]
-		if n := at >> shift; n+1 != a.next {
+		n := at >> shift
+		if next = (n + 1) << shift; n+1 != a.next {
 			a.next = n + 1
 			if level+1 < levels {
 				x.changes.areas[level+1].seen = 0
 			}
-			l, c := uint32(level), &x.changes.copy
-			part := uint32(n<<shift&(1<<areaShift[max(level-1, 0)]-1)>>shift) + a.seen<<8
-			from, left := size(at-c.New), size(c.New+c.Size-at)
-			v := x.d.Decide(x.changes.any(n, level), l, []uint32{hash(aBlock, a.history&3, kind), hash(aBlock, a.history&0xff, 1), hash(aBlock, part, a.history&1, 2),
-				hash(aBlock, from, left, 3), hash(aBlock, left, uint32(min(c.Size, 1<<12)>>6), a.history&3, 4)}, 5, 5+level)
-			a.seen |= v
-			a.history = a.history<<1 | v
-			a.live = v == 1
-			x.changes.hit = 0
+			x.area(a, level, n, at, uint32(x.changes.p.KindAt(t.Old+at-t.New)))
 		}
 		if !a.live {
-			return false
+			return false, next
 		}
 	}
-	return true
+	return true, next
+}
+
+// area codes whether anything changes in area n of a level, which begins at an offset as far as the copy has it.
+func (x *Codec) area(a *area, level int, n, at int64, kind uint32) {
+	l, c, shift := uint32(level), &x.changes.copy, areaShift[level]
+	part := uint32(n<<shift&(1<<areaShift[max(level-1, 0)]-1)>>shift) + a.seen<<8
+	from, left := size(at-c.New), size(c.New+c.Size-at)
+	v := x.d.Decide(x.changes.any(n, level), l, []uint32{hash(aBlock, a.history&3, kind), hash(aBlock, a.history&0xff, 1), hash(aBlock, part, a.history&1, 2),
+		hash(aBlock, from, left, 3), hash(aBlock, left, uint32(min(c.Size, 1<<12)>>6), a.history&3, 4)}, 5, 5+level)
+	a.seen |= v
+	a.history = a.history<<1 | v
+	a.live = v == 1
+	x.changes.hit = 0
+}
+
+// instructionSize is how many bytes an instruction is taken to have where nothing changes.
+const instructionSize = 4
+
+// skip takes note of n bytes that stay as they are.
+func (c *changes) skip(n int64) {
+	c.history, c.opcode = 0, 0
+	c.since += n / instructionSize
 }
 
 // any tells whether anything changes in area n of a level.

@@ -87,12 +87,21 @@ func (x pair) run(t testing.TB, c *Codec, new []byte) ([]Step, []byte, error) {
 		blocks[i] = ^uint64(0)
 	}
 	c.Changes(new, blocks)
-	p.Corrector = c
+	copies := p.Copies(p.Spans)
+	defer copies.Close()
 	for _, s := range p.Spans {
 		c.Copy(s)
 		out = append(out, make([]byte, s.New-int64(len(out)))...) // literals are zeros
-		if err := p.Copy(s.Old, s.New, s.Size, func(b []byte) error { out = append(out, b...); return c.Err() }); err != nil {
-			return nil, nil, err
+		for left := s.Size; left > 0; {
+			part, err := copies.Next()
+			if err != nil {
+				return nil, nil, err
+			}
+			if c.Correct(part); c.Err() != nil {
+				return nil, nil, c.Err()
+			}
+			out = append(out, part.Bytes...)
+			left -= int64(len(part.Bytes))
 		}
 	}
 	return steps, append(out, make([]byte, len(x.new)-len(out))...), nil
@@ -156,9 +165,14 @@ func TestUnchanged(t *testing.T) {
 	}
 	e.Changes(x.new, make([]uint64, 1<<20>>BlockBits/64+1))
 	e.Copy(p.Spans[0])
-	p.Corrector = e
-	if err := p.Copy(0, 0, 1<<20, func([]byte) error { return nil }); err != nil {
-		t.Fatal(err)
+	copies := p.Copies(p.Spans)
+	defer copies.Close()
+	for range 1 << 20 / program.PartSize {
+		part, err := copies.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Correct(part)
 	}
 	if n := len(c.Bytes()); n > 40 {
 		t.Errorf("%d bytes for no change", n)

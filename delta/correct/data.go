@@ -5,19 +5,6 @@ import "github.com/sallyport-dev/sallyport/delta/program"
 // word is how many bytes of data one decision may leave as they are.
 const word = 8
 
-// Data corrects bytes that are no instruction.
-func (x *Codec) Data(b []byte, at program.Place) {
-	const block = 1 << BlockBits
-	for len(b) > 0 {
-		n := min(len(b), int(block-at.New&(block-1)))
-		if x.changing(at.New, uint32(at.Kind)) {
-			x.block(b[:n], at)
-		}
-		b = b[n:]
-		at.New, at.Offset = at.New+int64(n), at.Offset+int64(n)
-	}
-}
-
 // strideOf is how many bytes an item of a table has, in which the same places are alike.
 func strideOf(k program.Kind) int64 {
 	if k == program.Relocations || k == program.Symbols {
@@ -26,8 +13,8 @@ func strideOf(k program.Kind) int64 {
 	return 8
 }
 
-// block codes what changes in a block's data.
-func (x *Codec) block(b []byte, at program.Place) {
+// Data corrects bytes that are no instruction.
+func (x *Codec) Data(b []byte, at program.Place) {
 	c := &x.changes
 	kind := uint32(at.Kind)
 	for len(b) > 0 {

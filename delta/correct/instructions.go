@@ -20,11 +20,6 @@ type instruction struct {
 // Instruction corrects an instruction.
 func (x *Codec) Instruction(u *program.Unit) {
 	c := &x.changes
-	if !x.changing(u.New, uint32(u.Kind)) {
-		c.history, c.opcode = c.history<<1, 0
-		c.since++
-		return
-	}
 	in := &instruction{Unit: u, want: c.want(u.New, len(u.Bytes))}
 	in.describe(c)
 	x.change(in)

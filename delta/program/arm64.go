@@ -11,9 +11,9 @@ type lowBits struct {
 	to uint32
 }
 
-// arm64 projects branches, and ADRP with what adds the low bits.
+// arm64 projects branches, and ADRP with what adds the low bits. It returns how many bytes are done.
 func (p *Program) arm64(r *Region, w *window) int {
-	i := int(-w.from & 3)
+	i := p.pagesBefore(w, int(-w.from&3))
 	for ; i < w.n && i+4 <= len(w.b); i += 4 {
 		in := binary.LittleEndian.Uint32(w.b[i:])
 		switch shift, width := branchField(in); {
@@ -28,6 +28,20 @@ func (p *Program) arm64(r *Region, w *window) int {
 	if i+4 > len(w.b) {
 		return len(w.b)
 	}
+	return i
+}
+
+// pagesBefore looks for the ADRPs before a part, from w.b[i] on, that others in it add low bits to. It returns where the
+// part's instructions begin.
+func (p *Program) pagesBefore(w *window, i int) int {
+	learn := p.learn
+	p.learn = nil // has seen them
+	for ; i < w.skip; i += 4 {
+		if binary.LittleEndian.Uint32(w.b[i:])&0x9f000000 == 0x90000000 {
+			p.page(w, i)
+		}
+	}
+	p.learn = learn
 	return i
 }
 

@@ -14,38 +14,22 @@ func (p *Program) executable(r *Region, address int64) bool {
 	return r != nil && (r.Kind == CodeAMD64 || r.Kind == CodeARM64 || r.Kind == CodeFixed)
 }
 
-// window is a piece of a copy that lies in one region.
-type window struct {
-	b        []byte // the old bytes, projected in place
-	n        int    // references that begin in b[:n] are projected
-	old, new int64  // where b begins in the files
-	from, to int64  // and in memory
-	mapped   bool   // both places are in memory
-	last     bool   // nothing of the region or the copy follows b
-}
-
 // amd64 projects the addresses that instructions name: branches, what they address relative to their
 // end and, where the program has a fixed place in memory, absolute addresses.
-func (p *Program) amd64(r *Region, w *window) int {
-	i := 0
-	for i < w.n {
+func (p *Program) amd64(r *Region, w *window) {
+	for i := 0; i < w.n; {
+		w.starts[(w.first+i)/64] |= 1 << ((w.first + i) % 64)
 		in, ok := decode(w.b[i:])
 		if !ok {
 			if len(w.b)-i < MaxInstruction {
-				p.correctData(r, w, i, len(w.b))
-				return len(w.b)
+				return
 			}
-			p.correctData(r, w, i, i+1)
 			i++
 			continue
 		}
 		p.instruction(r, w, i, in)
-		if p.Corrector != nil {
-			p.correctInstruction(r, w, i, in)
-		}
 		i += in.size
 	}
-	return i
 }
 
 func (p *Program) instruction(r *Region, w *window, i int, in instruction) {
@@ -104,7 +88,9 @@ func (p *Program) reference(w *window, at int64, width int, target, origin int64
 		}
 		p.learn.vote(target, actual, ok && actual == moved)
 	}
-	p.refer(at, width, target, origin, moved, ok)
+	if p.noting {
+		p.refer(at, width, target, origin, moved, ok)
+	}
 	return moved - origin, ok
 }
 

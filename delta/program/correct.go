@@ -2,7 +2,7 @@ package program
 
 import "slices"
 
-// Corrector is given projected bytes in their order and makes them what they are to be.
+// Corrector makes projected bytes what they are to be.
 type Corrector interface {
 	// Instruction corrects an x86-64 instruction.
 	Instruction(u *Unit)
@@ -40,38 +40,78 @@ type Reference struct {
 	Origin    int64 // address that the new one counts from
 }
 
-// refer notes a reference of the instruction in hand for the corrector; at counts from the window's
-// beginning until the instruction is known.
+// refer notes a reference for the unit in hand.
 func (p *Program) refer(at int64, width int, target, origin, moved int64, ok bool) {
-	if p.Corrector == nil || p.fixing.Count == len(p.fixing.References) {
-		return
+	if u := &p.noted; u.Count < len(u.References) {
+		u.References[u.Count] = Reference{int(at), width, target, moved, ok, origin}
+		u.Count++
 	}
-	p.fixing.References[p.fixing.Count] = Reference{int(at), width, target, moved, ok, origin}
-	p.fixing.Count++
 }
 
-// correctInstruction gives the corrector an instruction at w.b[i].
-func (p *Program) correctInstruction(r *Region, w *window, i int, in instruction) {
-	u := &p.fixing
-	u.Place = Place{w.old + int64(i), w.new + int64(i), r.Kind, w.old + int64(i) - r.Offset}
-	u.Bytes, u.ModRM, u.Disp, u.Imm = w.b[i:i+in.size], in.modrm, in.disp, in.imm
-	for k := range u.References[:u.Count] {
-		u.References[k].At -= i
+// KindAt returns the kind of the region that an offset of the old file lies in, or NoRegion.
+func (p *Program) KindAt(at int64) Kind {
+	if r, _ := p.regionAt(at); r != nil {
+		return r.Kind
 	}
-	p.Corrector.Instruction(u)
-	u.Count = 0
+	return NoRegion
 }
 
-// correctData gives the corrector w.b[from:to].
-func (p *Program) correctData(r *Region, w *window, from, to int) {
-	if p.Corrector == nil || from >= to {
-		return
+// Correct gives a corrector what begins in bytes [from, to) of a part: instructions of x86-64 and, as data, the rest.
+func (p *Program) Correct(t *Part, from, to int, c Corrector) {
+	for from < to {
+		at := t.Old + int64(from)
+		r, end := p.regionAt(at)
+		stop := int(min(int64(to), end-t.Old))
+		place := Place{at, t.New + int64(from), NoRegion, 0}
+		if r != nil {
+			place.Kind, place.Offset = r.Kind, at-r.Offset
+		}
+		if r == nil || !r.amd64() || !p.correctCode(t, r, from, stop, c) {
+			c.Data(t.Bytes[from:stop], place)
+		}
+		from = stop
 	}
-	at := Place{w.old + int64(from), w.new + int64(from), NoRegion, 0}
-	if r != nil {
-		at.Kind, at.Offset = r.Kind, at.Old-r.Offset
+}
+
+// correctCode gives a corrector the instructions that begin in bytes [from, to) of a part, which lie in a region of them.
+// It returns false if they are not told apart.
+func (p *Program) correctCode(t *Part, r *Region, from, to int, c Corrector) bool {
+	start := int(max(0, r.Offset-t.Old))
+	w := p.window(t, start, r, r.Offset+r.Size)
+	if !w.mapped {
+		return false
 	}
-	p.Corrector.Data(w.b[from:to], at)
+	end := start + len(w.b)
+	for i := from; i < to; i++ {
+		if t.starts[i/64]>>(i%64)&1 == 0 {
+			continue
+		}
+		at := Place{t.Old + int64(i), t.New + int64(i), r.Kind, t.Old + int64(i) - r.Offset}
+		in, ok := decode(t.Raw[i:end])
+		switch {
+		case ok:
+			c.Instruction(p.unitAt(r, w, t, in, at))
+		case end-i < MaxInstruction:
+			c.Data(t.Bytes[i:end], at)
+			return true
+		default:
+			c.Data(t.Bytes[i:i+1], at)
+		}
+	}
+	return true
+}
+
+// unitAt projects an instruction of a part once more, to tell of its references.
+func (p *Program) unitAt(r *Region, w *window, t *Part, in instruction, at Place) *Unit {
+	i := int(at.New - t.New)
+	p.noted = Unit{Place: at, Bytes: t.buf[t.lead+i:][:in.size], ModRM: in.modrm, Disp: in.disp, Imm: in.imm}
+	far := at.Old - w.old
+	again := window{b: p.again[:in.size], old: at.Old, new: at.New, from: w.from + far, to: w.to + far}
+	copy(again.b, t.Raw[i:])
+	p.noting = true
+	p.instruction(r, &again, 0, in)
+	p.noting = false
+	return &p.noted
 }
 
 // Cover says how well spans tell where an old address went.

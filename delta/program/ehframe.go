@@ -110,7 +110,7 @@ func (p *Program) indexed(base Base, old int64) int64 {
 // projectIndex puts the new file's .eh_frame_hdr into a window.
 func (p *Program) projectIndex(r *Region, w *window) int {
 	if at := w.old - r.Offset; at < int64(len(p.index)) {
-		copy(w.b, p.index[at:])
+		copy(w.b[:w.n], p.index[at:])
 	}
-	return len(w.b)
+	return w.n
 }

@@ -165,7 +165,7 @@ func fillFunctions(entries []int64, end int64) {
 func (p *Program) projectBuckets(r *Region, w *window) int {
 	at := w.to - p.Bases[r.Base+goBuckets].New
 	if at >= 0 && at < int64(len(p.buckets)) {
-		copy(w.b, p.buckets[at:])
+		copy(w.b[:w.n], p.buckets[at:])
 	}
-	return len(w.b)
+	return w.n
 }

@@ -157,10 +157,9 @@ func TestTwin(t *testing.T) {
 	p := movedLines(t)
 	var wait sync.WaitGroup
 	for range 4 {
-		twin := *p
-		twin.lines, twin.buf = p.lines.twin(), nil
+		twin := p.twin()
 		wait.Go(func() {
-			if got, want := copyLines(t, &twin), linesTable(3, 7); !bytes.Equal(got, want) {
+			if got, want := copyLines(t, twin), linesTable(3, 7); !bytes.Equal(got, want) {
 				t.Errorf("% x, want % x", got, want)
 			}
 		})

@@ -91,21 +91,19 @@ const (
 
 // Program projects references. Spans have to be in the order of the new file and need not cover it.
 type Program struct {
-	Old       io.ReaderAt
-	Size      int64 // bytes of the old file
-	OldLoads  []Load
-	NewLoads  []Load
-	Bases     []Base
-	Regions   []Region // by offset, without overlaps
-	Spans     []Span
-	Anchors   []Anchor  // by old address
-	Moves     []Move    // by old address
-	Tables    []Table   // by offset, without overlaps
-	Derived   []Span    // what a builder copies, whatever it finds, because projection makes it anew
-	Hints     []Hint    // by new offset; only for who searches for spans
-	Corrector Corrector // corrects what is projected; nil: nobody does
-	fixing    Unit
-	sorted    []Span
+	Old      io.ReaderAt
+	Size     int64 // bytes of the old file
+	OldLoads []Load
+	NewLoads []Load
+	Bases    []Base
+	Regions  []Region // by offset, without overlaps
+	Spans    []Span
+	Anchors  []Anchor // by old address
+	Moves    []Move   // by old address
+	Tables   []Table  // by offset, without overlaps
+	Derived  []Span   // what a builder copies, whatever it finds, because projection makes it anew
+	Hints    []Hint   // by new offset; only for who searches for spans
+	sorted   []Span
 
 	moved   exact
 	byOld   []Span // by old offset, without overlaps
@@ -121,9 +119,11 @@ type Program struct {
 	last    int       // the span of byOld found last
 	anchor  int       // how many anchors are up to the address looked up last
 	upTo    []int32   // how many spans of byOld begin before each stretch of the old file
-	buf     []byte    // of Copy
-	lows    []lowBits // of instructions that Copy has not come to yet
+	lows    []lowBits // of instructions that are still to be projected
 	learn   *learner
+	noting  bool // references are noted in noted
+	noted   Unit
+	again   [MaxInstruction]byte
 }
 
 // view is what references in code look like.
@@ -309,68 +309,6 @@ func (p *Program) anchored(old int64) (int64, bool) {
 	return old + p.Anchors[n-1].New - p.Anchors[n-1].Old, true
 }
 
-// slack is how far a reference reaches: a chunk that does not end its copy is projected up to that
-// many bytes before its end.
-const slack = 4 * (reach + 1)
-
-// chunk is how many bytes of a copy are projected at a time.
-const chunk = 64 << 10
-
-// Copy gives emit the size bytes that go from offset old of the old file to offset new of the new
-// one, projected, piece by piece. A reference that the copy cuts stays as it is. Instructions of
-// x86-64 are told apart from the copy's beginning on.
-func (p *Program) Copy(old, new, size int64, emit func(b []byte) error) error {
-	p.lows = p.lows[:0]
-	p.lines.begin(size)
-	if int64(len(p.buf)) < min(chunk, size) {
-		p.buf = make([]byte, min(chunk, 2*size))
-	}
-	for size > 0 {
-		b := p.buf[:min(int64(len(p.buf)), size)]
-		if n, err := p.Old.ReadAt(b, old); n < len(b) {
-			if err == nil || err == io.EOF {
-				err = io.ErrUnexpectedEOF
-			}
-			return err
-		}
-		n := p.project(b, old, new, int64(len(b)) == size)
-		if err := p.lines.err(); err != nil {
-			return err
-		}
-		if err := emit(b[:n]); err != nil {
-			return err
-		}
-		old, new, size = old+int64(n), new+int64(n), size-int64(n)
-	}
-	return nil
-}
-
-// project replaces the references in b, which holds bytes of the old file from offset old on that go
-// to offset new of the new file. Unless last is set it stops short of b's end, where a reference may
-// be cut. It returns how many bytes are done.
-func (p *Program) project(b []byte, old, new int64, last bool) int {
-	done := 0
-	for done < len(b) {
-		w := &window{b: b[done:], old: old + int64(done), new: new + int64(done), last: last}
-		r, end := p.regionAt(w.old)
-		if rest := end - w.old; rest <= int64(len(w.b)) {
-			w.b, w.last = w.b[:rest], true
-		}
-		n := len(w.b)
-		if r != nil {
-			n = p.projectRegion(r, w)
-		}
-		if r == nil || r.Kind != CodeAMD64 && r.Kind != CodeFixed || !w.mapped {
-			p.correctData(r, w, 0, n)
-		}
-		done += n
-		if n < len(w.b) {
-			break
-		}
-	}
-	return done
-}
-
 // regionAt returns the region at an offset, or nil, and where that ends.
 func (p *Program) regionAt(at int64) (*Region, int64) {
 	for i := range p.Regions {
@@ -383,41 +321,4 @@ func (p *Program) regionAt(at int64) (*Region, int64) {
 		}
 	}
 	return nil, maxAddress
-}
-
-func (p *Program) projectRegion(r *Region, w *window) int {
-	w.n = len(w.b)
-	if !w.last {
-		w.n = max(0, w.n-slack)
-	}
-	var ok, moves bool
-	w.from, ok = address(p.OldLoads, w.old)
-	w.to, moves = address(p.NewLoads, w.new)
-	if w.mapped = ok && moves; !w.mapped {
-		return w.n
-	}
-	switch r.Kind {
-	case CodeAMD64, CodeFixed:
-		return p.amd64(r, w)
-	case CodeARM64:
-		return p.arm64(r, w)
-	case EHIndex:
-		return p.projectIndex(r, w)
-	case JumpTables:
-		return p.jumpTables(w)
-	case GoBuckets:
-		return p.projectBuckets(r, w)
-	case Pointers:
-		w.n = wholeWords(w.n, len(w.b), w.from)
-		p.pointers(w)
-	case GoTypes:
-		w.n = wholeWords(w.n, len(w.b), w.from)
-		p.goPointers(w)
-	}
-	return p.projectLines(w, p.projectGroups(w, p.tables(w)))
-}
-
-// wholeWords returns where the word ends that byte n of b cuts.
-func wholeWords(n, size int, from int64) int {
-	return min(size, n+int(-(from+int64(n))&7))
 }

@@ -75,7 +75,7 @@ func TestARM64(t *testing.T) {
 	}
 }
 
-// TestARM64Pages puts instructions, and the end of a piece, between ADRP and those that add low bits.
+// TestARM64Pages puts instructions, and the end of a part, between ADRP and those that add low bits.
 func TestARM64Pages(t *testing.T) {
 	const (
 		adrp = 0x90000000 | 1<<29 // the page after
@@ -97,25 +97,34 @@ func TestARM64Pages(t *testing.T) {
 		{"next page", []uint32{adrp | 3, low(add, 0xfe0, 3, 4)}, []uint32{0x90000000 | 2<<29 | 3, low(add, 0x20, 3, 4)}},
 		{"end of code", []uint32{adrp | 3, ret, low(add, 4, 3, 4)}, []uint32{adrp | 3, ret, low(add, 4, 3, 4)}},
 	} {
-		for _, start := range []int{0x40, chunk - slack - 8, chunk - slack - 4, chunk - slack} {
+		for _, start := range []int{0x40, PartSize - 12, PartSize - 8, PartSize - 4, PartSize} {
 			b := bytes.Repeat([]byte{nop & 0xff, nop >> 8 & 0xff, nop >> 16 & 0xff, nop >> 24}, 0x5000)
+			border, further := int64(start)&^0xfff+0x1000, uint32(0)
+			if border == PartSize {
+				border, further = border+0x1000, 1<<29 // what the part's end divides leads a page further
+			}
+			word := func(w uint32) uint32 {
+				if w&0x9f000000 == 0x90000000 {
+					w += further
+				}
+				return w
+			}
 			for i, w := range c.code {
 				if w != 0 {
-					binary.LittleEndian.PutUint32(b[start+4*i:], w)
+					binary.LittleEndian.PutUint32(b[start+4*i:], word(w))
 				}
 			}
-			border := int64(start)&^0xfff + 0x1000
 			got := project(t, code(CodeARM64, b, border, 64), 0, 0, border)
 			for i, w := range c.has {
-				if v := binary.LittleEndian.Uint32(got[start+4*i:]); w != 0 && v != w {
-					t.Errorf("%s: word %d at %x is %x, want %x", c.name, i, start, v, w)
+				if v := binary.LittleEndian.Uint32(got[start+4*i:]); w != 0 && v != word(w) {
+					t.Errorf("%s: word %d at %x is %x, want %x", c.name, i, start, v, word(w))
 				}
 			}
 		}
 	}
 }
 
-// TestCopyInPieces splits a copy where references are, over chunks' ends too.
+// TestCopyInPieces splits a copy where references are, over parts' ends too.
 func TestCopyInPieces(t *testing.T) {
 	b := bytes.Repeat([]byte{0xe8, 1, 2, 0, 0}, 40_000)
 	p := code(CodeAMD64, b, 150_000, 64)
