@@ -36,10 +36,6 @@ func Apply(ctx context.Context, w io.Writer, patch io.Reader, olds []Old, l Limi
 		return err
 	}
 	defer s.close()
-	used, err := checkOlds(ctx, h, olds)
-	if err != nil {
-		return err
-	}
 	recipe, err := readRecipe(s.readers[streamRecipe])
 	if err != nil {
 		return err
@@ -49,10 +45,14 @@ func Apply(ctx context.Context, w io.Writer, patch io.Reader, olds []Old, l Limi
 	}
 	out := &checkedWriter{w: w, left: h.blobSize, hash: sha256.New()}
 	packer := recipe.NewWriter(out)
-	to := newPipeline(packer)
-	err = restore(ctx, to, s, newSource(used), h.plainSize, scratch{l.TempDir, h.scratch})
+	checked := checkOlds(ctx, h, olds)
+	to := newPipeline(packer, checked)
+	err = restore(ctx, to, s, newSource(only(olds, h)), h.plainSize, scratch{l.TempDir, h.scratch})
 	if failed := to.close(); failed != nil {
 		err = failed
+	}
+	if failed := checked(); failed != nil {
+		err = failed // whatever wrong olds lead to
 	}
 	if err != nil {
 		return err
@@ -96,25 +96,41 @@ func checkSizes(h *header, olds []Old) error {
 	return nil
 }
 
-// checkOlds returns the olds that the patch uses, found to be the right ones.
-func checkOlds(ctx context.Context, h *header, olds []Old) ([]Old, error) {
+// only returns what a patch uses of its olds.
+func only(olds []Old, h *header) []Old {
 	used := make([]Old, len(olds))
+	for i, want := range h.olds {
+		used[i] = olds[i].only(want.tokens)
+	}
+	return used
+}
+
+// checkOlds begins to look whether the olds are the right ones. What it returns waits until that is known, and tells.
+func checkOlds(ctx context.Context, h *header, olds []Old) func() error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
-	for i, want := range h.olds {
-		g.Go(func() error {
-			sum, err := digestOld(ctx, olds[i])
-			if err != nil {
-				return err
-			}
-			if sum != want.digest {
-				return &Error{reason: "base", message: fmt.Sprintf("base blob %d is not the one that the patch was made against", i)}
-			}
-			used[i] = olds[i].only(want.tokens)
-			return nil
-		})
+	done := make(chan struct{})
+	var err error
+	go func() {
+		defer close(done)
+		for i, want := range h.olds {
+			g.Go(func() error {
+				sum, err := digestOld(ctx, olds[i])
+				if err != nil {
+					return err
+				}
+				if sum != want.digest {
+					return &Error{reason: "base", message: fmt.Sprintf("base blob %d is not the one that the patch was made against", i)}
+				}
+				return nil
+			})
+		}
+		err = g.Wait()
+	}()
+	return func() error {
+		<-done
+		return err
 	}
-	return used, g.Wait()
 }
 
 func readRecipe(s *stream) (*recompress.Recipe, error) {

@@ -10,9 +10,10 @@ type sink interface {
 }
 
 // pipeline lets a sink work beside whoever makes the bytes: to make them costs about as much as to
-// compress them.
+// compress them. The sink gets nothing before it is known to be right.
 type pipeline struct {
 	to    sink
+	right func() error // waits
 	buf   []byte
 	queue chan delivery
 	free  chan []byte
@@ -33,8 +34,8 @@ const (
 	pipelinePiece  = 128 << 10
 )
 
-func newPipeline(to sink) *pipeline {
-	p := &pipeline{to: to, queue: make(chan delivery, pipelinePieces), free: make(chan []byte, pipelinePieces), done: make(chan struct{})}
+func newPipeline(to sink, right func() error) *pipeline {
+	p := &pipeline{to: to, right: right, queue: make(chan delivery, pipelinePieces), free: make(chan []byte, pipelinePieces), done: make(chan struct{})}
 	for range pipelinePieces {
 		p.free <- make([]byte, 0, pipelinePiece)
 	}
@@ -45,6 +46,9 @@ func newPipeline(to sink) *pipeline {
 
 func (p *pipeline) run() {
 	defer close(p.done)
+	if err := p.right(); err != nil {
+		p.err.Store(&err)
+	}
 	for d := range p.queue {
 		if p.err.Load() == nil {
 			if err := p.work(d); err != nil {
