@@ -17,11 +17,23 @@ func (p *Program) executable(r *Region, address int64) bool {
 // amd64 projects the addresses that instructions name: branches, what they address relative to their
 // end and, where the program has a fixed place in memory, absolute addresses.
 func (p *Program) amd64(r *Region, w *window) {
+	dull := uint8(quickFixed)
+	if r.Kind == CodeFixed {
+		dull = 0
+	}
+	b := w.b
 	for i := 0; i < w.n; {
-		w.starts[(w.first+i)/64] |= 1 << ((w.first + i) % 64)
-		in, ok := decode(w.b[i:])
+		k := uint(w.first + i)
+		w.starts[k/64] |= 1 << (k % 64)
+		if len(b)-i >= maxCommon {
+			if v := quick((*[maxCommon]byte)(b[i:])) &^ dull; v <= quickSize {
+				i += int(v)
+				continue
+			}
+		}
+		in, ok := decode(b[i:])
 		if !ok {
-			if len(w.b)-i < MaxInstruction {
+			if len(b)-i < MaxInstruction {
 				return
 			}
 			i++
