@@ -52,7 +52,7 @@ func (s *source) locate(address, n int64) (old int, offset int64, err error) {
 	return 0, 0, malformed("copy of %d bytes at %d, outside of every base blob", n, address)
 }
 
-// read fills p from address.
+// read fills p from address. Several goroutines may read at once.
 func (s *source) read(p []byte, address int64) error {
 	old, offset, err := s.locate(address, int64(len(p)))
 	if err != nil {
@@ -74,7 +74,7 @@ func (s *source) read(p []byte, address int64) error {
 	return nil
 }
 
-// page returns the bytes of an old from an offset to the end of its page.
+// page returns the bytes of an old from an offset to the end of its page. Its caller has the lock.
 func (s *source) page(old int, offset int64) ([]byte, error) {
 	if s.pages == nil {
 		s.pages = make([]page, pages)

@@ -35,7 +35,7 @@ type goEdit struct {
 func (p *Program) newLines(places *linePlaces) *goLines {
 	l := &goLines{linePlaces: places, spare: min(goPartTables, goSpanTables/int64(len(p.Spans)+1)), edited: -1}
 	for i := range l.read {
-		l.read[i] = p.table(0, p.Size)
+		l.read[i] = p.tableOfBlocks(0, p.Size, 1, tablePad)
 	}
 	return l
 }
@@ -47,7 +47,7 @@ func (l *goLines) twin() *goLines {
 	}
 	t := &goLines{linePlaces: l.linePlaces, spare: l.spare, edited: -1}
 	for i, r := range l.read {
-		t.read[i] = &table{r: r.r, start: r.start, size: r.size}
+		t.read[i] = r.twin()
 	}
 	return t
 }
@@ -113,13 +113,13 @@ func (l *goLines) err() error {
 // keyed replaces 32-bit numbers in a window by what a function makes of each and its key.
 func keyed(list []goKey, w *window, to func(v, key int64) (int64, bool)) int {
 	n := 0
-	i, _ := slices.BinarySearchFunc(list, w.old, func(k goKey, at int64) int { return compare(int64(k.pos), at) })
+	i, _ := slices.BinarySearchFunc(list, w.old, func(k goKey, at int64) int { return compare(int64(k>>32), at) })
 	for ; i < len(list); i++ {
-		at := int64(list[i].pos) - w.old
+		at := int64(list[i]>>32) - w.old
 		if at >= int64(w.n) || at+4 > int64(len(w.b)) {
 			break
 		}
-		if v, ok := to(word(w.b[at:]), int64(list[i].key)); ok {
+		if v, ok := to(word(w.b[at:]), int64(uint32(list[i]))); ok {
 			putWord(w.b[at:], v)
 		}
 		n = int(at) + 4
@@ -234,5 +234,5 @@ func (f *lineFiles) at(c *counters) (int64, bool) {
 	if !f.more {
 		return 0, false
 	}
-	return f.l.file(f.l.read[2], f.unit, f.f.value)
+	return fileName(f.l.read[2], f.unit, f.f.value)
 }

@@ -73,19 +73,31 @@ func (g group) size() int64 {
 	return it.size * int64(g.count)
 }
 
-// group notes n items at an offset of the old file.
-func (p *Program) group(pos int64, n int64, l layout, base int) {
-	for n > 0 && len(p.groups) < maxGroups {
+// groupList collects groups.
+type groupList []group
+
+// add notes n items at an offset of the old file.
+func (l *groupList) add(pos, n int64, of layout, base int) {
+	for n > 0 && len(*l) < maxGroups {
 		count := min(n, 1<<16-1)
-		p.groups = append(p.groups, group{uint32(pos), uint16(count), l, uint8(base)})
-		pos, n = pos+count*items[l].size, n-count
+		*l = append(*l, group{uint32(pos), uint16(count), of, uint8(base)})
+		pos, n = pos+count*items[of].size, n-count
 	}
 }
 
-// orderGroups sorts the groups. Of several at one place the one found first stays.
-func (p *Program) orderGroups() {
-	slices.SortStableFunc(p.groups, func(a, b group) int { return compare(int64(a.pos), int64(b.pos)) })
-	p.groups = slices.CompactFunc(p.groups, func(a, b group) bool { return a.pos == b.pos })
+// ordered sorts the groups. Of several at one place the one found first stays.
+func (l groupList) ordered() []group {
+	packed := make([]uint64, len(l))
+	for i, g := range l {
+		packed[i] = uint64(g.pos)<<32 | uint64(g.count)<<16 | uint64(g.layout)<<8 | uint64(g.base)
+	}
+	out := l[:0]
+	for i, v := range radixSort(packed, 32, 64) {
+		if pos := uint32(v >> 32); i == 0 || pos != out[len(out)-1].pos {
+			out = append(out, group{pos, uint16(v >> 16), layout(v >> 8), uint8(v)})
+		}
+	}
+	return out
 }
 
 // projectGroups projects the references of groups that begin in w.b[:w.n], and returns where the last

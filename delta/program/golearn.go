@@ -38,7 +38,7 @@ func (p *Program) regionOf(k Kind) *Region {
 }
 
 func (p *Program) tableOf(b []byte) *table {
-	return &table{r: bytes.NewReader(b), size: int64(len(b))}
+	return newTable(bytes.NewReader(b), 0, int64(len(b)), 1, tablePad)
 }
 
 // lineLearner compares the lines of functions, old and new.

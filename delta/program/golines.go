@@ -13,14 +13,17 @@ const (
 	goLineBase   = 1 << 52
 	goLineMemory = 1 << 42   // as file names take at most 2^32 bytes
 	goLineUnit   = 1 << 10   // lines to a byte of the table of file names: names take enough of them
-	goMaxLines   = 1 << 19   // functions, and calls inlined
+	goMaxLines   = 1 << 19   // tables, functions and calls inlined
+	goMaxPiece   = 1 << 16   // functions, and calls inlined, of a piece
 	goMaxFar     = 4 << 10   // addresses that an inlined call moves in its function
 	goMaxTable   = 64 << 10  // bytes of a table of counters
-	goMaxWork    = 256 << 20 // bytes of such tables that Prepare reads
+	goMaxWork    = 256 << 20 // bytes of such tables, and those of files, that inlined calls are looked for in
 )
 
-// goKey is a 32-bit number of the old file and what it has to be read with.
-type goKey struct{ pos, key uint32 }
+// goKey is the place of a 32-bit number of the old file, times 2^32, and what the number has to be read with.
+type goKey = uint64
+
+func newKey(pos int64, key uint32) goKey { return goKey(pos)<<32 | goKey(key) }
 
 // goTable is a function's table of lines: where it, its table of files and its unit's files stand, and
 // where the function begins. Or it is a table of inlined calls or of files: then unit is goCalls or goNamed,
@@ -55,11 +58,8 @@ type counters struct {
 	start int64 // of the pair
 }
 
-// counterBytes is how much of a table of counters is taken at a time, and pairBytes what a pair has at most.
-const (
-	counterBytes = 512
-	pairBytes    = 2 * binary.MaxVarintLen32
-)
+// pairBytes is what a pair has at most.
+const pairBytes = 2 * binary.MaxVarintLen32
 
 // newCounters begins with the table at an offset. Until it has been stepped through t reads nothing else.
 func newCounters(t *table, at int64) counters {
@@ -69,7 +69,7 @@ func newCounters(t *table, at int64) counters {
 // next steps to the next pair, if there is one.
 func (c *counters) next() bool {
 	if len(c.b) < pairBytes {
-		c.b = c.t.bytes(c.at, int(min(counterBytes, max(0, c.t.size-c.at))))
+		c.b = c.t.from(c.at)
 	}
 	raw, n := uvarint(c.b)
 	if n <= 0 || raw == 0 && !c.first || c.at >= c.end || c.t.err != nil {
@@ -101,21 +101,36 @@ func zigzag(v int64) uint64 { return uint64(v)<<1 ^ uint64(v>>63) }
 // goLine returns the address that stands for a line of a file.
 func goLine(file, line int64) int64 { return goLineBase + file*goLineUnit + line }
 
-// lineScan notes the line numbers of records.
+// lineScan is what is the same for all records whose line numbers are noted.
 type lineScan struct {
 	p                *Program
 	r                Region
-	lines            *linePlaces
-	table, list      *table
-	units, pcs, data int64  // in the old file
-	names            *table // reads offsets of file names
-	work             int64  // bytes of tables read
-	full             bool
+	units, pcs, data int64 // in the old file
+	work             int64 // bytes of tables that inlined calls are looked for in, of a piece
+	limit            int   // functions, and calls inlined, of a piece
+	quantum          int64
 }
 
-// goLineScan begins with a region's records; it is nil where the tables do not lie in the file.
-func (p *Program) goLineScan(r Region) *lineScan {
-	s := &lineScan{p: p, r: r, lines: &linePlaces{text: p.Bases[r.Base+goText], quantum: max(1, int64(p.table(r.Offset, r.Size).bytes(6, 1)[0]))}}
+// lineReader reads tables for a piece.
+type lineReader struct {
+	inlined, files, names *table
+	first                 []firstPair
+	work                  int64 // bytes of tables read
+}
+
+// firstPair remembers the first value of a table of counters. Most functions share theirs of files.
+type firstPair struct {
+	at    uint32
+	ok    bool
+	value int64
+}
+
+const firstPairs = 1 << 13
+
+// goLineScan begins with a region's records, in so many pieces; it is nil where the tables do not lie in the file.
+func (p *Program) goLineScan(r Region, pieces, quantum int64) *lineScan {
+	pieces = max(1, pieces)
+	s := &lineScan{p: p, r: r, work: goMaxWork / pieces, limit: int(min(goMaxPiece, 4*goMaxLines/pieces)), quantum: max(1, quantum)}
 	for i, at := range []*int64{&s.units, &s.pcs, &s.data} {
 		o, ok := offset(p.OldLoads, p.Bases[r.Base+[]int{goUnits, goPC, goFuncData}[i]].Old)
 		if !ok || o < 0 || o > p.Size {
@@ -123,75 +138,78 @@ func (p *Program) goLineScan(r Region) *lineScan {
 		}
 		*at = o
 	}
-	s.table, s.list, s.names = p.table(0, p.Size), p.table(0, p.Size), p.table(0, p.Size)
 	return s
 }
 
-// record notes those of one record, whose bytes before its tables are b.
-func (s *lineScan) record(t *table, at int64, b []byte, l layout) {
-	word := func(i int) int64 { return int64(binary.LittleEndian.Uint32(b[i:])) }
-	files, lines, unit := word(20), word(24), s.units+4*word(32)
-	entry, calls := uint32(word(0)), b[28] > goCounterInline && int(b[len(b)-1]) > goDataInline
-	tree, inlined := int64(0), int64(0)
-	if calls {
-		tree = int64(t.uint32(at + int64(len(b)) + 4*int64(b[28]) + 4*goDataInline))
-		inlined = int64(t.uint32(at + int64(len(b)) + 4*goCounterInline))
+func (s *lineScan) reader() lineReader {
+	t := s.p.tableOfBlocks(0, s.p.Size, goBlocks, tablePad)
+	return lineReader{inlined: s.p.table(0, s.p.Size), files: t, names: t.twin(), first: make([]firstPair, firstPairs)}
+}
+
+// goBlocks is how many blocks are kept of what functions share.
+const goBlocks = 8
+
+// firstValue returns the first value of a table of counters.
+func (w *lineReader) firstValue(at int64) (int64, bool) {
+	f := &w.first[uint32(at)*0x9e3779b1>>(32-13)]
+	if f.at != uint32(at) {
+		c := newCounters(w.files, at)
+		*f = firstPair{at: uint32(at), ok: c.next()}
+		f.value = c.value
 	}
-	if s.crowded() || files == 0 || s.pcs+files > s.p.Size || s.pcs+lines > s.p.Size || unit > s.p.Size {
+	return f.value, f.ok
+}
+
+// record notes the line numbers of the record at an offset of the region, whose bytes are b, with the offsets that
+// follow it.
+func (s *lineScan) record(w *functionReader, at int64, b []byte, l layout) {
+	word := func(i int64) int64 { return int64(binary.LittleEndian.Uint32(b[i:])) }
+	size := items[l].size
+	files, lines, unit, entry := word(20), word(24), s.units+4*word(32), uint32(word(0))
+	if files == 0 || s.pcs+files > s.p.Size || s.pcs+lines > s.p.Size || unit > s.p.Size {
 		return
 	}
 	if lines != 0 {
-		s.lines.tables = append(s.lines.tables, goTable{uint32(s.pcs + lines), uint32(s.pcs + files), uint32(unit), entry})
+		w.tables = append(w.tables, goTable{uint32(s.pcs + lines), uint32(s.pcs + files), uint32(unit), entry})
 	}
-	s.lines.tables = append(s.lines.tables, goTable{uint32(s.pcs + files), uint32(unit), goNamed, entry})
+	w.tables = append(w.tables, goTable{uint32(s.pcs + files), uint32(unit), goNamed, entry})
 	if l != layoutRecord {
 		return
 	}
-	if c := newCounters(s.table, s.pcs+files); c.next() {
-		s.start(s.r.Offset+at+36, unit, c.value)
+	if index, ok := w.lines.firstValue(s.pcs + files); ok {
+		s.start(w, s.r.Offset+at+36, unit, index)
 	}
+	if b[28] <= goCounterInline || b[size-1] <= goDataInline {
+		return
+	}
+	inlined, tree := word(size+4*goCounterInline), word(size+4*int64(b[28])+4*goDataInline)
 	if tree != 0 && tree != int64(goNone) && inlined != 0 {
-		s.lines.tables = append(s.lines.tables, goTable{uint32(s.pcs + inlined), uint32(s.data + tree), goCalls, entry})
-		s.calls(s.data+tree, s.pcs+inlined, s.pcs+files, unit, entry)
+		w.tables = append(w.tables, goTable{uint32(s.pcs + inlined), uint32(s.data + tree), goCalls, entry})
+		s.calls(w, s.data+tree, s.pcs+inlined, s.pcs+files, unit, entry)
 	}
 }
 
 const goCounterInline = 2
 
-// crowded tells whether there is no room for one more function's tables. Many have some in common.
-func (s *lineScan) crowded() bool {
-	if !s.full && len(s.lines.tables) >= goMaxLines-3 {
-		s.lines.order()
-		s.full = len(s.lines.tables) > goMaxLines/2
-	}
-	return s.full
-}
-
-// order sorts the tables. Of several at one place the one found first stays.
-func (l *linePlaces) order() {
-	slices.SortStableFunc(l.tables, func(a, b goTable) int { return compare(int64(a.pos), int64(b.pos)) })
-	l.tables = slices.CompactFunc(l.tables, func(a, b goTable) bool { return a.pos == b.pos })
-}
-
-// file returns where a file's name stands in the table of names.
-func (l *linePlaces) file(t *table, unit, index int64) (int64, bool) {
+// fileName returns where a file's name stands in the table of names.
+func fileName(t *table, unit, index int64) (int64, bool) {
 	v := t.uint32(unit + 4*index)
 	return int64(v), index >= 0 && v != goNone && unit+4*index <= t.size-4
 }
 
-func (s *lineScan) start(pos, unit, index int64) {
-	if file, ok := s.lines.file(s.names, unit, index); ok && len(s.lines.starts) < goMaxLines {
-		s.lines.starts = append(s.lines.starts, goKey{uint32(pos), uint32(file)})
+func (s *lineScan) start(w *functionReader, pos, unit, index int64) {
+	if file, ok := fileName(w.lines.names, unit, index); ok && len(w.starts) < s.limit {
+		w.starts = append(w.starts, newKey(pos, uint32(file)))
 	}
 }
 
 // calls notes what a function's inlined calls say: each has the file that instructions with its number
 // have.
-func (s *lineScan) calls(tree, inlined, files, unit int64, entry uint32) {
-	c, f := newCounters(s.table, inlined), newCounters(s.list, files)
+func (s *lineScan) calls(w *functionReader, tree, inlined, files, unit int64, entry uint32) {
+	c, f := newCounters(w.lines.inlined, inlined), newCounters(w.lines.files, files)
 	more := f.next()
 	done := int64(-1)
-	for begin := int64(0); s.work < goMaxWork && c.next() && more; begin = c.pc {
+	for begin := int64(0); w.lines.work < s.work && c.next() && more; begin = c.pc {
 		for more && f.pc <= begin {
 			more = f.next()
 		}
@@ -199,29 +217,62 @@ func (s *lineScan) calls(tree, inlined, files, unit int64, entry uint32) {
 		if c.value <= done || !more || at > s.p.Size-16 {
 			continue
 		}
-		for done++; done <= c.value && len(s.lines.parents) < goMaxLines; done++ {
-			s.lines.parents = append(s.lines.parents, goKey{uint32(tree + 16*done + 8), entry})
+		for done++; done <= c.value && len(w.parents) < s.limit; done++ {
+			w.parents = append(w.parents, newKey(tree+16*done+8, entry))
 		}
 		done = c.value
-		s.start(at+12, unit, f.value)
+		s.start(w, at+12, unit, f.value)
 	}
-	s.work += c.at - inlined + f.at - files
+	w.lines.work += c.at - inlined + f.at - files
 }
 
-// done puts what was found in order.
-func (s *lineScan) done() error {
-	l := s.lines
-	for _, list := range [][]goKey{l.starts, l.parents} {
-		slices.SortStableFunc(list, func(a, b goKey) int { return compare(int64(a.pos), int64(b.pos)) })
+// byPlace returns a new list of the tables by their places. Of several at one place the one found first stays.
+func byPlace(tables []goTable) []goTable {
+	keys := make([]uint64, len(tables))
+	for i, t := range tables {
+		keys[i] = uint64(t.pos)<<32 | uint64(i)
 	}
-	l.starts = slices.CompactFunc(l.starts, func(a, b goKey) bool { return a.pos == b.pos })
-	l.parents = slices.CompactFunc(l.parents, func(a, b goKey) bool { return a.pos == b.pos })
-	l.order()
+	keys = slices.CompactFunc(radixSort(keys, 32, 64), samePlace)
+	out := make([]goTable, len(keys))
+	for i, k := range keys {
+		out[i] = tables[uint32(k)]
+	}
+	return out
+}
+
+func samePlace(a, b uint64) bool { return a>>32 == b>>32 }
+
+// joinLines puts together what was found of lines in the pieces. It returns what there is to do for that.
+func (s *functionScan) joinLines() []func() error {
+	l := &linePlaces{text: s.p.Bases[s.r.Base+goText], quantum: s.lines.quantum}
 	s.p.lines = s.p.newLines(l)
-	for _, t := range []*table{s.table, s.list, s.names} {
-		if t.err != nil {
-			return t.err
+	keys := func(out *[]goKey, of func(*functionPiece) []goKey) func() error {
+		return func() error {
+			list := joined(s.pieces, of)
+			*out = slices.Clip(slices.CompactFunc(radixSort(list, 32, 64), samePlace))
+			return nil
 		}
 	}
-	return nil
+	return []func() error{
+		keys(&l.starts, func(f *functionPiece) []goKey { return f.starts }),
+		keys(&l.parents, func(f *functionPiece) []goKey { return f.parents }),
+		func() error {
+			l.tables = byPlace(joined(s.pieces, func(f *functionPiece) []goTable { return f.tables }))
+			return nil
+		},
+	}
+}
+
+// joined returns what is in the pieces of one list, as far as goMaxLines lets it.
+func joined[T any](pieces []functionPiece, of func(*functionPiece) []T) []T {
+	n := 0
+	for i := range pieces {
+		n += len(of(&pieces[i]))
+	}
+	list := make([]T, 0, min(n, goMaxLines))
+	for i := range pieces {
+		more := of(&pieces[i])
+		list = append(list, more[:min(len(more), goMaxLines-len(list))]...)
+	}
+	return list
 }

@@ -19,49 +19,66 @@ const (
 	goTypeMask  = 32 // its pointers
 )
 
-// goTypes notes the 32-bit offsets in type descriptors, which it knows by their look.
-func (p *Program) goTypes(r Region) error {
-	s := &typeScan{p: p, r: r, t: p.table(r.Offset, r.Size), far: p.table(r.Offset, r.Size)}
-	first := -r.Offset
-	if a, ok := address(p.OldLoads, r.Offset); ok {
-		first = -a
+// scanTypes finds the 32-bit offsets in type descriptors, which it knows by their look.
+func (p *Program) scanTypes() (list groupList, err error) {
+	for _, r := range p.Regions {
+		if r.Kind == GoTypes && err == nil {
+			err = p.goTypes(r, &list)
+		}
 	}
-	for at := first & 7; at+goTypeSize <= r.Size && s.t.err == nil; at += 8 {
-		if s.isType(at) {
-			s.found(at)
+	return list, err
+}
+
+func (p *Program) goTypes(r Region, list *groupList) error {
+	t := p.table(r.Offset, r.Size)
+	s := &typeScan{p: p, r: r, groups: list, t: p.tableOfBlocks(r.Offset, r.Size, goBlocks, tablePad)}
+	at := -r.Offset & 7
+	if a, ok := address(p.OldLoads, r.Offset); ok {
+		at = -a & 7
+	}
+	for at+goTypeSize <= r.Size {
+		b := t.from(at)
+		if b == nil {
+			break
+		}
+		for ; len(b) >= goTypeSize; b, at = b[8:], at+8 {
+			if mayBeType(b) && s.isType(b) {
+				s.found(at, b[20], b[23]&31)
+			}
 		}
 	}
 	s.goNames()
-	if s.t.err != nil {
-		return s.t.err
+	if t.err != nil {
+		return t.err
 	}
-	return s.far.err
+	return s.t.err
 }
 
 // typeScan looks through a region for types.
 type typeScan struct {
-	p     *Program
-	r     Region
-	t     *table   // read in order
-	far   *table   // read elsewhere
-	names []uint32 // offsets of names, from types
-	asked int64    // names
+	p      *Program
+	r      Region
+	groups *groupList
+	t      *table
+	names  []uint32 // offsets of names, from types
+	asked  int64    // names
 }
 
-// isType tells whether an abi.Type stands at an offset.
-func (s *typeScan) isType(at int64) bool {
-	t := s.t
-	b := t.bytes(at, goTypeSize)
+// mayBeType tells whether the bytes have an abi.Type's flags, alignments and kind.
+func mayBeType(b []byte) bool {
+	const never = 0xc0e0e0c0 // bits of these four bytes
+	if binary.LittleEndian.Uint32(b[20:])&never != 0 {
+		return false
+	}
 	align, fieldAlign, kind := b[21], b[22], b[23]&31
-	if kind == 0 || kind > 26 || align == 0 || align > 16 || fieldAlign == 0 || fieldAlign > 16 || b[23]&0xc0 != 0 || b[20]&0xc0 != 0 {
-		return false
-	}
-	size, pointers, equal, data := t.uint64(at), t.uint64(at+8), t.uint64(at+24), t.uint64(at+32)
-	name := int64(t.uint32(at + 40))
-	if pointers > size || size > 1<<40 || name == 0 || name >= s.r.Size {
-		return false
-	}
-	return s.p.known(equal) && s.p.known(data)
+	return align-1 < 16 && fieldAlign-1 < 16 && kind-1 < 26
+}
+
+// isType tells whether the bytes, which may be an abi.Type, are one.
+func (s *typeScan) isType(b []byte) bool {
+	word := func(i int) uint64 { return binary.LittleEndian.Uint64(b[i:]) }
+	size, name := word(0), int64(binary.LittleEndian.Uint32(b[40:]))
+	return word(8) <= size && size <= 1<<40 && name != 0 && name < s.r.Size && s.p.known(word(goTypeEqual)) && s.p.known(word(goTypeMask))
 }
 
 func (p *Program) known(pointer uint64) bool {
@@ -94,13 +111,12 @@ func goKindSize(kind byte) int64 {
 }
 
 // found notes the references of the type at an offset.
-func (s *typeScan) found(at int64) {
-	s.p.group(s.r.Offset+at, 1, layoutType, s.r.Base)
-	flags, kind := s.t.bytes(at+20, 1)[0], s.t.bytes(at+23, 1)[0]&31
+func (s *typeScan) found(at int64, flags, kind byte) {
+	s.groups.add(s.r.Offset+at, 1, layoutType, s.r.Base)
 	switch kind {
 	case 20:
 		if list, n := s.list(at + goTypeSize + 8); n > 0 && n*8 <= s.r.Size-list {
-			s.p.group(s.r.Offset+list, n, layoutInterface, s.r.Base)
+			s.groups.add(s.r.Offset+list, n, layoutInterface, s.r.Base)
 			s.ask(list, n, 8)
 		}
 	case 25:
@@ -125,10 +141,10 @@ func (s *typeScan) list(at int64) (int64, int64) {
 }
 
 func (s *typeScan) uncommon(own int64) {
-	s.p.group(s.r.Offset+own, 1, layoutUncommon, s.r.Base)
+	s.groups.add(s.r.Offset+own, 1, layoutUncommon, s.r.Base)
 	methods, from := int64(s.t.uint32(own+4)&0xffff), int64(s.t.uint32(own+8))
 	if own <= s.r.Size-from && methods*16 <= s.r.Size-own-from {
-		s.p.group(s.r.Offset+own+from, methods, layoutMethod, s.r.Base)
+		s.groups.add(s.r.Offset+own+from, methods, layoutMethod, s.r.Base)
 		s.ask(own+from, methods, 16)
 	}
 }
@@ -139,7 +155,7 @@ func (s *typeScan) ask(at, n, size int64) {
 		return
 	}
 	for i := range n {
-		s.names = append(s.names, s.far.uint32(at+i*size))
+		s.names = append(s.names, s.t.uint32(at+i*size))
 	}
 }
 
@@ -150,7 +166,7 @@ func (s *typeScan) fields(at, n int64) {
 	}
 	types := s.p.Bases[s.r.Base+goTypes].Old
 	for i := range n {
-		if v := int64(s.far.uint64(at+24*i)) - types; v > 0 && v < maxFile {
+		if v := int64(s.t.uint64(at+24*i)) - types; v > 0 && v < maxFile {
 			s.names = append(s.names, uint32(v))
 		}
 	}
@@ -166,14 +182,14 @@ const (
 
 // goNames notes the packages of names that are not exported.
 func (s *typeScan) goNames() {
-	slices.Sort(s.names)
+	s.names = radixSort(s.names, 0, 32)
 	start, ok := offset(s.p.OldLoads, s.p.Bases[s.r.Base+goTypes].Old)
 	if start -= s.r.Offset; !ok || start < 0 {
 		return
 	}
 	for _, name := range slices.Compact(s.names) {
 		at := start + int64(name)
-		flags := s.far.bytes(at, 1)[0]
+		flags := s.t.bytes(at, 1)[0]
 		if flags&goNamePackage == 0 {
 			continue
 		}
@@ -182,14 +198,14 @@ func (s *typeScan) goNames() {
 			at = s.text(at)
 		}
 		if at <= s.r.Size-4 {
-			s.p.group(s.r.Offset+at, 1, layoutName, s.r.Base)
+			s.groups.add(s.r.Offset+at, 1, layoutName, s.r.Base)
 		}
 	}
 }
 
 // text returns the end of a text with its length in front.
 func (s *typeScan) text(at int64) int64 {
-	b := s.far.bytes(at, 3)
+	b := s.t.bytes(at, 3)
 	size, n := binary.Uvarint(b)
 	if n <= 0 {
 		return s.r.Size

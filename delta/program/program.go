@@ -138,32 +138,6 @@ const (
 // ErrInvalid says that a program's numbers contradict each other.
 var ErrInvalid = errors.New("program description is invalid")
 
-// Prepare checks the numbers and looks through the old file's tables. It reads them once.
-func (p *Program) Prepare() error {
-	if !p.valid() {
-		return ErrInvalid
-	}
-	p.byOld = widest(p.Spans)
-	p.indexSpans()
-	p.last, p.refs, p.groups, p.lines, p.units = 0, nil, nil, nil, nil
-	p.sorted = nil
-	p.moved = p.exactly(p.Moves)
-	for _, r := range p.Regions {
-		if err := p.scanTable(r); err != nil {
-			return err
-		}
-	}
-	p.orderGroups()
-	byPosition := func(a, b ref) int { return compare(int64(a.pos), int64(b.pos)) }
-	if !slices.IsSortedFunc(p.refs, byPosition) {
-		slices.SortStableFunc(p.refs, byPosition)
-	}
-	if err := p.makeIndex(); err != nil {
-		return err
-	}
-	return p.makeBuckets()
-}
-
 // Description returns p's numbers without the old file and without what Prepare found in it.
 func (p *Program) Description() *Program {
 	return &Program{Size: p.Size, OldLoads: p.OldLoads, NewLoads: p.NewLoads, Bases: p.Bases, Regions: p.Regions, Anchors: p.Anchors, Moves: p.Moves, Tables: p.Tables}

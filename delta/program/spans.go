@@ -1,25 +1,31 @@
 package program
 
-import (
-	"container/heap"
-	"slices"
-)
+// spanBits is enough for a span's index.
+const spanBits = 19
+
+// oldOrder returns the indexes of spans by where these begin in the old file, in the low spanBits.
+func oldOrder(spans []Span) []uint64 {
+	order := make([]uint64, len(spans))
+	for i, s := range spans {
+		order[i] = uint64(s.Old)<<spanBits | uint64(i)
+	}
+	return radixSort(order, spanBits, spanBits+32)
+}
 
 // widest returns spans cut so that none overlap in the old file: where several copied the same
 // bytes, the largest says where they went; the others are likely chance finds.
 func widest(spans []Span) []Span {
-	sorted := slices.Clone(spans)
-	slices.SortStableFunc(sorted, func(a, b Span) int { return compare(a.Old, b.Old) })
-	s := &sweep{}
-	for _, next := range sorted {
+	s := &sweep{out: make([]Span, 0, len(spans))}
+	for _, k := range oldOrder(spans) {
+		next := spans[k&(1<<spanBits-1)]
 		s.until(next.Old)
-		heap.Push(s, next)
+		s.push(next)
 	}
 	s.until(maxAddress)
 	return s.out
 }
 
-// sweep walks over the old file's offsets. Its heap holds the spans that begin before at, the largest first.
+// sweep walks over the old file's offsets. It has the spans that begin before at in a heap, the largest first.
 type sweep struct {
 	open []Span
 	at   int64
@@ -30,7 +36,7 @@ type sweep struct {
 func (s *sweep) until(end int64) {
 	for s.at < end {
 		for len(s.open) > 0 && s.open[0].Old+s.open[0].Size <= s.at {
-			heap.Pop(s)
+			s.pop()
 		}
 		if len(s.open) == 0 {
 			s.at = end
@@ -53,24 +59,36 @@ func (s *sweep) emit(next Span) {
 	s.out = append(s.out, next)
 }
 
-func (s *sweep) Len() int { return len(s.open) }
+// wider tells whether a span comes before another one.
+func wider(a, b *Span) bool { return a.Size > b.Size || a.Size == b.Size && a.New < b.New }
 
-func (s *sweep) Less(i, j int) bool {
-	a, b := s.open[i], s.open[j]
-	if a.Size != b.Size {
-		return a.Size > b.Size
+func (s *sweep) push(next Span) {
+	i := len(s.open)
+	s.open = append(s.open, next)
+	for i > 0 && wider(&s.open[i], &s.open[(i-1)/2]) {
+		s.open[i], s.open[(i-1)/2] = s.open[(i-1)/2], s.open[i]
+		i = (i - 1) / 2
 	}
-	return a.New < b.New
 }
 
-func (s *sweep) Swap(i, j int) { s.open[i], s.open[j] = s.open[j], s.open[i] }
-func (s *sweep) Push(x any)    { s.open = append(s.open, x.(Span)) }
-
-func (s *sweep) Pop() any {
+// pop takes the first span away.
+func (s *sweep) pop() {
 	n := len(s.open) - 1
-	x := s.open[n]
+	s.open[0] = s.open[n]
 	s.open = s.open[:n]
-	return x
+	for i := 0; ; {
+		next := i
+		for child := 2*i + 1; child <= 2*i+2 && child < n; child++ {
+			if wider(&s.open[child], &s.open[next]) {
+				next = child
+			}
+		}
+		if next == i {
+			return
+		}
+		s.open[i], s.open[next] = s.open[next], s.open[i]
+		i = next
+	}
 }
 
 // stretch is how many bytes of the old file lie between places where the number of spans is known.

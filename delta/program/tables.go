@@ -2,7 +2,6 @@ package program
 
 import (
 	"encoding/binary"
-	"io"
 	"slices"
 )
 
@@ -190,18 +189,34 @@ func (p *Program) note(pos int64, h how, base int) {
 	}
 }
 
-// scanTable notes the references in a region that is a table.
+// scanReferences notes the references in regions that are tables. Of Go's they are in groups, but for where the
+// last function ends.
+func (p *Program) scanReferences(f *functionScan) error {
+	for _, r := range p.Regions {
+		if f != nil && f.r == r {
+			p.note(r.Offset+f.functions+8*f.count, fromBase, r.Base+goText)
+		}
+		if err := p.scanTable(r); err != nil {
+			return err
+		}
+	}
+	byPosition := func(a, b ref) int { return compare(int64(a.pos), int64(b.pos)) }
+	if !slices.IsSortedFunc(p.refs, byPosition) {
+		slices.SortStableFunc(p.refs, byPosition)
+	}
+	return nil
+}
+
 func (p *Program) scanTable(r Region) error {
 	switch r.Kind {
 	case Offsets:
-		p.every(r, 0, 4, fromBase, 0)
+		p.every(r, 4, ref{how: fromBase, base: uint8(r.Base)})
 	case Relocations:
 		return p.relocations(r)
 	case SymbolHash:
 		return p.symbolHash(r)
 	case Symbols:
-		p.every(r, 0, 24, fromBase, r.Base)
-		p.every(r, 8, 24, symbol, 0)
+		p.every(r, symbolSize, ref{how: fromBase, base: uint8(r.Base)}, ref{pos: 8, how: symbol})
 	case EHFrame:
 		return p.ehFrame(r)
 	case DebugInfo:
@@ -211,13 +226,26 @@ func (p *Program) scanTable(r Region) error {
 	case DebugLines:
 		return p.debugLines(r)
 	case DebugAddresses:
-		p.every(r, 0, 8, absolute, 0)
-	case GoFunctions:
-		return p.goFunctions(r)
-	case GoTypes:
-		return p.goTypes(r)
+		p.every(r, 8, ref{how: absolute})
 	}
 	return nil
+}
+
+// room makes room for n more references, if there may be as many.
+func (p *Program) room(n int64) {
+	p.refs = slices.Grow(p.refs, int(min(n, int64(maxRefs-len(p.refs)))))
+}
+
+// every notes the references of each of a region's items.
+func (p *Program) every(r Region, size int64, list ...ref) {
+	p.room(r.Size / size * int64(len(list)))
+	for at := int64(0); at < r.Size; at += size {
+		for _, f := range list {
+			if at+int64(f.pos)+int64(f.how.width()) <= r.Size {
+				p.note(r.Offset+at+int64(f.pos), f.how, int(f.base))
+			}
+		}
+	}
 }
 
 // relocations notes what each Elf64_Rela says: where it applies, its symbol if it has one, and its
@@ -225,6 +253,7 @@ func (p *Program) scanTable(r Region) error {
 func (p *Program) relocations(r Region) error {
 	const size, number, addend = 24, 12, 16
 	t := p.table(r.Offset, r.Size)
+	p.room(r.Size / size * 2)
 	for at := int64(0); at+size <= r.Size; at += size {
 		p.note(r.Offset+at, absolute, 0)
 		if t.uint32(at+number) != 0 {
@@ -251,56 +280,3 @@ func (p *Program) symbolHash(r Region) error {
 	}
 	return t.err
 }
-
-func (p *Program) every(r Region, first, step int64, h how, base int) {
-	if r.Kind == Offsets {
-		base = r.Base
-	}
-	for at := first; at+int64(h.width()) <= r.Size; at += step {
-		p.note(r.Offset+at, h, base)
-	}
-}
-
-// table reads numbers of the old file through a buffer.
-type table struct {
-	r     io.ReaderAt
-	start int64
-	size  int64
-	buf   []byte
-	at    int64 // of buf, from start
-	err   error
-}
-
-func (p *Program) table(start, size int64) *table {
-	return &table{r: p.Old, start: start, size: size}
-}
-
-// bytes returns n bytes at an offset, zeros where there are none.
-func (t *table) bytes(at int64, n int) []byte {
-	if at < 0 || at > t.size-int64(n) || t.err != nil {
-		return make([]byte, n)
-	}
-	if at < t.at || at+int64(n) > t.at+int64(len(t.buf)) {
-		if t.buf == nil {
-			t.buf = make([]byte, 64<<10)
-		}
-		ahead := int64(cap(t.buf)) // of what is read in order
-		if at < t.at || at > t.at+int64(cap(t.buf)) {
-			ahead = max(int64(n), 512)
-		}
-		t.buf = t.buf[:min(ahead, t.size-at)]
-		t.at = at
-		if m, err := t.r.ReadAt(t.buf, t.start+at); m < len(t.buf) {
-			if err == nil || err == io.EOF {
-				err = io.ErrUnexpectedEOF
-			}
-			t.err = err
-			return make([]byte, n)
-		}
-	}
-	return t.buf[at-t.at:][:n]
-}
-
-func (t *table) uint16(at int64) uint16 { return binary.LittleEndian.Uint16(t.bytes(at, 2)) }
-func (t *table) uint32(at int64) uint32 { return binary.LittleEndian.Uint32(t.bytes(at, 4)) }
-func (t *table) uint64(at int64) uint64 { return binary.LittleEndian.Uint64(t.bytes(at, 8)) }
