@@ -78,6 +78,9 @@ func packWith(t *testing.T, b *bytes.Buffer, w interface {
 	if !deep {
 		d.deep = nil
 	}
+	if deep {
+		d.base = 1<<31 - 4*windowSize // where it begins anew
+	}
 	for at := 0; at < len(plain); at += step {
 		if _, err := w.Write(plain[at:min(at+step, len(plain))]); err != nil {
 			t.Fatal(err)

@@ -73,15 +73,14 @@ type deflater struct {
 	final  bool   // no input follows
 
 	window     [2*windowSize + maxMatch + minMatch]byte
-	head       [1 << hashBits]uint16
-	prev       [windowSize]uint16
-	rank       [windowSize]uint16 // how many strings with its hash came before a string, modulo 2^16
-	deep       *deep              // nil: its level does not look far
-	hash       uint32
-	start      int // of the string to be inserted
+	links      links                 // of strings, by where they begin
+	three      [1 << hashBits]uint32 // by a hash, where the last string with it begins: base and its place in the window
+	deep       *deepTables           // nil: its level does not look far
+	base       uint32
+	next       int // the first string that is not in the tables yet
+	start      int // of the string in hand
 	lookahead  int
 	blockStart int
-	insert     int // strings before start that are not in the table yet
 
 	length, matchStart    int
 	prevLength, prevMatch int
@@ -98,7 +97,7 @@ func newDeflater(w io.Writer, flavor Flavor, level int) (*deflater, error) {
 	}
 	d := &deflater{w: w, flavor: flavor, level: level, effort: efforts[level], trees: newHuffman()}
 	if !d.fast && d.chain >= deepChain {
-		d.deep = &deep{}
+		d.deep = &deepTables{}
 	}
 	d.reset()
 	return d, nil
@@ -107,38 +106,12 @@ func newDeflater(w io.Writer, flavor Flavor, level int) (*deflater, error) {
 // reset begins a stream.
 func (d *deflater) reset() {
 	d.forget()
-	if d.deep != nil {
-		d.deep.next = 0
-	}
-	d.hash, d.start, d.lookahead, d.blockStart, d.insert = 0, 0, 0, 0, 0
+	d.start, d.lookahead, d.blockStart = 0, 0, 0
 	d.length, d.prevLength, d.available = minMatch-1, minMatch-1, false
 	d.matchStart, d.prevMatch = 0, 0
 	d.symbols, d.matches = d.symbols[:0], 0
 	d.final = false
 	d.trees.begin()
-}
-
-// forget empties the tables.
-func (d *deflater) forget() {
-	clear(d.head[:])
-	if d.deep != nil {
-		clear(d.deep.short.head[:])
-		clear(d.deep.long.head[:])
-	}
-	d.replay.stale = false
-}
-
-// roll adds c to the hash of the string in hand.
-func (d *deflater) roll(c byte) { d.hash = (d.hash<<hashShift ^ uint32(c)) & hashMask }
-
-// insertString puts the string at s into the table and returns the one before it with its hash.
-func (d *deflater) insertString(s int) int {
-	d.roll(d.window[s+minMatch-1])
-	before := d.head[d.hash]
-	d.prev[s&windowMask] = before
-	d.rank[s&windowMask] = d.rank[before&windowMask] + 1
-	d.head[d.hash] = uint16(s)
-	return int(before)
 }
 
 // fill moves input into the window, sliding it when its upper half is used up.
@@ -156,7 +129,6 @@ func (d *deflater) fill() {
 		n := copy(d.window[d.start+d.lookahead:2*windowSize], d.input)
 		d.input = d.input[n:]
 		d.lookahead += n
-		d.insertPending()
 		if d.lookahead >= minLookahead || len(d.input) == 0 {
 			return
 		}
@@ -169,40 +141,8 @@ func (d *deflater) slide() {
 	d.start -= windowSize
 	d.blockStart -= windowSize
 	d.replay.base += windowSize
-	if d.deep != nil {
-		d.deep.next = max(d.deep.next-windowSize, 0)
-	}
-	if d.replay.stale = d.replay.behind >= windowSize; d.replay.stale {
-		return
-	}
-	tables := [][]uint16{d.head[:], d.prev[:]}
-	if d.deep != nil {
-		p := d.deep
-		tables = append(tables, p.short.head[:], p.short.prev[:], p.long.head[:], p.long.prev[:])
-	}
-	for _, table := range tables {
-		for i, p := range table {
-			table[i] = p & uint16(int16(p)>>15) & windowMask // p less windowSize, at least 0
-		}
-	}
-}
-
-// insertPending inserts the strings whose bytes had not come before.
-func (d *deflater) insertPending() {
-	if d.lookahead+d.insert < minMatch || d.flavor == GNU && d.start > 0 {
-		return
-	}
-	at := d.start - d.insert
-	d.hash = uint32(d.window[at])
-	d.roll(d.window[at+1])
-	for d.insert > 0 {
-		d.insertString(at)
-		at++
-		d.insert--
-		if d.lookahead+d.insert < minMatch {
-			break
-		}
-	}
+	d.next -= windowSize
+	d.moveBase(windowSize)
 }
 
 // longest returns the length of the best match with the string at start, from candidate on; where it
@@ -231,7 +171,7 @@ func (d *deflater) longest(candidate int) int {
 				last = binary.LittleEndian.Uint16(scan[best-1:])
 			}
 		}
-		candidate = int(d.prev[candidate&windowMask])
+		candidate -= int(d.links.three[candidate&windowMask])
 		chain--
 		if candidate <= limit || chain == 0 {
 			break

@@ -30,7 +30,7 @@ func (d *deflater) runFast(flush bool) error {
 	for d.ready(flush) {
 		candidate := 0
 		if d.inTable() {
-			candidate = d.insertString(d.start)
+			candidate = d.chained()
 		}
 		if candidate != 0 && d.start-candidate <= maxDist {
 			d.length = d.longest(candidate)
@@ -53,21 +53,14 @@ func (d *deflater) runFast(flush bool) error {
 	return nil
 }
 
-// skipMatch goes past a match; short ones go into the table.
+// skipMatch goes past a match; the strings in short ones go into the table.
 func (d *deflater) skipMatch() {
 	d.lookahead -= d.length
-	if d.length <= d.lazy && d.inTable() {
-		for d.length--; d.length > 0; d.length-- {
-			d.start++
-			d.insertString(d.start)
-		}
-		d.start++
-		return
-	}
 	d.start += d.length
+	if d.length > d.lazy || !d.inTable() {
+		d.next = d.start
+	}
 	d.length = 0
-	d.hash = uint32(d.window[d.start])
-	d.roll(d.window[d.start+1])
 }
 
 // runSlow is for levels 4 to 9: a match waits for whether the next byte has a better one.
@@ -79,12 +72,12 @@ func (d *deflater) runSlow(flush bool) error {
 			}
 			continue
 		}
-		candidate := 0
-		if d.inTable() {
-			candidate = d.insertString(d.start)
-		}
 		d.prevLength, d.prevMatch, d.length = d.length, d.matchStart, minMatch-1
-		if candidate != 0 && d.prevLength < d.lazy && d.start-candidate <= maxDist {
+		candidate := 0
+		if d.prevLength < d.lazy && d.inTable() {
+			candidate = d.chained()
+		}
+		if candidate != 0 && d.start-candidate <= maxDist {
 			if d.deep != nil && d.lookahead >= minLookahead {
 				d.length = d.deepest(candidate)
 			} else {
@@ -124,17 +117,10 @@ func (d *deflater) runSlow(flush bool) error {
 
 // takePrevious takes the match at the byte before.
 func (d *deflater) takePrevious() bool {
-	last := d.start + d.lookahead - minMatch
 	full := d.tally(d.start-1-d.prevMatch, d.prevLength-minMatch)
 	d.lookahead -= d.prevLength - 1
-	for n := d.prevLength - 2; n > 0; n-- {
-		d.start++
-		if d.start <= last || d.flavor == GNU {
-			d.insertString(d.start)
-		}
-	}
+	d.start += d.prevLength - 1
 	d.available, d.length = false, minMatch-1
-	d.start++
 	return full
 }
 
@@ -148,7 +134,6 @@ func (d *deflater) drain(final bool) error {
 		d.tally(0, int(d.window[d.start-1]))
 		d.available = false
 	}
-	d.insert = min(d.start, minMatch-1)
 	if final || len(d.symbols) > 0 {
 		return d.block(final)
 	}

@@ -13,8 +13,6 @@ type player struct {
 	literals int            // to come before the match
 	length   int            // of the match to come; 0: none
 	dist     int
-	behind   int  // strings before start that are not in the table yet
-	stale    bool // the tables are of before the window: it has moved over all that is in them
 	err      error
 }
 
@@ -41,14 +39,12 @@ func (d *deflater) replayed(flush bool) bool {
 		r.literals, r.length, r.dist, ok = r.source.Next(r.base + int64(d.start))
 		if !ok {
 			r.length = 0
-			d.insertBehind()
 			return false
 		}
 	}
 	for ; r.literals > 0 && d.lookahead >= minLookahead; r.literals-- {
 		d.start++
 		d.lookahead--
-		r.behind++
 		if d.tally(0, int(d.window[d.start-1])) {
 			if r.err = d.block(false); r.err != nil {
 				return true
@@ -65,7 +61,6 @@ func (d *deflater) replayed(flush bool) bool {
 	full := d.tally(r.dist, r.length-minMatch)
 	d.start += r.length - 1
 	d.lookahead -= r.length
-	r.behind += r.length
 	r.length = 0
 	if full {
 		r.err = d.block(false)
@@ -75,20 +70,3 @@ func (d *deflater) replayed(flush bool) bool {
 
 // errShort says that bytes were promised to the replay that did not come.
 var errShort = errors.New("cdeflate: input ends before what was known of it")
-
-// insertBehind brings the table up to where the search goes on.
-func (d *deflater) insertBehind() {
-	if d.replay.behind == 0 {
-		return
-	}
-	s := max(d.start-min(d.replay.behind, windowSize), 0)
-	if d.replay.stale {
-		d.forget()
-	}
-	d.replay.behind = 0
-	d.hash = uint32(d.window[s])
-	d.roll(d.window[s+1])
-	for end := min(d.start, d.start+d.lookahead-minMatch+1); s < end; s++ {
-		d.insertString(s)
-	}
-}

@@ -87,7 +87,7 @@ func (w *PigzWriter) Close() error { return w.block(true) }
 func (w *PigzWriter) block(last bool) error {
 	w.d.reset()
 	w.d.dictionary(w.dict)
-	w.d.replay.behind, w.d.replay.base = 0, w.done-int64(w.d.start)
+	w.d.replay.base = w.done - int64(w.d.start)
 	w.done += int64(len(w.buf))
 	w.d.input = w.buf
 	if err := w.d.drain(last); err != nil {
@@ -116,22 +116,6 @@ func (w *PigzWriter) join() {
 
 // dictionary puts what came before the stream into the window.
 func (d *deflater) dictionary(dict []byte) {
-	if len(dict) == 0 {
-		return
-	}
-	d.input = dict
-	d.fill()
-	for d.lookahead >= minMatch {
-		for range d.lookahead - (minMatch - 1) {
-			d.insertString(d.start)
-			d.start++
-		}
-		d.lookahead = minMatch - 1
-		d.fill()
-	}
-	d.start += d.lookahead
+	d.start = copy(d.window[:], dict)
 	d.blockStart = d.start
-	d.insert = d.lookahead
-	d.lookahead = 0
-	d.length, d.prevLength, d.available = minMatch-1, minMatch-1, false
 }
