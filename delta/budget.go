@@ -38,7 +38,7 @@ func (o Options) budget(plain int64) budget {
 	}
 	bytes := min(max(plain/plainPerMixed, leastMixed), mix.MaxLiterals)
 	steps := min(max(plain/plainPerStep, leastSteps), maxSteps)
-	return budget{literals: bytes, all: true, streams: bytes, steps: int(steps), gain: 128}
+	return budget{literals: bytes, all: true, streams: bytes, steps: int(steps), gain: 32}
 }
 
 // mixed returns how many of the literals in pieces are mixed.

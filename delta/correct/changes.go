@@ -1,6 +1,9 @@
 package correct
 
-import "github.com/sallyport-dev/sallyport/delta/program"
+import (
+	"github.com/sallyport-dev/sallyport/delta/mix"
+	"github.com/sallyport-dev/sallyport/delta/program"
+)
 
 // changes is what is known of what changed before.
 type changes struct {
@@ -14,14 +17,11 @@ type changes struct {
 	last      []uint16  // by hash: what a byte or an instruction changed into last, and 1; 0: nothing
 	history   uint32    // of instructions: 1 for one that changed
 	hit       uint32    // whether anything changed in the block so far
-	since     int64     // instructions since the last that changed
-	opcode    uint32    // of the last instruction
 	moved     uint32    // bits of how far off the last reference was, and its sign
 	words     uint32    // history of words of data
 	bytes     uint64    // of bytes
 	before    uint64    // the last eight bytes of data
 	delta     byte      // how the last byte changed
-	deltas    [32]byte  // by place
 }
 
 // address is where an old address went.
@@ -48,7 +48,7 @@ func (x *Codec) Changes(new []byte, blocks []uint64) {
 }
 
 // Copy goes on with a copy.
-func (x *Codec) Copy(s program.Span) { x.changes.copy, x.changes.since = s, 0 }
+func (x *Codec) Copy(s program.Span) { x.changes.copy = s }
 
 // Where nothing changes, one decision goes for a whole area; blocks lie in areas of the first level.
 const (
@@ -77,7 +77,7 @@ func (x *Codec) Correct(t *program.Part) {
 		if next = min(next, end); live {
 			x.changes.p.Correct(t, int(at-t.New), int(next-t.New), x)
 		} else {
-			x.changes.skip(next - at)
+			x.changes.history = 0
 		}
 		at = next
 	}
@@ -93,7 +93,7 @@ func (x *Codec) changing(t *program.Part, at int64) (live bool, next int64) {
 			if level+1 < levels {
 				x.changes.areas[level+1].seen = 0
 			}
-			x.area(a, level, n, at, uint32(x.changes.p.KindAt(t.Old+at-t.New)))
+			x.area(a, level, n, at)
 		}
 		if !a.live {
 			return false, next
@@ -103,25 +103,16 @@ func (x *Codec) changing(t *program.Part, at int64) (live bool, next int64) {
 }
 
 // area codes whether anything changes in area n of a level, which begins at an offset as far as the copy has it.
-func (x *Codec) area(a *area, level int, n, at int64, kind uint32) {
+func (x *Codec) area(a *area, level int, n, at int64) {
 	l, c, shift := uint32(level), &x.changes.copy, areaShift[level]
 	part := uint32(n<<shift&(1<<areaShift[max(level-1, 0)]-1)>>shift) + a.seen<<8
 	from, left := size(at-c.New), size(c.New+c.Size-at)
-	v := x.d.Decide(x.changes.any(n, level), l, []uint32{hash(aBlock, a.history&3, kind), hash(aBlock, a.history&0xff, 1), hash(aBlock, part, a.history&1, 2),
-		hash(aBlock, from, left, 3), hash(aBlock, left, uint32(min(c.Size, 1<<12)>>6), a.history&3, 4)}, 5, 5+level)
+	v := x.d.Decide(x.changes.any(n, level), &mix.Contexts{of3(aBlock, l, a.history&0xff), of4(aBlock, l, part, a.history&1),
+		of4(aBlock, l, from, left), of5(aBlock, l, left, uint32(min(c.Size, 1<<12)>>6), a.history&3)}, 16+level)
 	a.seen |= v
 	a.history = a.history<<1 | v
 	a.live = v == 1
 	x.changes.hit = 0
-}
-
-// instructionSize is how many bytes an instruction is taken to have where nothing changes.
-const instructionSize = 4
-
-// skip takes note of n bytes that stay as they are.
-func (c *changes) skip(n int64) {
-	c.history, c.opcode = 0, 0
-	c.since += n / instructionSize
 }
 
 // any tells whether anything changes in area n of a level.
@@ -144,13 +135,4 @@ func (c *changes) want(at int64, n int) []byte {
 }
 
 // lastAt returns where it stands what became of something.
-func (c *changes) lastAt(key uint32) *uint16 { return &c.last[key>>(32-lastBits)] }
-
-// byte codes a byte with contexts.
-func (x *Codec) byte(v byte, contexts []uint32, set int) byte {
-	node := uint32(1)
-	for k := 7; k >= 0; k-- {
-		node = node<<1 | x.d.Decide(uint32(v)>>k&1, node, contexts, set, 512+int(node))
-	}
-	return byte(node)
-}
+func (c *changes) lastAt(key uint32) *uint16 { return &c.last[key*0x85ebca6b>>(32-lastBits)] }

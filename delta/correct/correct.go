@@ -23,9 +23,15 @@ type Codec struct {
 	changes  changes
 }
 
+// A codec has that many places for what came of decisions: for a step, and at least.
+const (
+	placesOf    = 16
+	leastPlaces = 1 << 17
+)
+
 // New returns a codec of as many steps as all programs have together.
 func New(c *mix.Coder, steps int64, encoding bool) *Codec {
-	x := &Codec{d: mix.NewDecider(c, steps), encoding: encoding}
+	x := &Codec{d: mix.NewDecider(c, placesOf*steps+leastPlaces), encoding: encoding}
 	x.changes.addresses = make([]address, 1<<addressBits)
 	x.changes.last = make([]uint16, 1<<lastBits)
 	return x
@@ -66,15 +72,15 @@ func boundaries(p *program.Program, count int) (*program.Boundaries, error) {
 	return p.Boundaries()
 }
 
-// hash makes one number of several.
-func hash(list ...uint32) uint32 {
-	x := uint32(len(list))
-	for _, v := range list {
-		x = (x ^ v) * 0x9e3779b1
-		x ^= x >> 15
-	}
-	return x
-}
+// Functions that make a context of several numbers. The decider hashes it.
+
+func of2(a, b uint32) uint32 { return a*0x2f0b4c47 + b*0xc2b2ae35 }
+
+func of3(a, b, c uint32) uint32 { return of2(a, b) + c*0x27d4eb2f }
+
+func of4(a, b, c, d uint32) uint32 { return of3(a, b, c) + d*0x165667b1 }
+
+func of5(a, b, c, d, e uint32) uint32 { return of4(a, b, c, d) + e*0x9e3779b1 }
 
 func bit(b bool) uint32 {
 	if b {

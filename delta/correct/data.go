@@ -1,6 +1,9 @@
 package correct
 
-import "github.com/sallyport-dev/sallyport/delta/program"
+import (
+	"github.com/sallyport-dev/sallyport/delta/mix"
+	"github.com/sallyport-dev/sallyport/delta/program"
+)
 
 // word is how many bytes of data one decision may leave as they are.
 const word = 8
@@ -25,8 +28,8 @@ func (x *Codec) Data(b []byte, at program.Place) {
 		for i := range want {
 			any |= bit(want[i] != w[i])
 		}
-		any = x.d.Decide(any, kind, []uint32{hash(aWord, c.words&15), hash(aWord, c.words&0xfff, 1), hash(aWord, place, c.words&7, c.hit, 2), hash(aWord, uint32(at.New)&63>>3, c.hit, c.words&1, 5),
-			hash(aWord, uint32(w[0]), uint32(len(w)), 3), hash(aWord, uint32(w[len(w)-1]), uint32(w[0]), 4)}, 12, 32+int(kind))
+		any = x.d.Decide(any, &mix.Contexts{of3(aWord, kind, c.words&0xfff), of5(aWord, kind, place, c.words&7, c.hit),
+			of4(aWord, kind, uint32(w[0]), uint32(len(w))), of4(aWord, kind, uint32(w[len(w)-1]), uint32(w[0]))}, 32+int(kind))
 		c.words = c.words<<1 | any
 		c.hit |= any
 		if any == 1 {
@@ -68,19 +71,16 @@ func (x *Codec) word(b, want []byte, kind, place uint32) {
 func (x *Codec) byteChanges(changed uint32, old byte, kind, at, any uint32) uint32 {
 	c := &x.changes
 	before, bytes := uint32(c.before), uint32(c.bytes)
-	return x.d.Decide(changed, any, []uint32{hash(aByte, kind, at, bytes&7), hash(aByte, kind, bytes&0xffff, 1), hash(aByte, kind, uint32(old), 2),
-		hash(aByte, kind, before&0xff, 3), hash(aByte, kind, uint32(c.deltas[at&31]), at, 4), hash(aByte, kind, before&0xffff, uint32(old), 5),
-		hash(aByte, kind, bytes>>7&7, uint32(c.bytes>>23)&7, bytes&1)}, 448+int(kind), 32+int(at&31))
+	kind = kind<<1 | any
+	return x.d.Decide(changed, &mix.Contexts{of4(aByte, kind, at, bytes&7), of3(aByte, kind, bytes&0xffff), of3(aByte, kind, uint32(old)),
+		of4(aByte, kind, before&0xffff, uint32(old))}, 448+int(kind>>1))
 }
 
 func (x *Codec) newByte(now, old byte, kind, at uint32) byte {
 	c := &x.changes
 	before, was := uint32(c.before), uint32(old)
-	last := c.lastAt(hash(aNewByte, kind, was))
-	now = x.byte(now, []uint32{hash(aNewByte, kind, was), hash(aNewByte, kind, uint32(c.delta), was, 1), hash(aNewByte, kind, before&0xff, 2),
-		hash(aNewByte, at, uint32(c.deltas[at&31]), was, 3), hash(aNewByte, uint32(*last), kind, was, 4), hash(aNewByte, kind, at, 6)}, 480+int(kind))
-	*last = uint16(now) + 1
+	now = x.d.Byte(now, &mix.Contexts{of3(aNewByte, kind, was), of4(aNewByte, kind, uint32(c.delta), was), of3(aNewByte, kind, before&0xff),
+		of3(aNewByte, kind, at)}, 480+int(kind))
 	c.delta = now - old
-	c.deltas[at&31] = c.delta
 	return now
 }

@@ -1,6 +1,9 @@
 package correct
 
-import "github.com/sallyport-dev/sallyport/delta/program"
+import (
+	"github.com/sallyport-dev/sallyport/delta/mix"
+	"github.com/sallyport-dev/sallyport/delta/program"
+)
 
 // instruction is what is known of one that may change.
 type instruction struct {
@@ -25,13 +28,13 @@ func (x *Codec) Instruction(u *program.Unit) {
 	x.change(in)
 	if in.changed == 0 {
 		*c.lastAt(in.whole) = 0
-		c.same(u, in.opcode)
+		c.same(u)
 		return
 	}
-	c.since, c.opcode, c.hit = 0, in.opcode, 1
+	c.hit = 1
 	*c.lastAt(in.whole) = 1
 	if wrong := x.references(in); wrong > 0 {
-		in.other = x.d.Decide(in.other, 0, []uint32{hash(anOther, in.opcode), hash(anOther, in.whole, 1), hash(anOther, in.state, 2), hash(anOther, c.history&7, 3)}, 6, 7)
+		in.other = x.d.Decide(in.other, &mix.Contexts{of2(anOther, in.opcode), of2(anOther, in.whole), of2(anOther, in.state), of2(anOther, c.history&7)}, 6)
 	} else {
 		in.other = 1
 	}
@@ -41,13 +44,11 @@ func (x *Codec) Instruction(u *program.Unit) {
 }
 
 // same takes note of an instruction that stays as it is.
-func (c *changes) same(u *program.Unit, opcode uint32) {
+func (c *changes) same(u *program.Unit) {
 	for i := range u.References[:u.Count] {
 		c.learn(u, &u.References[i])
 	}
 	c.history <<= 1
-	c.since++
-	c.opcode = opcode
 }
 
 // describe finds out what is known of an instruction.
@@ -80,7 +81,8 @@ func (in *instruction) describe(c *changes) {
 	}
 	for i, b := range in.Bytes {
 		if in.fixed[i] {
-			in.whole = hash(in.whole, uint32(b))
+			in.whole = (in.whole ^ uint32(b)) * 0x9e3779b1
+			in.whole ^= in.whole >> 15
 		}
 		if in.want != nil && b != in.want[i] {
 			in.changed = 1
@@ -95,12 +97,8 @@ func (x *Codec) change(in *instruction) {
 	from := min(size(in.New-c.copy.New), 7)
 	left := min(size(c.copy.New+c.copy.Size-in.New-int64(len(in.Bytes))), 7)
 	refers := bit(in.state > 0)
-	in.changed = x.d.Decide(in.changed, 0, []uint32{
-		hash(aChange, in.opcode, in.modrm>>3, in.state),
-		hash(aChange, c.history&15, min(size(c.since), 7), in.state, 2), hash(aChange, in.opcode, c.opcode, c.history&1, refers, c.hit),
-		hash(aChange, in.state, in.place, c.hit, 3), hash(aChange, from, left, in.opcode, refers, 4),
-		hash(aChange, uint32(*c.lastAt(in.whole)), in.whole, 6),
-	}, 256+int(min(in.state, 127)), 832+int(from*8+left))
+	in.changed = x.d.Decide(in.changed, &mix.Contexts{of4(aChange, in.opcode, in.modrm>>3, in.state), of4(aChange, in.state, in.place, c.hit),
+		of5(aChange, from, left, in.opcode, refers), of3(aChange, uint32(*c.lastAt(in.whole)), in.whole)}, 256+int(min(in.state, 127)))
 	c.history = c.history<<1 | in.changed
 	if in.changed == 0 {
 		c.history >>= 1 // same counts it
@@ -149,18 +147,17 @@ func (x *Codec) fields(in *instruction) {
 		if in.want != nil {
 			want = in.want[i]
 		}
-		key := hash(aField, role, old)
+		key := of3(aField, role, old)
 		last := uint32(*c.lastAt(key))
-		changed := x.d.Decide(bit(want != b), done, []uint32{hash(aField, role, in.opcode), hash(aField, role, old, 2),
-			hash(aField, role, last, old, 3), hash(aField, role, before, uint32(len(in.Bytes)-i), 5)}, 400+int(role), 896+int(done))
+		changed := x.d.Decide(bit(want != b), &mix.Contexts{of4(aField, role, done, in.opcode), of4(aField, role, done, old),
+			of5(aField, role, done, last, old), of5(aField, role, done, before, uint32(len(in.Bytes)-i))}, 400+int(role))
 		if changed == 0 {
 			*c.lastAt(key) = 0
 			done, before = (done<<1&7)|done&8, old
 			continue
 		}
 		done = done<<1&7 | 9
-		want = x.byte(want, []uint32{hash(aValue, role, old), hash(aValue, role, last, old, 1),
-			hash(aValue, delta, old, 2), hash(aValue, role), hash(aValue, in.opcode, before, role, 3), hash(aValue, in.whole, role, 4)}, 424+int(role))
+		want = x.d.Byte(want, &mix.Contexts{of3(aValue, role, old), of4(aValue, role, last, old), of3(aValue, delta, old), of2(aValue, role)}, 424+int(role))
 		*c.lastAt(key) = uint16(want) + 1
 		delta, before = uint32(want-b), uint32(want)
 		in.Bytes[i] = want

@@ -1,6 +1,9 @@
 package correct
 
-import "github.com/sallyport-dev/sallyport/delta/program"
+import (
+	"github.com/sallyport-dev/sallyport/delta/mix"
+	"github.com/sallyport-dev/sallyport/delta/program"
+)
 
 // longCopy is from how many bytes on a copy's size is told as a number wherever it is.
 const longCopy = 2048
@@ -9,7 +12,7 @@ const longCopy = 2048
 func (x *Codec) length(s *Step) {
 	t := &x.steps
 	inside := bit(t.code.Has(s.Old))
-	long := x.d.Decide(bit(s.Size >= longCopy), 0, []uint32{hash(aLength, inside, min(t.size, 12)), hash(aLength, inside, t.kinds&7, 1)}, 2, 2)
+	long := x.d.Decide(bit(s.Size >= longCopy), &mix.Contexts{of3(aLength, inside, min(t.size, 12)), of3(aLength, inside, t.kinds&7), of3(aLength, inside, t.sources&7), of2(aLength, uint32(t.code.Mark(s.Old)))}, 2)
 	if long == 1 || inside == 0 {
 		least := max(1, longCopy*int64(long))
 		s.Size = least + x.number(s.Size-least, anExcess, inside|long<<1, t.size, t.kinds&3)
@@ -38,7 +41,8 @@ func (x *Codec) ending(old, n int64) int64 {
 		}
 		last, count = at, 0
 	}
-	if x.d.Decide(bit(at-old == n), 0, []uint32{hash(anExcess, uint32(t.code.Mark(at)), 1), hash(anExcess, count, uint32(t.code.Mark(at)), 2), hash(anExcess, t.size, 3)}, 4, 4) == 1 {
+	mark := uint32(t.code.Mark(at))
+	if x.d.Decide(bit(at-old == n), &mix.Contexts{of2(anExcess, mark), of3(anExcess, count, mark), of2(anExcess, t.size), of2(anExcess, min(blocks, 15))}, 4) == 1 {
 		return at - old
 	}
 	return x.inside(old, last, at, n)
@@ -56,12 +60,12 @@ func (x *Codec) inside(old, last, at, n int64) int64 {
 		}
 		count++
 		left := uint32(min(at-end, 40))
-		if x.d.Decide(bit(end-old >= n), 0, []uint32{hash(anEnd, count, 10), hash(anEnd, left, 11), hash(anEnd, uint32(mark), uint32(t.code.Mark(at)), 12), hash(anEnd, count, left/4, 13)}, 8, 8) == 1 {
+		if x.d.Decide(bit(end-old >= n), &mix.Contexts{of2(anInside, count), of2(anInside, left), of3(anInside, uint32(mark), uint32(t.code.Mark(at))), of3(anInside, count, left/4)}, 8) == 1 {
 			break
 		}
 	}
 	excess := end - old - n
-	if x.d.Decide(bit(excess > 0), 1, []uint32{hash(anExcess, 4), hash(anExcess, t.size, 5)}, 4, 4) == 0 {
+	if x.d.Decide(bit(excess > 0), &mix.Contexts{of2(aPart, 0), of2(aPart, t.size), of2(aPart, count), of2(aPart, t.kinds&7)}, 5) == 0 {
 		return end - old
 	}
 	if excess = x.number(excess-1, anExcess, 1<<8, 0, 0) + 1; excess > program.MaxInstruction {
@@ -76,8 +80,7 @@ func (x *Codec) endsAt(at, old int64, mark program.Mark, count, blocks, end uint
 	m := uint32(mark)
 	taken := m & uint32(program.Taken)
 	next := bit(t.code.Mark(at+1)&program.Taken != 0)
-	return x.d.Decide(end, m, []uint32{hash(anEnd), hash(anEnd, min(blocks, 20), 1), hash(anEnd, min(blocks, 10), min(t.size, 8)),
-		hash(anEnd, min(size(at-old), 8), taken, next), hash(anEnd, t.sources&7, min(blocks, 8), 2), hash(anEnd, t.ahead(at), count, 4)}, 3, 128+int(m))
+	return x.d.Decide(end, &mix.Contexts{of2(anEnd, m), of5(anEnd, m, min(size(at-old), 8), taken, next), of4(anEnd, m, t.sources&7, min(blocks, 8)), of4(anEnd, m, t.ahead(at), count)}, 3)
 }
 
 // ahead tells of the next three instructions behind a boundary.

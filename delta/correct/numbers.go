@@ -1,18 +1,29 @@
 package correct
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"github.com/sallyport-dev/sallyport/delta/mix"
+)
 
 // maxBits bounds numbers.
 const maxBits = 40
 
 // Sets of weights that numbers use.
 const (
-	sizeWeights    = 960
+	sizeWeights    = 768 // and so on for the nodes of a size's tree
 	leadingWeights = 961
-	lowWeights     = 962
 	signWeights    = 963
-	sizeNodes      = 768 // of the second sets: one for each node of a size's tree
 )
+
+// Parts of numbers, beside their kinds.
+const (
+	aSigned  = 1 << 16
+	aLeading = 1 << 17
+)
+
+// manyBits is how many bits a number has whose rest is told next.
+const manyBits = 15
 
 // leading is how many bits behind a number's first one are foretold. Those behind are hardly.
 const leading = 3
@@ -23,36 +34,42 @@ func size(v int64) uint32 { return uint32(bits.Len64(uint64(v))) }
 // number codes a number that is not negative, of a kind and with contexts: how many bits it has, then
 // those behind the first.
 func (x *Codec) number(v int64, kind uint32, a, b, c uint32) int64 {
-	contexts := [...]uint32{hash(kind, a), hash(kind, b), hash(kind, c), hash(kind, a, b), hash(kind, a, b, c)}
-	n := size(v)
-	node := uint32(1)
-	for k := 5; k >= 0; k-- {
-		node = node<<1 | x.d.Decide(n>>k&1, node, contexts[:], sizeWeights, sizeNodes+int(node))
-	}
-	if n = node & 63; n > maxBits {
+	n := x.bits(size(v), &mix.Contexts{of2(kind, a), of2(kind, b), of2(kind, c), of3(kind, a, b)})
+	if n > maxBits {
 		x.err = ErrInvalid
 		return 0
 	}
-	if n == 0 {
-		return 0
+	if n < 2 {
+		return int64(n)
 	}
-	r := uint64(1)
-	for k := int(n) - 2; k >= 0; k-- {
-		one := uint32(v>>k) & 1
-		if int(n)-2-k < leading {
-			one = x.d.Decide(one, uint32(r), []uint32{hash(kind, n), hash(kind, n, b), hash(kind, n, a)}, leadingWeights, leadingWeights)
-		} else {
-			one = x.d.Decide(one, uint32(k), []uint32{hash(kind, n), hash(kind, b, 1)}, lowWeights, lowWeights)
+	n--
+	first, rest := min(int(n), leading), max(int(n)-leading, 0)
+	kind |= aLeading
+	v &= 1<<n - 1
+	r := 1<<first | uint64(x.d.Symbol(uint32(v>>rest), first, &mix.Contexts{of2(kind, n), of3(kind, n, b), of3(kind, n, a), of3(kind, n, c)}, leadingWeights, 0))
+	return int64(r<<rest | x.d.Raw(uint64(v)&(1<<rest-1), rest))
+}
+
+// bits codes how many bits a number has, up to 14 at a time.
+func (x *Codec) bits(want uint32, contexts *mix.Contexts) (n uint32) {
+	for n <= maxBits {
+		some := x.d.Symbol(min(want-n, manyBits), 4, contexts, sizeWeights, 1)
+		n += some
+		if some < manyBits {
+			break
 		}
-		r = r<<1 | uint64(one)
+		for i := range contexts {
+			contexts[i] += 0x3d4d51cb
+		}
 	}
-	return int64(r)
+	return n
 }
 
 // signed codes a number that may be negative: its sign first.
 func (x *Codec) signed(v int64, kind uint32, a, b, c uint32) int64 {
-	negative := x.d.Decide(bit(v < 0), 0, []uint32{hash(kind, a), hash(kind, b), hash(kind, c), hash(kind, a, b)}, signWeights, signWeights)
-	v = x.number(max(v, -v), kind<<1|negative|1<<16, a, b, c)
+	kind |= aSigned
+	negative := x.d.Decide(bit(v < 0), &mix.Contexts{of2(kind, a), of2(kind, b), of2(kind, c), of3(kind, a, b)}, signWeights)
+	v = x.number(max(v, -v), kind|negative<<8, a, b, c)
 	if negative == 1 {
 		return -v
 	}

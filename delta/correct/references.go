@@ -3,6 +3,7 @@ package correct
 import (
 	"encoding/binary"
 
+	"github.com/sallyport-dev/sallyport/delta/mix"
 	"github.com/sallyport-dev/sallyport/delta/program"
 )
 
@@ -72,9 +73,9 @@ func (x *Codec) references(in *instruction) (wrong uint32) {
 	c := &x.changes
 	for i := range in.refs[:in.Count] {
 		r := &in.refs[i]
-		says := r.Origin + number(in.Bytes[r.At:], r.Width)
-		if x.d.Decide(bit(r.actual != says), uint32(i)<<1|wrong, []uint32{hash(aWrong, r.state), hash(aWrong, in.opcode, r.state>>4), hash(aWrong, in.whole, 1),
-			hash(aWrong, r.place, r.state, 2)}, 9, 24) == 1 {
+		says, node := r.Origin+number(in.Bytes[r.At:], r.Width), uint32(i)<<1|wrong
+		if x.d.Decide(bit(r.actual != says), &mix.Contexts{of3(aWrong, node, r.state), of4(aWrong, node, in.opcode, r.state>>4), of3(aWrong, node, in.whole),
+			of4(aWrong, node, r.place, r.state)}, 9) == 1 {
 			x.wrong(in, r, says)
 			wrong = 1
 		}
@@ -88,13 +89,13 @@ func (x *Codec) wrong(in *instruction, r *reference, says int64) {
 	c := &x.changes
 	to := in.Bytes[r.At:]
 	if r.seen.count > 0 && r.seen.new != says {
-		if x.d.Decide(bit(r.actual == r.seen.new), 0, []uint32{hash(aMove, r.state), hash(aMove, min(r.seen.count, 10), 1), hash(aMove, in.opcode, 2)}, 10, 25) == 1 {
+		if x.d.Decide(bit(r.actual == r.seen.new), &mix.Contexts{of2(aMove, r.state), of2(aMove, min(r.seen.count, 10)), of2(aMove, in.opcode), of2(aMove, r.place)}, 10) == 1 {
 			put(to, r.Width, r.seen.new-r.Origin)
 			return
 		}
 	}
 	if r.cover.Count > 1 {
-		if x.d.Decide(bit(r.actual == r.cover.Other), 0, []uint32{hash(anotherCopy, r.state), hash(anotherCopy, size(max(r.cover.Other-r.Origin, r.Origin-r.cover.Other)), 1)}, 11, 26) == 1 {
+		if x.d.Decide(bit(r.actual == r.cover.Other), &mix.Contexts{of2(anotherCopy, r.state), of2(anotherCopy, size(max(r.cover.Other-r.Origin, r.Origin-r.cover.Other))), of2(anotherCopy, in.opcode), of2(anotherCopy, r.place)}, 11) == 1 {
 			put(to, r.Width, r.cover.Other-r.Origin)
 			return
 		}
@@ -114,7 +115,7 @@ func (x *Codec) wrong(in *instruction, r *reference, says int64) {
 func (x *Codec) placed(in *instruction, r *reference, says int64) (int64, bool) {
 	c := &x.changes
 	at := c.p.NewOffset(r.actual)
-	is := x.d.Decide(bit(x.encoding && c.places.Is(at)), 0, []uint32{hash(aPlace, r.state), hash(aPlace, in.opcode, 1), hash(aPlace, c.moved, 2), hash(aPlace, r.place, 3)}, 13, 27)
+	is := x.d.Decide(bit(x.encoding && c.places.Is(at)), &mix.Contexts{of2(aPlace, r.state), of2(aPlace, in.opcode), of2(aPlace, c.moved), of2(aPlace, r.place)}, 13)
 	if is == 0 {
 		return 0, false
 	}

@@ -1,6 +1,9 @@
 package correct
 
-import "github.com/sallyport-dev/sallyport/delta/program"
+import (
+	"github.com/sallyport-dev/sallyport/delta/mix"
+	"github.com/sallyport-dev/sallyport/delta/program"
+)
 
 // Step is a part of a program: literal bytes, or a copy of old ones.
 type Step struct {
@@ -47,6 +50,8 @@ const (
 	aNewByte
 	aPlace
 	aPlaceBy
+	anInside
+	aPart
 )
 
 // Ways to tell where a copy begins.
@@ -69,7 +74,7 @@ const (
 func (x *Codec) Step(s *Step) {
 	t := &x.steps
 	kinds := t.kinds & 7
-	literal := x.d.Decide(bit(s.Literal), 0, []uint32{hash(aKind, kinds), hash(aKind, t.mark, 1), hash(aKind, kinds&3, t.size), hash(aKind, kinds&1, t.mark, t.sources&7)}, 0, 64+int(kinds))
+	literal := x.d.Decide(bit(s.Literal), &mix.Contexts{of2(aKind, kinds), of2(aKind, t.mark), of3(aKind, kinds&3, t.size), of4(aKind, kinds&1, t.mark, t.sources&7)}, 64+int(kinds))
 	t.kinds = t.kinds<<1 | literal
 	if s.Literal = literal == 1; s.Literal {
 		s.Size = x.number(s.Size-1, aLiteral, t.mark, t.size, 0) + 1
@@ -115,13 +120,8 @@ func (x *Codec) source(s *Step) {
 	if x.encoding {
 		way, v = t.way(s.Old)
 	}
-	contexts := [...]uint32{hash(aSource, t.sources&7), hash(aSource, t.sources&077, 1), hash(aSource, t.mark, 2),
-		hash(aSource, t.mark, t.sources&7, bit(t.literal > 0)), hash(aSource, uint32(min(t.literal, 16)), 3), hash(aSource, t.sources&0777, 4)}
-	node := uint32(1)
-	for k := 2; k >= 0; k-- {
-		node = node<<1 | x.d.Decide(uint32(way)>>k&1, node, contexts[:], 1, 72+int(node))
-	}
-	way = int(node & 7)
+	way = int(x.d.Symbol(uint32(way), 3, &mix.Contexts{of2(aSource, t.sources&7), of2(aSource, t.mark),
+		of4(aSource, t.mark, t.sources&7, bit(t.literal > 0)), of2(aSource, uint32(min(t.literal, 16)))}, 72, 1))
 	t.sources = t.sources<<3 | uint32(way)
 	switch way {
 	case byBlock, byOffset, byInstruction:

@@ -42,13 +42,19 @@ const (
 	half      = estimate(1 << 31)
 )
 
-// learn moves an estimate towards a bit, more slowly each time until it was seen limit times.
-func (e *estimate) learn(bit, limit uint32) {
+// mostSeen is how often an estimate learns at most until it learns no more slowly.
+const mostSeen = 255
+
+// learn moves an estimate towards a bit, more slowly each time.
+func (e *estimate) learn(bit uint32) {
 	n := uint32(*e) & countMask
 	p := int64(*e >> countBits)
 	p += (int64(-bit&(1<<22-1)) - p) * int64(rates[n]) >> 16
-	n += (n - limit) >> 31
+	n += (n - mostSeen) >> 31
 	*e = estimate(uint32(p)<<countBits | n)
 }
+
+// squashed returns the probability, of 16 bits, of a sum in the logistic domain.
+func squashed(v int64) int32 { return int32(squash[(min(max(v, -2047), 2047)+2048)&4095]) }
 
 func (e estimate) stretched() int32 { return int32(stretch[e>>20]) }

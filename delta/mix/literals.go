@@ -23,13 +23,13 @@ const MaxLiterals = 8 << 20
 type Literals struct {
 	coder  *Coder
 	size   int64
-	models [kinds]*model
-	m      *model
+	all    [kinds]*Decider
+	d      *Decider
 	kind   Kind
 	past   *history
 	guide  *guide
-	here   *forecast
-	there  *forecast
+	here   forecast
+	there  forecast
 	at, to uint32 // what the forecasts point at: in past, in guide; 0: at nothing
 	last   uint64
 	seen   uint32 // where the last bytes stood before in past
@@ -57,15 +57,12 @@ func runOf(n int) int {
 // sure is how many bytes have to match before runs are tried.
 const sure = 24
 
-// contexts are how many each kind's model has, beside the byte before.
-var contexts = [kinds]int{6, 5}
-
-// tables are the bytes of the kinds' tables at most.
-var tables = [kinds]int64{8 << 20, 4 << 20}
+// placesOf is how many places of a table there are for a literal byte.
+const placesOf = 16
 
 // NewLiterals returns a coder of at most size literal bytes.
 func NewLiterals(c *Coder, size int64) *Literals {
-	l := &Literals{coder: c, size: size, past: newHistory(size), guide: newGuide(size), here: newForecast(), there: newForecast()}
+	l := &Literals{coder: c, size: size, past: newHistory(size), guide: newGuide(size)}
 	for i := range l.runs {
 		for j := range l.runs[i] {
 			l.runs[i][j] = half
@@ -77,10 +74,10 @@ func NewLiterals(c *Coder, size int64) *Literals {
 // Begin begins a literal that replaces old bytes at an address.
 func (l *Literals) Begin(kind Kind, address int64) {
 	l.kind = kind
-	if l.models[kind] == nil {
-		l.models[kind] = newModel(l.coder, contexts[kind], int(min(32*l.size, tables[kind])), l.here, l.there)
+	if l.all[kind] == nil {
+		l.all[kind] = NewDecider(l.coder, placesOf*l.size)
 	}
-	l.m = l.models[kind]
+	l.d = l.all[kind]
 	l.at, l.quiet = 0, 0
 	l.to = l.guide.near(address)
 	for _, c := range l.guide.last(address) {
@@ -135,8 +132,8 @@ func (l *Literals) Code(b []byte) {
 				l.quiet = run
 			}
 		}
-		l.prepare()
-		b[0] = l.m.code(b[0])
+		x := l.contexts()
+		b[0] = l.d.Byte(b[0], &x, l.here.graded()<<4|l.there.graded())
 		l.advance(b[0])
 		if l.quiet > 0 {
 			l.quiet--
@@ -147,9 +144,9 @@ func (l *Literals) Code(b []byte) {
 
 // codeRun codes whether the next bytes of b are those that the longer match has, and if so, all of them.
 func (l *Literals) codeRun(b []byte) (n int, tried bool) {
-	f, which := l.here, 0
+	f, which := &l.here, 0
 	if l.there.active && (!f.active || l.there.length >= f.length) {
-		f, which = l.there, 1
+		f, which = &l.there, 1
 	}
 	if n = runOf(f.length); len(b) < n {
 		n = run
@@ -170,7 +167,7 @@ func (l *Literals) codeRun(b []byte) (n int, tried bool) {
 	}
 	e := &l.runs[which][grade(f.length)]
 	bit = l.coder.bit(bit, min(max(uint32(*e>>16), 16), 65536-16))
-	e.learn(bit, 255)
+	e.learn(bit)
 	if bit == 0 {
 		return 0, true
 	}
@@ -214,32 +211,15 @@ func (l *Literals) see(c byte) {
 	}
 }
 
-// prepare hashes the contexts of the next byte.
-func (l *Literals) prepare() {
-	x := &l.m.contexts
+// contexts returns those of the next byte.
+func (l *Literals) contexts() Contexts {
 	last := l.last
-	order := func(n int) uint32 { return uint32((last<<(64-8*n) + uint64(n)) * 0x9e3779b97f4a7c15 >> 32) }
-	guess := uint32(0)
-	if l.there.active {
-		guess = (uint32(l.there.byte) + 1) | uint32(min(l.there.length, 7))<<9
+	there, here := l.there.context()*0x2f0b4c47, l.here.context()*0x2f0b4c47
+	if l.kind == Text {
+		return Contexts{order(last, 1), order(last, 3), there, here}
 	}
-	x[0] = order(2)
-	x[1] = (guess<<8|uint32(last&0xff))*0x85ebca6b + 5
-	if l.kind == Binary {
-		x[2] = uint32(last>>8&0xffff)*0xc2b2ae35 + 6
-		x[3] = uint32(last>>16&0xffff)*0xc2b2ae35 + 7
-		x[4] = uint32(last&0xf8f8f0ff)*0xc2b2ae35 + 8
-	} else {
-		x[2] = l.word*0xc2b2ae35 + uint32(last&0xff)*0x1003f + 6
-		x[3] = (l.word+l.words*0x3d4d51cb)*0xc2b2ae35 + 7
-		x[4], x[5] = order(3), order(5)
+	if l.here.active && (!l.there.active || min(l.here.length, 15) > min(l.there.length, 15)) {
+		there = here + 1<<14
 	}
-	a, b := 0, 0
-	if l.here.active {
-		a = 1 + grade(l.here.length)*14/15
-	}
-	if l.there.active {
-		b = 1 + grade(l.there.length)*14/15
-	}
-	l.m.last, l.m.chosen = byte(last), uint32(a<<4|b)
+	return Contexts{order(last, 1), order(last, 2), uint32(last >> 16 & 0xffff), there}
 }

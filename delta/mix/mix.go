@@ -17,27 +17,24 @@ var errLong = errors.New("mix: stream is too long")
 
 // orders codes bytes with nothing but the bytes before as context.
 type orders struct {
-	m    *model
+	d    *Decider
 	last uint64
 }
 
 func newOrders(c *Coder, size int) *orders {
-	return &orders{m: newModel(c, 5, min(64*size, 2<<20))}
+	return &orders{d: NewDecider(c, 64*int64(size))}
 }
 
 func (n *orders) code(b []byte) {
-	x := &n.m.contexts
 	for i, c := range b {
-		last := n.last
-		for k, length := range [4]int{0, 2, 3, 4} {
-			x[k] = uint32((last<<(64-8*length) + uint64(k) + 1) * 0x9e3779b97f4a7c15 >> 32)
-		}
-		x[4] = uint32((last&0xf0f0f0<<8 + 5) * 0x9e3779b97f4a7c15 >> 32)
-		n.m.last, n.m.chosen = byte(last), uint32(last&0xff)
-		b[i] = n.m.code(c)
-		n.last = last<<8 | uint64(b[i])
+		x := Contexts{order(n.last, 1), order(n.last, 2), order(n.last, 3), uint32(n.last) & 0xf0f0f0}
+		b[i] = n.d.Byte(c, &x, int(n.last&0xff))
+		n.last = n.last<<8 | uint64(b[i])
 	}
 }
+
+// order hashes the last n of the eight bytes before.
+func order(last uint64, n int) uint32 { return uint32(last << (64 - 8*n) * 0x9e3779b97f4a7c15 >> 32) }
 
 // Encode returns plain coded. It is at most MaxSize bytes.
 func Encode(plain []byte) ([]byte, error) {

@@ -48,14 +48,6 @@ func (p *Program) refer(at int64, width int, target, origin, moved int64, ok boo
 	}
 }
 
-// KindAt returns the kind of the region that an offset of the old file lies in, or NoRegion.
-func (p *Program) KindAt(at int64) Kind {
-	if r, _ := p.regionAt(at); r != nil {
-		return r.Kind
-	}
-	return NoRegion
-}
-
 // Correct gives a corrector what begins in bytes [from, to) of a part: instructions of x86-64 and, as data, the rest.
 func (p *Program) Correct(t *Part, from, to int, c Corrector) {
 	for from < to {
