@@ -2,7 +2,7 @@
 //
 // A registry knows a layer by the digest of its compressed form, while patches work on plain bytes.
 // A Recipe holds what the plain bytes lack: the container's headers verbatim and, for each
-// compressed stream, which encoder made it at which level. The encoders are copies frozen below this
+// compressed stream, which encoder made it at which level. The encoders are copies and ports frozen below this
 // package, because the output of compress/flate and of klauspost/compress changes between versions,
 // and a recipe has to hold for as long as a site may lag behind.
 //

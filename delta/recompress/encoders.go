@@ -22,7 +22,7 @@ import (
 type encoder struct {
 	family byte
 	level  int8
-	block  int32 // bytes of a block compressed by itself; 0: the stream is one, or the family's default. Of zstd, see flushed
+	block  int32 // bytes of a block compressed by itself; 0: the stream is one, or the family's default. Of zstd, see flushed and libzstd.go
 
 	flushed     bool   // at the end, before it is closed; zstd is also flushed after block bytes if that is not 0
 	differences []byte // of familyTokens
@@ -44,6 +44,9 @@ const (
 	familyKP1117     = 12
 	familyTokens     = 13 // differences from a model of package tokens, whose number is the level
 	familyKPZstd1202 = 14 // klauspost/compress v1.20.2 zstd, as familyKPZstd1203
+	familyLibzstd152 = 15 // the C library's zstd, versions from this one on; the block says how it was called
+	familyLibzstd154 = 16
+	familyLibzstd157 = 17
 )
 
 // dictWriter is an encoder that can begin anew with a dictionary.
@@ -109,6 +112,9 @@ func (e encoder) newWriter(w io.Writer, size int64) (io.WriteCloser, error) {
 			return newBlockWriter(w, e, g)
 		}
 	}
+	if o, ok := e.libzstd(); ok {
+		return e.newLibzstd(w, o, size)
+	}
 	switch {
 	case e.family == familyKPZstd1202 || e.family == familyKPZstd1203:
 		return e.newZstd(w)
@@ -169,6 +175,8 @@ func (e encoder) String() string {
 		return fmt.Sprintf("klauspost zstd %s (1.14.4 to 1.20.2)", zstd1203.EncoderLevel(e.level))
 	case e.family == familyTokens:
 		return fmt.Sprintf("token differences, %d bytes", len(e.differences))
+	case e.family >= familyLibzstd152 && e.family <= familyLibzstd157:
+		return e.libzstdName()
 	case e.block != 0:
 		return fmt.Sprintf("pigz %s, %d kB blocks", levelName(e.level), e.block>>10)
 	}

@@ -15,7 +15,9 @@ func seeds(f *testing.F) [][]byte {
 	zeros := make([]byte, 40)
 	one := pack(f, text(300, 1), func(w io.Writer) (io.WriteCloser, error) { return gzip.NewWriter(w), nil })
 	frame := pack(f, text(300, 1), func(w io.Writer) (io.WriteCloser, error) { return zstd.NewWriter(w) })
-	return [][]byte{{}, []byte("plain"), one, append(bytes.Clone(one), one...), append(bytes.Clone(one), zeros...), frame, append(bytes.Clone(frame), frame...)}
+	c := encoder{family: familyLibzstd157, level: 3, block: libzstdStated | libzstdChecksum}
+	libzstd := pack(f, text(300, 1), func(w io.Writer) (io.WriteCloser, error) { return c.newWriter(w, 300) })
+	return [][]byte{{}, []byte("plain"), libzstd, one, append(bytes.Clone(one), one...), append(bytes.Clone(one), zeros...), frame, append(bytes.Clone(frame), frame...)}
 }
 
 // FuzzExpand feeds any blob: it expands within its limit, and where there is a recipe the blob comes

@@ -29,6 +29,7 @@ type segment struct {
 	plainSize int64
 	verbatim  []byte // of kindVerbatim
 	stated    bool   // of kindZstd: the frame states its content's size
+	checked   bool   // of kindZstd: a checksum ends the frame
 }
 
 // Limits of a blob's container.

@@ -52,7 +52,8 @@ func builderPrograms() []builderProgram {
 		{name: "python3", pkg: "python3", args: zlibArgs(5, 1, 6, 9), most: 6},
 		{name: "libdeflate-gzip", pkg: "libdeflate-tools", args: levels(1, 12, "-n", "-c"), most: 100.0 / costlyShare},
 		{name: "pigz", pkg: "pigz", args: [][]string{{"-11"}}, most: 100.0 / costlyShare},
-		{name: "zstd", pkg: "zstd", args: [][]string{{"-1", "-c"}, {"-3", "-c"}, {"-9", "-c"}, {"-19", "-c"}}, none: true},
+		{name: "zstd", pkg: "zstd", args: append(levels(1, 4, "-c"), levels(1, 4, "-c", "--single-thread", "--no-check")...)},
+		{name: "zstd", pkg: "zstd", args: [][]string{{"-9", "-c"}, {"-19", "-c"}}, none: true},
 	}
 }
 

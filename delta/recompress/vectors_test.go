@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/sallyport-dev/sallyport/delta/recompress/czstd"
 )
 
 // vectorSample is what the real encoders were given: text, zeros, noise, and numbers that resemble a
@@ -32,11 +34,13 @@ func vectorSample() []byte {
 
 // missed tells the streams of real encoders that none of ours makes: zstd's of before 1.14, and of its
 // two slow levels of before 1.17.8; of klauspost's older flates the levels that no builder has by default and
-// few ask for, and all of 1.11.13 and 1.12.2.
+// few ask for, and all of 1.11.13 and 1.12.2; of the C library what is older than 1.5.2.
 func missed(kind, version, level string) bool {
 	old := "v1.11.3 v1.11.7 v1.11.13 v1.12.2 v1.12.3 v1.13.1 v1.13.6"
 	to1177 := " v1.14.2 v1.14.4 v1.15.0 v1.15.1 v1.15.2 v1.15.9 v1.15.11 v1.15.12 v1.15.15 v1.16.4 v1.16.6 v1.16.7 v1.17.2 v1.17.3 v1.17.4 v1.17.7"
 	switch {
+	case strings.HasPrefix(kind, "libzstd"):
+		old = "v1.4.1 v1.4.5 v1.5.0"
 	case kind == "zstd" && (level == "3" || level == "4"):
 		old += to1177
 	case kind == "go" || kind == "jib":
@@ -74,11 +78,30 @@ func TestVectors(t *testing.T) {
 		if want := missed(kind, version, level); ok == want {
 			t.Errorf("%s of %s, level %s: made by %q", kind, version, level, by)
 		}
-		t.Logf("%-6s %-9s %2s: %s", kind, version, level, by)
+		t.Logf("%-14s %-9s %2s: %s", kind, version, level, by)
 	}
 	if lines < 300 {
 		t.Errorf("%d vectors", lines)
 	}
+}
+
+// libzstdCalls are the C library's generations in the ways in which make-vectors calls it: like the command
+// line for a file and for a pipe, like bsdtar, and for all at once.
+func libzstdCalls() []encoder {
+	var list []encoder
+	for _, v := range libzstdVersions {
+		for level := int8(1); level <= 3; level++ {
+			for _, block := range []int32{
+				int32(czstd.Jobs) | libzstdStated | libzstdChecksum,
+				int32(czstd.Jobs) | libzstdChecksum | libzstdLate,
+				int32(czstd.Stream) | libzstdLate,
+				int32(czstd.Whole) | libzstdStated,
+			} {
+				list = append(list, encoder{family: v.family, level: level, block: block})
+			}
+		}
+	}
+	return list
 }
 
 // digests maps what our encoders make of the sample to their names.
@@ -86,7 +109,8 @@ func digests(t *testing.T, sample []byte) map[string]string {
 	t.Helper()
 	made := map[string]string{}
 	h := hint{os: osUnknown, blocks: []int32{0, defaultBlock}}
-	for _, e := range append(deflateEncoders(h), (&finder{}).zstdEncoders(segment{stated: true}, 0)...) {
+	none := &finder{blob: bytes.NewReader(nil)}
+	for _, e := range slices.Concat(deflateEncoders(h), none.zstdEncoders(segment{stated: true}, 0), libzstdCalls()) {
 		sum := sha256.New()
 		w, err := e.newWriter(sum, int64(len(sample)))
 		if err != nil {

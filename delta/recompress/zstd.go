@@ -88,7 +88,7 @@ func (s *scanner) frame() error {
 	if !f.done {
 		return malformed("zstd frame holds more than its decoder reads")
 	}
-	return s.add(segment{kind: kindZstd, offset: start, size: s.offset() - start, plainSize: n, stated: f.stated})
+	return s.add(segment{kind: kindZstd, offset: start, size: s.offset() - start, plainSize: n, stated: f.stated, checked: f.check})
 }
 
 // frameReader gives the bytes of one frame, so that its end is known exactly.

@@ -61,7 +61,7 @@ func (f *finder) zstdEncoders(g segment, offset int64) []encoder {
 			flushed = append(flushed, encoder{flushed: true, block: int32(n)}, encoder{block: int32(n)})
 		}
 	}
-	var list []encoder
+	list := f.libzstdEncoders(g)
 	for _, e := range flushed {
 		for _, level := range []zstd1203.EncoderLevel{zstd1203.SpeedDefault, zstd1203.SpeedBestCompression, zstd1203.SpeedFastest, zstd1203.SpeedBetterCompression} {
 			for _, e.family = range []byte{familyKPZstd1202, familyKPZstd1203} {

@@ -55,8 +55,8 @@ func (f *frame) begin(rep [repcodes]uint32) {
 }
 
 // appendHeader is ZSTD_writeFrameHeader. size is negative if it is not stated.
-func (f *frame) appendHeader(size int64, checksum bool) {
-	f.out = binary.LittleEndian.AppendUint32(f.out, magic)
+func appendHeader(out []byte, windowLog uint, size int64, checksum bool) []byte {
+	out = binary.LittleEndian.AppendUint32(out, magic)
 	descriptor, content := byte(0), 0
 	if checksum {
 		descriptor |= 1 << 2
@@ -69,20 +69,21 @@ func (f *frame) appendHeader(size int64, checksum bool) {
 	case size >= 1<<8:
 		descriptor, content = descriptor|1<<6, 2
 	}
-	if size >= 0 && size <= 1<<f.matcher.windowLog {
-		f.out = append(f.out, descriptor|1<<5)
+	if size >= 0 && size <= 1<<windowLog {
+		out = append(out, descriptor|1<<5)
 		content = max(content, 1)
 	} else {
-		f.out = append(f.out, descriptor, byte(f.matcher.windowLog-minWindowLog)<<3)
+		out = append(out, descriptor, byte(windowLog-minWindowLog)<<3)
 	}
 	stated := uint64(size)
 	if content == 2 {
 		stated -= 1 << 8
 	}
 	for ; content > 0; content-- {
-		f.out = append(f.out, byte(stated))
+		out = append(out, byte(stated))
 		stated >>= 8
 	}
+	return out
 }
 
 // appendBlock writes the bytes in [start, end) as a block: the part of ZSTD_compress_frameChunk that is of

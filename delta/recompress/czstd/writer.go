@@ -51,13 +51,25 @@ type Writer struct {
 	sum     *xxhash
 }
 
+// Header returns what a frame of size bytes begins with. It says false if there are no such frames here.
+func (o Options) Header(size int64) ([]byte, bool) {
+	stated := o.stated(size)
+	p := parameters(o.Level, stated)
+	return appendHeader(nil, p.windowLog, stated, o.Checksum), p.strategy != 0
+}
+
+// stated returns the size that the library knew beforehand, or -1.
+func (o Options) stated(size int64) int64 {
+	if o.Stated {
+		return size
+	}
+	return -1
+}
+
 // NewWriter returns a writer that compresses to w plain bytes of which there are size. It takes at most about
 // 5 MiB.
 func NewWriter(w io.Writer, o Options, size int64) (*Writer, error) {
-	stated := int64(-1)
-	if o.Stated {
-		stated = size
-	}
+	stated := o.stated(size)
 	p := parameters(o.Level, stated)
 	if p.strategy == 0 || o.Version < V152 || o.Version > V157 || o.Layout < Stream || o.Layout > Whole || size < 0 {
 		return nil, fmt.Errorf("czstd: no level %d for %d bytes, version %d, layout %d", o.Level, size, o.Version, o.Layout)
@@ -81,7 +93,7 @@ func NewWriter(w io.Writer, o Options, size int64) (*Writer, error) {
 	room := int(min(int64(windowSize+max(windowSize, 1<<20)+blockSize), size)) + startIndex
 	z.f.matcher.buf = make([]byte, startIndex, room)
 	z.f.matcher.window.clear(startIndex)
-	z.f.appendHeader(stated, o.Checksum)
+	z.f.out = appendHeader(nil, p.windowLog, stated, o.Checksum)
 	z.header = len(z.f.out)
 	if o.Checksum {
 		z.sum = newXXHash()
