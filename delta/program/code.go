@@ -26,8 +26,14 @@ func (p *Program) amd64(r *Region, w *window) {
 		k := uint(w.first + i)
 		w.starts[k/64] |= 1 << (k % 64)
 		if len(b)-i >= maxCommon {
-			if v := quick((*[maxCommon]byte)(b[i:])) &^ dull; v <= quickSize {
+			at := (*[maxCommon]byte)(b[i:])
+			switch v := quick(at) &^ dull; {
+			case v <= quickSize:
 				i += int(v)
+				continue
+			case v < quickFixed:
+				p.instruction(r, w, i, referring(at, v&quickSize))
+				i += int(v & quickSize)
 				continue
 			}
 		}

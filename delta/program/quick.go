@@ -100,3 +100,22 @@ func quick(b *[maxCommon]byte) uint8 {
 	}
 	return size | flags
 }
+
+// referring returns what projecting needs of an instruction of which quick says that it refers to an address.
+func referring(b *[maxCommon]byte, size uint8) instruction {
+	in := instruction{size: int(size)}
+	at := uint(rexes[b[0]] & 1)
+	c := b[at]
+	if c == 0x0f {
+		at++
+		if c = b[at]; c&0xf0 == 0x80 {
+			in.immKind = branch32
+			return in
+		}
+	} else if k := immediate(opcodes[c]); k == branch8 || k == branch32 {
+		in.immKind = k
+		return in
+	}
+	in.disp, in.relative = int(at+2), true
+	return in
+}

@@ -31,6 +31,10 @@ func TestQuick(t *testing.T) {
 		if !ok || int(v&quickSize) != in.size || v&quickRefers != 0 != refers || v&quickFixed == 0 && fixed {
 			t.Fatalf("% x: %x, want %+v, %t", b, v, in, ok)
 		}
+		if got := referring(&b, v&quickSize); refers && (got.disp > 0 && got.disp != in.disp || got.relative != in.relative ||
+			got.immKind != in.immKind && got.immKind != noImmediate || !in.relative && got.immKind != in.immKind) {
+			t.Fatalf("% x refers: %+v, want %+v", b, got, in)
+		}
 	}
 	if told < 1<<18 {
 		t.Errorf("only %d instructions told", told)
