@@ -28,7 +28,11 @@ func (x *Codec) ending(old, n int64) int64 {
 	blocks, count := uint32(0), uint32(0)
 	at, last := old+1, old
 	for ; at < old+2*longCopy; at++ {
-		mark := t.code.Mark(at)
+		var mark program.Mark
+		if at, mark = t.code.Next(at); at >= old+2*longCopy {
+			at = old + 2*longCopy
+			break
+		}
 		if mark&program.Starts != 0 {
 			count++
 		}
@@ -54,7 +58,11 @@ func (x *Codec) inside(old, last, at, n int64) int64 {
 	count := uint32(0)
 	end := last + 1
 	for ; end < at; end++ {
-		mark := t.code.Mark(end)
+		var mark program.Mark
+		if end, mark = t.code.Next(end); end >= at {
+			end = at
+			break
+		}
 		if mark&program.Starts == 0 {
 			continue
 		}
@@ -86,8 +94,12 @@ func (x *Codec) endsAt(at, old int64, mark program.Mark, count, blocks, end uint
 // ahead tells of the next three instructions behind a boundary.
 func (t *steps) ahead(at int64) uint32 {
 	v, n := uint32(0), 0
-	for i := at + 1; i < at+24 && n < 3; i++ {
-		if m := t.code.Mark(i); m&program.Starts != 0 {
+	for i := at + 1; n < 3; i++ {
+		var m program.Mark
+		if i, m = t.code.Next(i); i >= at+24 {
+			break
+		}
+		if m&program.Starts != 0 {
 			v = v<<3 | uint32(m&program.Taken)>>3 | uint32(m&3)
 			n++
 		}

@@ -147,7 +147,7 @@ func (t *steps) way(old int64) (int, int64) {
 	mark := t.code.Mark(old)
 	blocks := int64(0)
 	if mark&program.Blocks != 0 {
-		if blocks = t.code.Rank(0, old) - t.code.Rank(0, t.end); blocks >= -near && blocks <= near {
+		if blocks = t.code.Rank(program.Block, old) - t.code.Rank(program.Block, t.end); blocks >= -near && blocks <= near {
 			return byBlock, blocks
 		}
 	}
@@ -165,7 +165,7 @@ func (t *steps) way(old int64) (int, int64) {
 	case mark&program.Blocks != 0:
 		return byBlock, blocks
 	case mark&program.Starts != 0:
-		return byInstruction, t.code.Rank(1, old) - t.code.Rank(1, t.end)
+		return byInstruction, t.code.Rank(program.Instruction, old) - t.code.Rank(program.Instruction, t.end)
 	}
 	return byOffset, old - t.end
 }
@@ -174,9 +174,9 @@ func (t *steps) way(old int64) (int, int64) {
 func (t *steps) place(way int, v int64) (int64, bool) {
 	switch way {
 	case byBlock:
-		return t.code.Find(0, v+t.code.Rank(0, t.end))
+		return t.code.Find(program.Block, v+t.code.Rank(program.Block, t.end))
 	case byInstruction:
-		return t.code.Find(1, v+t.code.Rank(1, t.end))
+		return t.code.Find(program.Instruction, v+t.code.Rank(program.Instruction, t.end))
 	case byEnd:
 		if v < min(maxEnds, int64(len(t.ends))) {
 			return t.ends[len(t.ends)-1-int(v)], true

@@ -41,11 +41,21 @@ func (b *Boundaries) Places(spans []Span) *Places {
 
 // span adds the places of a span.
 func (p *Places) span(b *Boundaries, s Span) {
-	marks := b.Marks[s.Old-b.From:]
+	from, to := s.Old-b.From, min(s.Old+s.Size-b.From, b.Size)
 	at := s.New - p.from
-	for i, m := range marks[:min(s.Size, int64(len(marks)))] {
-		if m&Blocks != 0 {
-			p.bits[(at+int64(i))/64] |= 1 << ((at + int64(i)) % 64)
+	for i := from; i < to; i += markWord {
+		w := counted(Block, b.word(int(i)))
+		if to-i < markWord {
+			w = before(w, int(to-i))
+		}
+		if w == 0 {
+			continue
+		}
+		w = w >> 7 * 0x0102040810204080 >> 56 // a bit for each mark
+		n := at + i - from
+		p.bits[n/64] |= w << (n % 64)
+		if n%64 > 64-markWord && n/64+1 < int64(len(p.bits)) {
+			p.bits[n/64+1] |= w >> (64 - n%64)
 		}
 	}
 	for _, at := range [2]int64{at, at + s.Size} {
