@@ -120,7 +120,10 @@ func ascending(entries []int64) {
 		if entry == goUnknownFunc {
 			continue
 		}
-		n, _ := slices.BinarySearchFunc(ends, entry+1, func(k int32, v int64) int { return compare(entries[k], v) })
+		n := len(ends)
+		if n > 0 && entry < entries[ends[n-1]] {
+			n, _ = slices.BinarySearchFunc(ends, entry+1, func(k int32, v int64) int { return compare(entries[k], v) })
+		}
 		if before[i] = -1; n > 0 {
 			before[i] = ends[n-1]
 		}

@@ -71,27 +71,26 @@ func (c *counters) next() bool {
 	if len(c.b) < pairBytes {
 		c.b = c.t.from(c.at)
 	}
-	raw, n := uvarint(c.b)
-	if n <= 0 || raw == 0 && !c.first || c.at >= c.end || c.t.err != nil {
+	b := c.b
+	if c.at >= c.end || len(b) < 2 || b[0] == 0 && !c.first {
 		return false
 	}
-	far, m := uvarint(c.b[n:])
-	if m <= 0 {
-		return false
+	raw, n, far, m := uint64(b[0]), 1, uint64(b[1]), 1
+	if b[0]|b[1] >= 0x80 { // numbers are short as a rule
+		raw, n = binary.Uvarint(b[:min(len(b), binary.MaxVarintLen32)])
+		if n <= 0 {
+			return false
+		}
+		far, m = binary.Uvarint(b[n:min(len(b), n+binary.MaxVarintLen32)])
+		if m <= 0 || raw == 0 && !c.first {
+			return false
+		}
 	}
 	c.start, c.raw, c.size, c.first = c.at, raw, n, false
 	c.value += unzigzag(raw)
-	c.b, c.at = c.b[n+m:], c.at+int64(n+m)
+	c.b, c.at = b[n+m:], c.at+int64(n+m)
 	c.pc += int64(far)
 	return true
-}
-
-// uvarint reads a number of at most 32 bits, which are short as a rule.
-func uvarint(b []byte) (uint64, int) {
-	if len(b) > 0 && b[0] < 0x80 {
-		return uint64(b[0]), 1
-	}
-	return binary.Uvarint(b[:min(len(b), binary.MaxVarintLen32)])
 }
 
 func unzigzag(v uint64) int64 { return int64(v>>1) ^ -int64(v&1) }

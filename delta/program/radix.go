@@ -1,30 +1,32 @@
 package program
 
-// radixBits is how many bits of a key are sorted by at a time.
+import "math/bits"
+
+// radixBits is how many bits of a key are sorted by at a time, at most.
 const radixBits = 11
 
 // radixSort sorts a list by bits low to high of its elements; those that do not differ there stay in order. It returns
 // the sorted list, in the old one's place or in a new one. Lists of what is in a program are long, and mostly in order.
 func radixSort[T uint32 | uint64](list []T, low, high uint) []T {
-	if inOrder(list, low, high) {
+	low, high = unordered(list, low, high)
+	if low == high {
 		return list
 	}
+	passes := (high - low + radixBits - 1) / radixBits
+	width := (high - low + passes - 1) / passes
 	spare := make([]T, len(list))
-	for shift := low; shift < high; shift += radixBits {
-		mask := T(1)<<min(radixBits, high-shift) - 1
+	for shift := low; shift < high; shift += width {
+		mask := T(1)<<min(width, high-shift) - 1
 		var at [1 << radixBits]uint32
 		for _, v := range list {
-			at[v>>shift&mask]++
-		}
-		if at[list[0]>>shift&mask] == uint32(len(list)) {
-			continue
+			at[v>>shift&mask&(1<<radixBits-1)]++
 		}
 		sum := uint32(0)
-		for i, n := range at {
+		for i, n := range at[:mask+1] {
 			at[i], sum = sum, sum+n
 		}
 		for _, v := range list {
-			n := &at[v>>shift&mask]
+			n := &at[v>>shift&mask&(1<<radixBits-1)]
 			spare[*n] = v
 			*n++
 		}
@@ -33,14 +35,18 @@ func radixSort[T uint32 | uint64](list []T, low, high uint) []T {
 	return list
 }
 
-func inOrder[T uint32 | uint64](list []T, low, high uint) bool {
+// unordered returns which of the bits from low to high have to be sorted by: none where the list is in their order.
+func unordered[T uint32 | uint64](list []T, low, high uint) (from, to uint) {
 	mask := T(1)<<(high-low) - 1
-	last := T(0)
+	last, differ, ordered := T(0), T(0), true
 	for _, v := range list {
-		if v = v >> low & mask; v < last {
-			return false
-		}
+		v = v >> low & mask
+		ordered = ordered && last <= v
+		differ |= v ^ list[0]>>low&mask
 		last = v
 	}
-	return true
+	if ordered {
+		return low, low
+	}
+	return low + uint(bits.TrailingZeros64(uint64(differ))), low + uint(bits.Len64(uint64(differ)))
 }
