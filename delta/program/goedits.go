@@ -67,12 +67,12 @@ func (p *Program) projectLines(w *window, n int) int {
 		return n
 	}
 	n = max(n, keyed(l.starts, w, func(line, file int64) (int64, bool) {
-		moved, ok := p.Target(goLine(file, line))
+		moved, ok := p.targetBy(shiftLine, goLine(file, line))
 		return moved - goLine(file, 0), ok && line > 0
 	}))
 	n = max(n, keyed(l.parents, w, func(at, entry int64) (int64, bool) {
-		moved, ok := p.Target(l.text.Old + entry + at)
-		start, known := p.Target(l.text.Old + entry)
+		moved, ok := p.targetBy(shiftCall, l.text.Old+entry+at)
+		start, known := p.targetBy(shiftFunction, l.text.Old+entry)
 		far := moved - start
 		return far, ok && known && at > 0 && far > at-goMaxFar && far < at+goMaxFar && far >= 0
 	}))
@@ -152,10 +152,13 @@ func (p *Program) editTable(i int) {
 func (p *Program) editItems(t goTable, start, size int64) {
 	l, last := p.lines, int64(-1)
 	c := l.counters(0, t.pos)
+	first, known := p.targetBy(shiftItem, start)
 	for c.next() {
 		value := c.value
-		if v, ok := p.itemAt(start, value, size); ok {
-			value = v
+		if moved, ok := p.targetBy(shiftItem, start+value*size); ok && known && value >= 0 {
+			if n := (moved - first) / size; n >= 0 && n < 1<<16 {
+				value = n
+			}
 		}
 		l.edit(&c, value-last)
 		last = value
@@ -172,7 +175,7 @@ func (p *Program) editLines(t goTable) {
 	for c.next() {
 		value := c.value
 		if file, ok := f.at(&c); ok {
-			if moved, ok := p.Target(goLine(file, value)); ok {
+			if moved, ok := p.targetBy(shiftLine, goLine(file, value)); ok {
 				value = moved - goLine(file, 0)
 			}
 		}
@@ -199,17 +202,6 @@ func (l *goLines) edit(c *counters, by int64) {
 // uvarintSize returns how many bytes a number takes.
 func uvarintSize(v uint64) int { return (bits.Len64(v|1) + 6) / 7 }
 
-// itemAt returns which item one became, of those of a size from an address on.
-func (p *Program) itemAt(start, i, size int64) (int64, bool) {
-	if i < 0 {
-		return 0, false
-	}
-	first, ok1 := p.Target(start)
-	moved, ok2 := p.Target(start + i*size)
-	n := (moved - first) / size
-	return n, ok1 && ok2 && n >= 0 && n < 1<<16
-}
-
 // lineFiles tells the files of a table of lines.
 type lineFiles struct {
 	l     *goLines
@@ -217,6 +209,9 @@ type lineFiles struct {
 	f     counters
 	more  bool
 	begin int64 // of the entry in hand
+	file  int64 // that the value of f names
+	known bool
+	named bool // the two above tell
 }
 
 func newLineFiles(l *goLines, t goTable) *lineFiles {
@@ -228,11 +223,15 @@ func newLineFiles(l *goLines, t goTable) *lineFiles {
 // at returns where the name of the file stands that an entry's first instruction is from.
 func (f *lineFiles) at(c *counters) (int64, bool) {
 	for f.more && f.f.pc <= f.begin {
-		f.more = f.f.next()
+		f.more, f.named = f.f.next(), false
 	}
 	f.begin = c.pc
 	if !f.more {
 		return 0, false
 	}
-	return fileName(f.l.read[2], f.unit, f.f.value)
+	if !f.named {
+		f.file, f.known = fileName(f.l.read[2], f.unit, f.f.value)
+		f.named = true
+	}
+	return f.file, f.known
 }

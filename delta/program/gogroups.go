@@ -121,12 +121,12 @@ func (p *Program) projectGroups(w *window, n int) int {
 }
 
 func (p *Program) projectGroup(g group, w *window, stop int64) int {
-	it := items[g.layout]
-	end := 0
+	it := &items[g.layout]
 	if g.layout == layoutRecord || g.layout == layoutRecord118 {
-		end = p.fields(it.fields, g, int64(g.pos), w, stop)
+		end := p.fields(it.fields, g, int64(g.pos), w, stop)
 		return max(end, p.recordTables(g, int64(g.pos)+it.size, w, stop))
 	}
+	end := 0
 	at := int64(g.pos) + max(0, w.old-int64(g.pos))/it.size*it.size
 	for ; at < stop && at < w.old+int64(w.n); at += it.size {
 		end = max(end, p.fields(it.fields, g, at, w, stop))
@@ -136,13 +136,13 @@ func (p *Program) projectGroup(g group, w *window, stop int64) int {
 
 // recordTables projects what follows a record: offsets of tables of program counters, then of data.
 func (p *Program) recordTables(g group, at int64, w *window, stop int64) int {
-	end, counters := 0, int64(g.count&0xff)
-	for i := range counters + int64(g.count>>8) {
-		f := field{4 * i, goPC, 1}
-		if i >= counters {
-			f.base = goFuncData
-		}
-		end = max(end, p.field(f, g, at, w, stop))
+	counters, tables := int64(g.count&0xff), int64(g.count>>8)
+	end := 0
+	for i := range counters {
+		end = max(end, p.field(field{4 * i, goPC, 1}, g, at, w, stop))
+	}
+	for i := counters; i < counters+tables; i++ {
+		end = max(end, p.field(field{4 * i, goFuncData, 1}, g, at, w, stop))
 	}
 	return end
 }
@@ -162,19 +162,23 @@ func (p *Program) field(f field, g group, item int64, w *window, stop int64) int
 	if at < 0 || at >= int64(w.n) || at+4 > int64(len(w.b)) || item+f.at+4 > stop {
 		return 0
 	}
-	b := w.b[at:]
-	if v := binary.LittleEndian.Uint32(b); v == 0 || v == goNone {
+	b := w.b[at : at+4]
+	v := binary.LittleEndian.Uint32(b)
+	if v == 0 || v == goNone {
 		return 0
 	}
-	base := p.Bases[g.base+f.base]
-	target := base.Old + word(b)*f.scale
-	moved, ok := p.Target(target)
+	base := &p.Bases[g.base+f.base]
+	target := base.Old + int64(int32(v))*f.scale
+	moved, ok := p.targetBy(int(f.base), target)
 	if p.learn != nil {
 		actual := base.New + word(p.learn.new[w.new+at:])*f.scale
 		p.learn.vote(target, actual, ok && actual == moved)
 	}
 	if ok {
-		putWord(b, (moved-base.New)/f.scale)
+		if moved -= base.New; f.scale != 1 {
+			moved /= f.scale
+		}
+		putWord(b, moved)
 	}
 	return int(at) + 4
 }

@@ -1,31 +1,45 @@
 package program
 
-import "slices"
+import (
+	"math/bits"
+	"slices"
+)
 
 // exact holds where single addresses went, for looking them up.
 type exact struct {
 	list   []Anchor
 	filter []uint64 // bits of the hashes of the addresses in list
+	shift  uint     // of hashes
 }
 
-const filterBits = 19
+// A filter has at least filterRoom bits for each address, and 64 at least.
+const (
+	filterRoom = 16
+	filterLow  = 6
+	filterHigh = 20
+)
 
-func filterHash(address int64) uint64 {
-	return uint64(address) * 0x9e3779b97f4a7c15 >> (64 - filterBits)
-}
+func (e *exact) hash(address int64) uint64 { return uint64(address) * 0x9e3779b97f4a7c15 >> e.shift }
 
 func (e *exact) find(old int64) (int64, bool) {
-	if len(e.list) == 0 {
+	h := e.hash(old)
+	if h/64 >= uint64(len(e.filter)) || e.filter[h/64]>>(h%64)&1 == 0 {
 		return 0, false
 	}
-	if h := filterHash(old); e.filter[h/64]>>(h%64)&1 == 0 {
-		return 0, false
-	}
-	n, ok := slices.BinarySearchFunc(e.list, old, func(a Anchor, old int64) int { return compare(a.Old, old) })
+	return e.lookUp(old)
+}
+
+func (e *exact) lookUp(old int64) (int64, bool) {
+	n, ok := e.place(old)
 	if !ok {
 		return 0, false
 	}
 	return e.list[n].New, true
+}
+
+// place returns where an address is in the list, or would be.
+func (e *exact) place(old int64) (int, bool) {
+	return slices.BinarySearchFunc(e.list, old, func(a Anchor, old int64) int { return compare(a.Old, old) })
 }
 
 // exactly looks up where moves start from. Spans and anchors have to be at hand.
@@ -33,14 +47,15 @@ func (p *Program) exactly(moves []Move) exact {
 	if len(moves) == 0 {
 		return exact{}
 	}
-	e := exact{list: make([]Anchor, len(moves)), filter: make([]uint64, 1<<filterBits/64)}
+	size := min(max(filterLow, bits.Len(uint(filterRoom*len(moves)-1))), filterHigh)
+	e := exact{list: make([]Anchor, len(moves)), filter: make([]uint64, 1<<size/64), shift: uint(64 - size)}
 	for i, m := range moves {
 		from, ok := p.guess(m.Old)
 		if !ok {
 			from = m.Old
 		}
 		e.list[i] = Anchor{m.Old, from + m.By}
-		h := filterHash(m.Old)
+		h := e.hash(m.Old)
 		e.filter[h/64] |= 1 << (h % 64)
 	}
 	return e
@@ -91,7 +106,7 @@ const (
 // Learn finds out from the references in new, the new file, which addresses spans and anchors do not
 // predict well, and sets anchors and moves accordingly.
 func (p *Program) Learn(new []byte) error {
-	p.Moves, p.moved = nil, exact{}
+	p.Moves, p.moved, p.shifts = nil, exact{}, shifts{}
 	p.learn = &learner{new: new, seen: make([]int, len(p.Tables)), hits: make([]int, len(p.Tables)), right: make([]uint16, 1<<rightBits), loads: p.OldLoads, newLoads: p.NewLoads}
 	defer func() { p.learn = nil }()
 	for _, s := range p.Spans {
@@ -120,7 +135,7 @@ func (p *Program) Learn(new []byte) error {
 			p.Moves = append(p.Moves, Move{t.old, t.new - from})
 		}
 	}
-	p.moved = p.exactly(p.Moves)
+	p.moved, p.shifts = p.exactly(p.Moves), shifts{}
 	if err := p.makeIndex(); err != nil {
 		return err
 	}

@@ -42,8 +42,15 @@ func (p *Program) Prepare() error {
 func (p *Program) prepareSpans() error {
 	p.byOld = widest(p.Spans)
 	p.indexSpans()
-	p.last = 0
+	p.last, p.shifts = 0, shifts{}
 	p.moved = p.exactly(p.Moves)
+	p.floor = maxAddress
+	for _, l := range p.OldLoads {
+		p.floor = min(p.floor, l.Address)
+	}
+	if len(p.Moves) > 0 {
+		p.floor = min(p.floor, p.Moves[0].Old)
+	}
 	if err := p.makeIndex(); err != nil {
 		return err
 	}

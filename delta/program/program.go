@@ -106,6 +106,8 @@ type Program struct {
 	sorted   []Span
 
 	moved   exact
+	shifts  shifts
+	floor   int64  // below it nothing is known to move
 	byOld   []Span // by old offset, without overlaps
 	refs    []ref  // in tables, by position
 	groups  []group
@@ -264,10 +266,7 @@ func (p *Program) between(n int, at int64) (int64, bool) {
 	if len(p.byOld) == 0 {
 		return 0, false
 	}
-	s := p.byOld[max(0, n-1)]
-	if n > 0 && n < len(p.byOld) && p.byOld[n].Size > s.Size {
-		s = p.byOld[n]
-	}
+	s := p.nearest(n)
 	return address(p.NewLoads, s.New+at-s.Old)
 }
 

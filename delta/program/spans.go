@@ -109,6 +109,15 @@ func (p *Program) indexSpans() {
 	}
 }
 
+// nearest returns which of spans n-1 and n tells of what lies between them: the larger one.
+func (p *Program) nearest(n int) Span {
+	s := p.byOld[max(0, n-1)]
+	if n > 0 && n < len(p.byOld) && p.byOld[n].Size > s.Size {
+		s = p.byOld[n]
+	}
+	return s
+}
+
 // spansUpTo returns how many spans of byOld begin at an offset of the old file or before it.
 func (p *Program) spansUpTo(at int64) int {
 	first, end := 0, len(p.byOld)

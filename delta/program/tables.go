@@ -170,7 +170,7 @@ func (p *Program) pointers(w *window) {
 
 func (p *Program) pointer(w *window, at int64) {
 	v := binary.LittleEndian.Uint64(w.b[at:])
-	if v >= maxAddress {
+	if v >= maxAddress || int64(v) < p.floor {
 		return
 	}
 	moved, ok := p.Target(int64(v))
