@@ -56,41 +56,45 @@ func (d *deflater) deepest(candidate int) int {
 	return d.nearest(candidate, s.chain, s.limit)
 }
 
-// rankEvery is after how many steps it is looked whether the rest of a chain is of any use.
-const rankEvery = 8
-
 // walkSix looks for the best match among the strings that share six bytes. It returns false if there are
 // many others.
+//
+// A match that is longer than the best one so far shares the bytes there, too, so that it is enough to
+// look at what shares the six that end behind it: few strings, as a rule, or none.
 func (d *deflater) walkSix(s *search) (int, bool) {
 	w, scan := &d.window, d.window[d.start:d.start+maxMatch:d.start+maxMatch]
+	six, rank := &d.links.six, &d.links.rank
 	best := s.best
-	// Almost every candidate fails at the bytes up to the first one that would make it the best.
 	last := binary.LittleEndian.Uint32(scan[best-3:])
-	l := &d.links
-	at, rank := d.start-int(l.six[d.start&windowMask]), l.rank[d.start&windowMask]
-	for steps := 2 * s.chain; at > s.limit; at -= int(l.six[at&windowMask]) {
+	offset := d.behind(best)
+	at := d.start + offset - int(six[(d.start+offset)&windowMask])
+	for steps := 2 * s.chain; at > s.limit+offset; at -= int(six[at&windowMask]) {
 		if steps--; steps < 0 {
 			return 0, false
 		}
-		if binary.LittleEndian.Uint32(w[at+best-3:]) != last && steps%rankEvery != 0 {
+		candidate := at - offset
+		if binary.LittleEndian.Uint32(w[candidate+best-3:]) != last || (binary.LittleEndian.Uint64(w[candidate:])^s.word)<<(64-8*sixBytes) != 0 {
 			continue
 		}
-		if (binary.LittleEndian.Uint64(w[at:])^s.word)<<(64-8*sixBytes) != 0 {
-			continue
-		}
-		if int(rank-l.rank[at&windowMask]) > s.chain {
+		if int(rank[d.start&windowMask]-rank[candidate&windowMask]) > s.chain {
 			break
 		}
-		if n := same(w[at:at+maxMatch], scan); n > best {
-			d.matchStart, best = at, n
+		if n := same(w[candidate:candidate+maxMatch], scan); n > best {
+			d.matchStart, best = candidate, n
 			if n >= d.nice || n >= maxMatch {
 				break
 			}
 			last = binary.LittleEndian.Uint32(scan[best-3:])
+			offset = d.behind(best)
+			at = d.start + offset
 		}
 	}
 	return best, true
 }
+
+// behind is where in the string at start the six bytes begin that end behind a match of n bytes, or, at worst, six
+// before them that are in the table.
+func (d *deflater) behind(n int) int { return max(min(n+1-sixBytes, d.next-1-d.start), 0) }
 
 // walkFour does the same among the strings that share four bytes, of which none shares six.
 func (d *deflater) walkFour(s *search) (int, bool) {

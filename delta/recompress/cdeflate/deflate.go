@@ -56,10 +56,13 @@ var efforts = [10]effort{
 	9: {32, 258, 258, 4096, false},
 }
 
-type symbol struct {
-	dist   uint16 // 0: a literal
-	length uint8  // the literal, or the match's length less 3
-}
+// symbol is a literal, or a match's length less 3, in its low 8 bits, and in the next 16 its distance, which is 0 for
+// a literal. When it has been counted the code of the distance is above them.
+type symbol uint32
+
+func (s symbol) length() uint8 { return uint8(s) }
+func (s symbol) dist() uint32  { return uint32(s) >> 8 & 0xffff }
+func (s symbol) code() uint8   { return uint8(s >> 24) }
 
 // deflater is the state of one stream.
 type deflater struct {
@@ -85,8 +88,12 @@ type deflater struct {
 	length, matchStart    int
 	prevLength, prevMatch int
 	available             bool // the previous byte awaits its verdict
-	symbols               []symbol
-	matches               int // among symbols
+
+	symbols [1 << 15]symbol // of the block
+	count   int             // of symbols
+	counted int             // of them, those that are among the trees' frequencies
+	look    int             // at which count to look whether the block is full
+	matches int             // among the counted ones
 
 	replay player
 }
@@ -109,8 +116,16 @@ func (d *deflater) reset() {
 	d.start, d.lookahead, d.blockStart = 0, 0, 0
 	d.length, d.prevLength, d.available = minMatch-1, minMatch-1, false
 	d.matchStart, d.prevMatch = 0, 0
-	d.symbols, d.matches = d.symbols[:0], 0
 	d.final = false
+	d.beginBlock()
+}
+
+func (d *deflater) beginBlock() {
+	d.count, d.counted, d.matches = 0, 0, 0
+	d.look = d.flavor.symbols()
+	if d.guesses() {
+		d.look = guessEvery
+	}
 	d.trees.begin()
 }
 
@@ -197,25 +212,57 @@ func same(a, b []byte) int {
 
 // tally adds a symbol and tells whether the block is full.
 func (d *deflater) tally(dist, length int) bool {
-	d.symbols = append(d.symbols, symbol{uint16(dist), uint8(length)})
-	if dist == 0 {
-		d.trees.literal.nodes[length].freq++
-	} else {
-		d.matches++
-		d.trees.literal.nodes[int(fixed.lengthCode[length])+literals+1].freq++
-		d.trees.dist.nodes[fixed.dCode(dist-1)].freq++
-	}
-	if d.flavor == GNU && d.level > 2 && len(d.symbols)&0xfff == 0 && d.shrinksWell() {
+	d.symbols[d.count&(len(d.symbols)-1)] = symbol(dist<<8 | length)
+	d.count++
+	return d.count == d.look && d.full()
+}
+
+// guessEvery is after how many symbols gzip guesses.
+const guessEvery = 1 << 12
+
+// guesses tells whether the program ends blocks early.
+func (d *deflater) guesses() bool { return d.flavor == GNU && d.level > 2 }
+
+// full tells whether a block ends at the count at which to look.
+func (d *deflater) full() bool {
+	if d.look == d.flavor.symbols() {
 		return true
 	}
-	return len(d.symbols) == d.flavor.symbols()
+	d.countSymbols()
+	d.look = min(d.look+guessEvery, d.flavor.symbols())
+	return d.shrinksWell()
+}
+
+// countSymbols adds to the trees' frequencies.
+func (d *deflater) countSymbols() {
+	var literal [litCodes]uint32
+	var dist [distCodes]uint32
+	list := d.symbols[d.counted:d.count]
+	for i, s := range list {
+		if s.dist() == 0 {
+			literal[s.length()]++
+			continue
+		}
+		code := fixed.dCode(int(s.dist()) - 1)
+		literal[int(fixed.lengthCode[s.length()])+literals+1]++
+		dist[code]++
+		list[i] |= symbol(code) << 24
+	}
+	for code, n := range literal {
+		d.trees.literal.nodes[code].freq += n
+	}
+	for code, n := range dist {
+		d.trees.dist.nodes[code].freq += n
+		d.matches += int(n)
+	}
+	d.counted = d.count
 }
 
 // shrinksWell is gzip's guess whether to end a block early.
 func (d *deflater) shrinksWell() bool {
-	out := len(d.symbols) * 8
+	out := d.count * 8
 	for code := range distCodes {
 		out += int(d.trees.dist.nodes[code].freq) * (5 + int(extraDist[code]))
 	}
-	return d.matches < len(d.symbols)/2 && out>>3 < (d.start-d.blockStart)/2
+	return d.matches < d.count/2 && out>>3 < (d.start-d.blockStart)/2
 }

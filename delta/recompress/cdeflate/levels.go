@@ -1,6 +1,9 @@
 package cdeflate
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // run compresses until the window needs more input, or, at a flush, until all input is coded.
 func (d *deflater) run(flush bool) error {
@@ -134,7 +137,7 @@ func (d *deflater) drain(final bool) error {
 		d.tally(0, int(d.window[d.start-1]))
 		d.available = false
 	}
-	if final || len(d.symbols) > 0 {
+	if final || d.count > 0 {
 		return d.block(final)
 	}
 	return nil
@@ -142,6 +145,7 @@ func (d *deflater) drain(final bool) error {
 
 // block writes the symbols so far as a block: stored, with the fixed trees or with its own.
 func (d *deflater) block(final bool) error {
+	d.countSymbols()
 	bitLengths := d.trees.finish()
 	last := uint32(0)
 	if final {
@@ -161,8 +165,7 @@ func (d *deflater) block(final bool) error {
 		d.trees.writeTrees(&d.bits, bitLengths)
 		d.write(d.trees.literal.nodes, d.trees.dist.nodes)
 	}
-	d.symbols, d.matches = d.symbols[:0], 0
-	d.trees.begin()
+	d.beginBlock()
 	d.blockStart = d.start
 	if final {
 		d.bits.align()
@@ -178,34 +181,31 @@ func (d *deflater) stored(b []byte, last uint32) {
 	d.bits.out = append(d.bits.out, b...)
 }
 
-// write codes the symbols. The bits are in local variables: at most 31 wait when a code of at most 28
-// with its extra bits is added.
+// write codes the symbols. At most 7 bits wait when one of at most 48 is added.
 func (d *deflater) write(literal, dist []node) {
-	out, bits, valid := d.bits.out, d.bits.bits, d.bits.valid
-	for _, s := range d.symbols {
-		if valid >= 32 {
-			out, bits, valid = binary.LittleEndian.AppendUint32(out, uint32(bits)), bits>>32, valid-32
+	w := &d.bits
+	w.out = slices.Grow(w.out, 6*d.count+8)
+	out, n, bits, valid := w.out[:cap(w.out)], len(w.out), w.bits, w.valid
+	for _, s := range d.symbols[:d.count] {
+		if s.dist() == 0 {
+			c := &literal[s.length()]
+			bits |= uint64(c.code) << (valid & 63)
+			valid += uint(c.length)
+		} else {
+			code := fixed.lengthCode[s.length()]
+			c := &literal[int(code)+literals+1]
+			bits |= (uint64(c.code) | uint64(uint16(s.length())-fixed.baseLength[code])<<(c.length&63)) << (valid & 63)
+			valid += uint(c.length) + uint(extraLength[code])
+			c = &dist[s.code()]
+			bits |= (uint64(c.code) | uint64(uint16(s.dist()-1)-fixed.baseDist[s.code()])<<(c.length&63)) << (valid & 63)
+			valid += uint(c.length) + uint(extraDist[s.code()])
 		}
-		if s.dist == 0 {
-			n := &literal[s.length]
-			bits |= uint64(n.code) << (valid & 63)
-			valid += uint(n.length)
-			continue
-		}
-		code := fixed.lengthCode[s.length]
-		n := &literal[int(code)+literals+1]
-		bits |= (uint64(n.code) | uint64(uint16(s.length)-fixed.baseLength[code])<<(n.length&63)) << (valid & 63)
-		valid += uint(n.length) + uint(extraLength[code])
-		if valid >= 32 {
-			out, bits, valid = binary.LittleEndian.AppendUint32(out, uint32(bits)), bits>>32, valid-32
-		}
-		far := fixed.dCode(int(s.dist) - 1)
-		n = &dist[far]
-		bits |= (uint64(n.code) | uint64(s.dist-1-fixed.baseDist[far])<<(n.length&63)) << (valid & 63)
-		valid += uint(n.length) + uint(extraDist[far])
+		binary.LittleEndian.PutUint64(out[n:], bits)
+		n += int(valid >> 3)
+		bits >>= valid &^ 7 & 63
+		valid &= 7
 	}
-	d.bits = bitWriter{out, bits, valid}
-	n := &literal[endBlock]
-	d.bits.put(0, 0) // what more than a byte waits
-	d.bits.put(uint32(n.code), uint(n.length))
+	*w = bitWriter{out[:n], bits, valid}
+	end := &literal[endBlock]
+	w.put(uint32(end.code), uint(end.length))
 }
