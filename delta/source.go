@@ -58,7 +58,7 @@ func (s *source) read(p []byte, address int64) error {
 	if err != nil {
 		return err
 	}
-	if len(p) >= pageSize {
+	if len(p) >= pageSize/4 { // not worth a page
 		return readFull(s.olds[old], p, offset)
 	}
 	s.lock.Lock()

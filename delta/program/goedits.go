@@ -34,9 +34,7 @@ type goEdit struct {
 
 func (p *Program) newLines(places *linePlaces) *goLines {
 	l := &goLines{linePlaces: places, spare: min(goPartTables, goSpanTables/int64(len(p.Spans)+1)), edited: -1}
-	for i := range l.read {
-		l.read[i] = p.tableOfBlocks(0, p.Size, 1, tablePad)
-	}
+	l.read = [3]*table{p.table(0, p.Size), p.farTable(0, p.Size), p.farTable(0, p.Size)}
 	return l
 }
 

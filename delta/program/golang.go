@@ -104,9 +104,11 @@ func (s *functionScan) reader() *functionReader {
 		return w
 	}
 	const pad = 4 * (64 + goMaxCounters + 1<<8) // for the longest record
-	w := &functionReader{functions: s.p.table(s.r.Offset, s.r.Size), records: s.p.tableOfBlocks(s.r.Offset, s.r.Size, 1, pad)}
+	w := &functionReader{functions: s.p.table(s.r.Offset, s.r.Size), records: newTable(s.p.Old, s.r.Offset, s.r.Size, pad)}
+	w.groups, w.data = make([]group, 0, goPiece), make([]uint64, 0, 4*goPiece)
 	if s.lines != nil {
 		w.lines = s.lines.reader()
+		w.tables, w.starts, w.parents = make([]goTable, 0, 3*goPiece), make([]goKey, 0, 3*goPiece), make([]goKey, 0, 2*goPiece)
 	}
 	return w
 }
@@ -183,10 +185,15 @@ const (
 
 // joinGroups puts the groups of types and those of functions together.
 func (s *functionScan) joinGroups(types []group) {
-	list := groupList(types)
+	places, records := len(types), 0
+	for i := range s.pieces {
+		records, places = records+len(s.pieces[i].groups), places+len(s.pieces[i].data)
+	}
+	list := make(groupList, 0, min(maxGroups, records+places))
+	list = append(list, types...)
 	list.add(s.r.Offset+s.units, (s.files-s.units)/4, layoutUnits, s.r.Base)
 	list.add(s.r.Offset+s.functions, s.count, layoutFunctions, s.r.Base)
-	var data []uint64
+	data := make([]uint64, 0, min(goMaxData, places))
 	for i := range s.pieces {
 		piece := &s.pieces[i]
 		list = append(list, piece.groups[:min(len(piece.groups), maxGroups-len(list))]...)

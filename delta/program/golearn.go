@@ -38,7 +38,7 @@ func (p *Program) regionOf(k Kind) *Region {
 }
 
 func (p *Program) tableOf(b []byte) *table {
-	return newTable(bytes.NewReader(b), 0, int64(len(b)), 1, tablePad)
+	return newTable(bytes.NewReader(b), 0, int64(len(b)), tablePad)
 }
 
 // lineLearner compares the lines of functions, old and new.

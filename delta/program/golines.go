@@ -2,6 +2,7 @@ package program
 
 import (
 	"encoding/binary"
+	"math"
 	"slices"
 )
 
@@ -120,11 +121,10 @@ type lineReader struct {
 // firstPair remembers the first value of a table of counters. Most functions share theirs of files.
 type firstPair struct {
 	at    uint32
-	ok    bool
-	value int64
+	value int32 // negative: there is none that names anything
 }
 
-const firstPairs = 1 << 13
+const firstBits = 14
 
 // goLineScan begins with a region's records, in so many pieces; it is nil where the tables do not lie in the file.
 func (p *Program) goLineScan(r Region, pieces, quantum int64) *lineScan {
@@ -141,22 +141,21 @@ func (p *Program) goLineScan(r Region, pieces, quantum int64) *lineScan {
 }
 
 func (s *lineScan) reader() lineReader {
-	t := s.p.tableOfBlocks(0, s.p.Size, goBlocks, tablePad)
-	return lineReader{inlined: s.p.table(0, s.p.Size), files: t, names: t.twin(), first: make([]firstPair, firstPairs)}
+	far := s.p.farTable(0, s.p.Size)
+	return lineReader{inlined: s.p.table(0, s.p.Size), files: far, names: far.twin(), first: make([]firstPair, 1<<firstBits)}
 }
 
-// goBlocks is how many blocks are kept of what functions share.
-const goBlocks = 8
-
-// firstValue returns the first value of a table of counters.
-func (w *lineReader) firstValue(at int64) (int64, bool) {
-	f := &w.first[uint32(at)*0x9e3779b1>>(32-13)]
+// firstFile returns the first value of a table of files; it is negative if there is none that names a file.
+func (w *lineReader) firstFile(at int64) int64 {
+	f := &w.first[uint32(at)*0x9e3779b1>>(32-firstBits)]
 	if f.at != uint32(at) {
 		c := newCounters(w.files, at)
-		*f = firstPair{at: uint32(at), ok: c.next()}
-		f.value = c.value
+		if !c.next() || c.value > math.MaxInt32 {
+			c.value = -1
+		}
+		*f = firstPair{uint32(at), int32(max(c.value, -1))}
 	}
-	return f.value, f.ok
+	return int64(f.value)
 }
 
 // record notes the line numbers of the record at an offset of the region, whose bytes are b, with the offsets that
@@ -175,9 +174,7 @@ func (s *lineScan) record(w *functionReader, at int64, b []byte, l layout) {
 	if l != layoutRecord {
 		return
 	}
-	if index, ok := w.lines.firstValue(s.pcs + files); ok {
-		s.start(w, s.r.Offset+at+36, unit, index)
-	}
+	s.start(w, s.r.Offset+at+36, unit, w.lines.firstFile(s.pcs+files))
 	if b[28] <= goCounterInline || b[size-1] <= goDataInline {
 		return
 	}

@@ -31,7 +31,7 @@ func (p *Program) scanTypes() (list groupList, err error) {
 
 func (p *Program) goTypes(r Region, list *groupList) error {
 	t := p.table(r.Offset, r.Size)
-	s := &typeScan{p: p, r: r, groups: list, t: p.tableOfBlocks(r.Offset, r.Size, goBlocks, tablePad)}
+	s := &typeScan{p: p, r: r, groups: list, t: p.farTable(r.Offset, r.Size)}
 	at := -r.Offset & 7
 	if a, ok := address(p.OldLoads, r.Offset); ok {
 		at = -a & 7

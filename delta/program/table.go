@@ -13,6 +13,7 @@ type table struct {
 	b      []byte // the block in hand
 	at     int64  // where it begins, from start
 	pad    int    // how much of the next block a block has, too
+	block  int64  // bytes of a block without that
 	blocks []tableBlock
 	err    error
 }
@@ -25,31 +26,35 @@ type tableBlock struct {
 
 const (
 	tableBlockSize = 16 << 10
+	farBlockSize   = 4 << 10
+	farBlocks      = 32
 	tablePad       = 64 // more than any number, or what is read of a text at a time
 )
 
 // table returns one that is read in order.
-func (p *Program) table(start, size int64) *table { return p.tableOfBlocks(start, size, 1, tablePad) }
+func (p *Program) table(start, size int64) *table { return newTable(p.Old, start, size, tablePad) }
 
-// tableOfBlocks returns one that keeps as many blocks, a power of 2, so that it can be read here and there. As many
-// bytes as pad says are at hand wherever there are as many.
-func (p *Program) tableOfBlocks(start, size int64, blocks, pad int) *table {
-	return newTable(p.Old, start, size, blocks, pad)
+// newTable returns one that is read in order, of which pad bytes are at hand wherever there are as many.
+func newTable(r io.ReaderAt, start, size int64, pad int) *table {
+	return &table{r: r, start: start, size: size, pad: pad, block: tableBlockSize, blocks: make([]tableBlock, 1)}
 }
 
-func newTable(r io.ReaderAt, start, size int64, blocks, pad int) *table {
-	return &table{r: r, start: start, size: size, pad: pad, blocks: make([]tableBlock, blocks)}
+// farTable returns one that is read here and there.
+func (p *Program) farTable(start, size int64) *table {
+	return &table{r: p.Old, start: start, size: size, pad: tablePad, block: farBlockSize, blocks: make([]tableBlock, farBlocks)}
 }
 
 // twin returns one that reads the same.
-func (t *table) twin() *table { return newTable(t.r, t.start, t.size, len(t.blocks), t.pad) }
+func (t *table) twin() *table {
+	return &table{r: t.r, start: t.start, size: t.size, pad: t.pad, block: t.block, blocks: make([]tableBlock, len(t.blocks))}
+}
 
 // from returns what is at hand from an offset on: pad bytes or more, if the table does not end before.
 func (t *table) from(at int64) []byte {
 	if i := at - t.at; i >= 0 && i+int64(t.pad) <= int64(len(t.b)) {
 		return t.b[i:]
 	}
-	if at < 0 || at >= t.size || !t.load(at/tableBlockSize) {
+	if at < 0 || at >= t.size || !t.load(at/t.block) {
 		return nil
 	}
 	return t.b[at-t.at:]
@@ -58,12 +63,12 @@ func (t *table) from(at int64) []byte {
 // load takes a block in hand.
 func (t *table) load(number int64) bool {
 	k := &t.blocks[number&int64(len(t.blocks)-1)]
-	start := number * tableBlockSize
+	start := number * t.block
 	if len(k.b) == 0 || k.number != number {
 		if t.err != nil {
 			return false
 		}
-		size := min(tableBlockSize+int64(t.pad), t.size-start)
+		size := min(t.block+int64(t.pad), t.size-start)
 		if int64(cap(k.b)) < size {
 			k.b = make([]byte, size)
 		}

@@ -16,11 +16,9 @@ func TestTable(t *testing.T) {
 	for i := range b {
 		b[i] = byte(r.Uint32())
 	}
-	for _, blocks := range []int{1, 4} {
-		table := newTable(bytes.NewReader(b), 100, int64(len(b)-100), blocks, tablePad)
-		if blocks == 4 {
-			table = table.twin()
-		}
+	p := &Program{Old: bytes.NewReader(b)}
+	size := int64(len(b) - 100)
+	for _, table := range []*table{p.table(100, size), p.farTable(100, size), p.farTable(100, size).twin()} {
 		have := b[100:]
 		for range 20000 {
 			at := r.IntN(6)*tableBlockSize - 40 + r.IntN(80)
@@ -43,7 +41,7 @@ func TestTable(t *testing.T) {
 
 // TestTableEnds reads a file that is shorter than said.
 func TestTableEnds(t *testing.T) {
-	table := newTable(bytes.NewReader(make([]byte, 50)), 0, 100, 1, tablePad)
+	table := newTable(bytes.NewReader(make([]byte, 50)), 0, 100, tablePad)
 	if v := table.uint32(4); v != 0 || !errors.Is(table.err, io.ErrUnexpectedEOF) {
 		t.Errorf("%d, %v", v, table.err)
 	}
