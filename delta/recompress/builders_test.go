@@ -75,6 +75,7 @@ Podman 5.2, zstd:chunked: zstd v1.17.9 4
 Podman 5.4, zstd:chunked: zstd v1.17.11 4
 Podman 5.8, zstd:chunked: zstd v1.18.0 4
 zstd 1.4.5, a file: libzstd-file v1.4.5 3
+zstd 1.5.0, a file: libzstd-file v1.5.0 3
 zstd 1.5.2, a file: libzstd-file v1.5.2 3
 zstd 1.5.5, a file: libzstd-file v1.5.5 3
 zstd 1.5.6, a file: libzstd-file v1.5.6 3
@@ -84,6 +85,7 @@ zstd 1.5.2, a pipe: libzstd-pipe v1.5.2 3
 zstd 1.5.6, a pipe: libzstd-pipe v1.5.6 3
 zstd 1.5.7, a pipe: libzstd-pipe v1.5.7 3
 bsdtar and Python with libzstd 1.4.5: libzstd-stream v1.4.5 3
+bsdtar and Python with libzstd 1.5.0: libzstd-stream v1.5.0 3
 bsdtar and Python with libzstd 1.5.2: libzstd-stream v1.5.2 3
 bsdtar and Python with libzstd 1.5.6: libzstd-stream v1.5.6 3
 bsdtar and Python with libzstd 1.5.7: libzstd-stream v1.5.7 3

@@ -44,9 +44,10 @@ const (
 	familyKP1117     = 12
 	familyTokens     = 13 // differences from a model of package tokens, whose number is the level
 	familyKPZstd1202 = 14 // klauspost/compress v1.20.2 zstd, as familyKPZstd1203
-	familyLibzstd152 = 15 // the C library's zstd, versions from this one on; the block says how it was called
+	familyLibzstd152 = 15 // the C library's zstd: see libzstd.go; the block says how it was called
 	familyLibzstd154 = 16
 	familyLibzstd157 = 17
+	familyLibzstd148 = 18
 )
 
 // dictWriter is an encoder that can begin anew with a dictionary.
@@ -175,7 +176,7 @@ func (e encoder) String() string {
 		return fmt.Sprintf("klauspost zstd %s (1.14.4 to 1.20.2)", zstd1203.EncoderLevel(e.level))
 	case e.family == familyTokens:
 		return fmt.Sprintf("token differences, %d bytes", len(e.differences))
-	case e.family >= familyLibzstd152 && e.family <= familyLibzstd157:
+	case e.family >= familyLibzstd152 && e.family <= familyLibzstd148:
 		return e.libzstdName()
 	case e.block != 0:
 		return fmt.Sprintf("pigz %s, %d kB blocks", levelName(e.level), e.block>>10)

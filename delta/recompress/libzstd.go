@@ -17,6 +17,7 @@ var libzstdVersions = []struct {
 	{familyLibzstd154, czstd.V154, "1.5.4 to 1.5.6"},
 	{familyLibzstd157, czstd.V157, "1.5.7"},
 	{familyLibzstd152, czstd.V152, "1.5.2"},
+	{familyLibzstd148, czstd.V148, "1.4.8 and 1.5.0"},
 }
 
 // How the library was called, in the place of a block's size.

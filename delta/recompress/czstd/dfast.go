@@ -112,18 +112,37 @@ func (m *matcher) insertBoth(b []byte, at int) {
 	m.hash[v*prime8>>((64-m.hashLog)&63)] = uint32(at)
 }
 
-// doubleFastDict is ZSTD_compressBlock_doubleFast_extDict_generic, of a stream whose buffer has come round.
-func (m *matcher) doubleFastDict(start, end int, rep *[repcodes]uint32) int {
+// repeater tells whether four bytes are repeated at an offset. Without a dictionary offsets have been looked
+// at when the block began.
+type repeater struct {
+	b             []byte
+	prefix, floor int
+	plain         bool
+}
+
+func (r *repeater) repeats(at int, offset uint32) bool {
+	if r.plain {
+		return offset > 0 && load32(r.b, at-int(offset)) == load32(r.b, at)
+	}
+	return repeats(r.b, at, offset, r.prefix, r.floor)
+}
+
+// doubleFastDict is ZSTD_compressBlock_doubleFast_extDict_generic, of a stream whose buffer has come round. Of
+// version 1.4.8 it is also ZSTD_compressBlock_doubleFast_generic, without a dictionary.
+func (m *matcher) doubleFastDict(start, end, prefix, low int, rep *[repcodes]uint32) int {
 	b := m.buf[:end]
 	longShift := 64 - m.hashLog
-	low := m.lowestMatch(end)
-	prefix := max(m.window.dictLimit, low)
-	if prefix == low {
-		return m.doubleFast(start, end, rep)
-	}
 	limit := end - hashReadSize
 	anchor, at := start, start
 	offset1, offset2 := rep[0], rep[1]
+	r := repeater{b, prefix, m.floor(low), prefix == low}
+	var saved savedOffsets
+	if r.plain {
+		if at == low {
+			at++
+		}
+		saved = reachable(&offset1, &offset2, at-m.lowestPrefix(at))
+	}
 	for at < limit {
 		v := load64(b, at)
 		short, long := &m.chain[m.hashOf(v)], &m.hash[v*prime8>>(longShift&63)]
@@ -132,7 +151,7 @@ func (m *matcher) doubleFastDict(start, end int, rep *[repcodes]uint32) int {
 		var length int
 		*short, *long = uint32(at), uint32(at)
 		switch {
-		case repeats(b, at+1, offset1, prefix, low):
+		case r.repeats(at+1, offset1):
 			at++
 			length = count(b, at+4, at+4-int(offset1)) + 4
 			m.store(anchor, at, repcode1, length)
@@ -161,7 +180,7 @@ func (m *matcher) doubleFastDict(start, end int, rep *[repcodes]uint32) int {
 			continue
 		}
 		m.insertAfter(b, current, at)
-		for at <= limit && repeats(b, at, offset2, prefix, low) {
+		for at <= limit && r.repeats(at, offset2) {
 			length := count(b, at+4, at+4-int(offset2)) + 4
 			offset1, offset2 = offset2, offset1
 			m.store(anchor, at, repcode1, length)
@@ -170,7 +189,7 @@ func (m *matcher) doubleFastDict(start, end int, rep *[repcodes]uint32) int {
 			anchor = at
 		}
 	}
-	rep[0], rep[1] = offset1, offset2
+	saved.restore(m.version, rep, offset1, offset2)
 	return anchor
 }
 

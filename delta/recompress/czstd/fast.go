@@ -137,13 +137,8 @@ func (m *matcher) storeAgain(b []byte, at, offset int) (int, int) {
 }
 
 // fastDict is ZSTD_compressBlock_fast_extDict_generic, of a stream whose buffer has come round.
-func (m *matcher) fastDict(start, end int, rep *[repcodes]uint32) int {
+func (m *matcher) fastDict(start, end, prefix, low int, rep *[repcodes]uint32) int {
 	b := m.buf[:end]
-	low := m.lowestMatch(end)
-	prefix := max(m.window.dictLimit, low)
-	if prefix == low {
-		return m.fast(start, end, rep)
-	}
 	limit := end - hashReadSize
 	anchor, at := start, start
 	offset1, offset2 := rep[0], rep[1]
@@ -204,53 +199,5 @@ func (m *matcher) fastDict(start, end int, rep *[repcodes]uint32) int {
 		}
 	}
 	saved.restore(m.version, rep, offset1, offset2)
-	return anchor
-}
-
-// fastDictOlder is fastDict up to version 1.5.2.
-func (m *matcher) fastDictOlder(start, end int, rep *[repcodes]uint32) int {
-	b := m.buf[:end]
-	low := m.lowestMatch(end)
-	prefix := max(m.window.dictLimit, low)
-	if prefix == low {
-		return m.fast(start, end, rep)
-	}
-	limit := end - hashReadSize
-	anchor, at := start, start
-	offset1, offset2 := rep[0], rep[1]
-	for at < limit {
-		v := load64(b, at)
-		h := m.hashOf(v)
-		match, current := int(m.hash[h]), at
-		m.hash[h] = uint32(at)
-		switch {
-		case repeats(b, at+1, offset1, prefix, low):
-			at++
-			length := count(b, at+4, at+4-int(offset1)) + 4
-			m.store(anchor, at, repcode1, length)
-			at += length
-		case match >= low && load32(b, match) == uint32(v):
-			lowest := prefix
-			if match < prefix {
-				lowest = low
-			}
-			offset1, offset2 = uint32(at-match), offset1
-			at, _ = m.storeFast(b, anchor, at, match, lowest)
-		default:
-			at += (at-anchor)>>searchStrength + 1
-			continue
-		}
-		anchor = at
-		if at > limit {
-			continue
-		}
-		m.hash[m.hashOf(load64(b, current+2))] = uint32(current + 2)
-		m.hash[m.hashOf(load64(b, at-2))] = uint32(at - 2)
-		for at <= limit && int(offset2) <= current-low && repeats(b, at, offset2, prefix, low) {
-			offset1, offset2 = offset2, offset1
-			at, anchor = m.storeAgain(b, at, int(offset1))
-		}
-	}
-	rep[0], rep[1] = offset1, offset2
 	return anchor
 }

@@ -116,7 +116,7 @@ func (f *frame) compress(start, end int) {
 	if !m.find(start, end, &f.next.rep) {
 		return
 	}
-	suspect := len(m.sequences) == 0 || len(m.literals)/len(m.sequences) >= suspiciousRate
+	suspect := m.version >= V152 && (len(m.sequences) == 0 || len(m.literals)/len(m.sequences) >= suspiciousRate)
 	f.block = f.appendLiterals(f.block, m.literals, suspect)
 	var ok bool
 	if f.block, ok = f.appendSequences(f.block, m.sequences); !ok || len(f.block) >= end-start-minGain(end-start) {

@@ -35,10 +35,17 @@ const firstNode = 256
 type huffmanBuilder struct{ all [2 * 256]node }
 
 // build is HUF_buildCTable_wksp: codes of at most log bits.
-func (h *huffmanBuilder) build(t *huffmanTable, counts []uint32, log int) {
+func (h *huffmanBuilder) build(t *huffmanTable, counts []uint32, log int, version Version) {
 	h.all = [2 * 256]node{}
 	nodes := h.all[1:]
-	sortNodes(nodes, counts)
+	if version < V152 {
+		for s, c := range counts {
+			nodes[s].count, nodes[s].symbol = c, byte(s)
+		}
+		insertionSort(nodes[:len(counts)])
+	} else {
+		sortNodes(nodes, counts)
+	}
 	last := buildTree(&h.all, len(counts)-1)
 	t.log = limitHeight(nodes, last, log)
 	t.assign(nodes, last, len(counts))

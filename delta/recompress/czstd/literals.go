@@ -113,7 +113,7 @@ func (f *frame) packLiterals(literals []byte, suspect bool) (kind byte, ok bool)
 		return repeated, f.streams(literals, &f.last.huffman.table)
 	}
 	t := &f.table
-	f.huffman.build(t, counts, optimalTableLog(maxCode, len(literals), f.symbols-1, 1))
+	f.huffman.build(t, counts, optimalTableLog(maxCode, len(literals), f.symbols-1, 1), f.matcher.version)
 	header, err := t.append(f.scratch, f.symbols)
 	if err != nil {
 		return 0, false

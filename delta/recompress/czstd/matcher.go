@@ -59,22 +59,31 @@ func (m *matcher) find(start, end int, rep *[repcodes]uint32) bool {
 		return false
 	}
 	m.sequences, m.literals = m.sequences[:0], m.literals[:0]
-	dict := m.window.dictLimit > m.window.low
-	var last int
-	switch {
-	case m.strategy == fast && !dict:
-		last = m.fast(start, end, rep)
-	case m.strategy == fast && m.version == V152:
-		last = m.fastDictOlder(start, end, rep)
-	case m.strategy == fast:
-		last = m.fastDict(start, end, rep)
-	case dict:
-		last = m.doubleFastDict(start, end, rep)
-	default:
-		last = m.doubleFast(start, end, rep)
-	}
+	last := m.search(start, end, rep)
 	m.literals = append(m.literals, m.buf[last:end]...)
 	return true
+}
+
+// search looks for the sequences of a block: ZSTD_selectBlockCompressor. low is the lowest place of a
+// dictionary, which ends where the prefix begins; they are the same if there is none within reach. It returns
+// where the last literals begin.
+func (m *matcher) search(start, end int, rep *[repcodes]uint32) int {
+	low := max(m.window.low, end-m.maxDist)
+	prefix := max(m.window.dictLimit, low)
+	dict := prefix > low
+	switch {
+	case m.strategy == fast && !dict && m.version < V152:
+		return m.fastOlder(start, end, rep)
+	case m.strategy == fast && !dict:
+		return m.fast(start, end, rep)
+	case m.strategy == fast && m.version < V154:
+		return m.fastDictOlder(start, end, prefix, low, rep)
+	case m.strategy == fast:
+		return m.fastDict(start, end, prefix, low, rep)
+	case dict || m.version < V152:
+		return m.doubleFastDict(start, end, prefix, low, rep)
+	}
+	return m.doubleFast(start, end, rep)
 }
 
 // store is ZSTD_storeSeq.
@@ -157,7 +166,7 @@ type savedOffsets struct{ first, second uint32 }
 // restore writes a block's last offsets, and those set aside in the place of missing ones.
 func (s savedOffsets) restore(version Version, rep *[repcodes]uint32, offset1, offset2 uint32) {
 	switch {
-	case version == V152: // one place for both
+	case version < V154: // one place for both
 		if s.first == 0 {
 			s.first = s.second
 		}

@@ -53,6 +53,3 @@ func (w *window) shift(n int) {
 
 // lowestPrefix is ZSTD_getLowestPrefixIndex: the lowest place of the prefix that a match at a place may have.
 func (m *matcher) lowestPrefix(at int) int { return max(m.window.dictLimit, at-m.maxDist) }
-
-// lowestMatch is ZSTD_getLowestMatchIndex, which also looks into the dictionary.
-func (m *matcher) lowestMatch(at int) int { return max(m.window.low, at-m.maxDist) }

@@ -28,7 +28,7 @@ type Options struct {
 
 const (
 	jobChunk   = 4 * blockSize // what a job gives the compressor at a time
-	minJobs    = 512 << 10     // less is compressed without workers: ZSTDMT_JOBSIZE_MIN
+	minJobs    = 512 << 10     // no more is compressed without workers: ZSTDMT_JOBSIZE_MIN
 	minJobLog  = 20
 	overlapLog = 3 // a job begins with the last eighth of the window before
 )
@@ -71,10 +71,10 @@ func (o Options) stated(size int64) int64 {
 func NewWriter(w io.Writer, o Options, size int64) (*Writer, error) {
 	stated := o.stated(size)
 	p := parameters(o.Level, stated)
-	if p.strategy == 0 || o.Version < V152 || o.Version > V157 || o.Layout < Stream || o.Layout > Whole || size < 0 {
+	if p.strategy == 0 || o.Version < V148 || o.Version > V157 || o.Layout < Stream || o.Layout > Whole || size < 0 {
 		return nil, fmt.Errorf("czstd: no level %d for %d bytes, version %d, layout %d", o.Level, size, o.Version, o.Layout)
 	}
-	if o.Layout == Jobs && o.Stated && size <= minJobs {
+	if o.Layout == Jobs && o.Stated && (size <= minJobs || o.Version < V152 && size <= 2*minJobs) {
 		o.Layout = Stream
 	}
 	z := &Writer{w: w, o: o, f: newFrame(p, o.Version), size: size, at: startIndex, job: size}
