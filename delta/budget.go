@@ -12,6 +12,7 @@ import (
 type budget struct {
 	literals int64 // bytes of literals
 	all      bool  // or none of them, if they are more
+	few      int64 // bytes of either kind of literals of which all are mixed
 	streams  int64 // bytes of other streams
 	steps    int   // of programs, and changes in their copies
 	gain     int64 // the least part of a stream that mixing has to save: one byte of so many
@@ -26,6 +27,10 @@ const (
 	leastSteps    = 32 << 10
 )
 
+// shortLiteral is how many bytes a literal has at most that is mixed where those of its kind are many: another codec
+// does nearly as well with a long one, which foretells itself.
+const shortLiteral = 64
+
 // budget returns what an effort may mix to make plain bytes. Where literals are many, one foretells the
 // next whatever the codec, and what stands around them gains less: then none are. A step takes some
 // microseconds.
@@ -34,23 +39,27 @@ func (o Options) budget(plain int64) budget {
 	case EffortFast:
 		return budget{steps: 64 << 10}
 	case EffortBest:
-		return budget{literals: mix.MaxLiterals, streams: mix.MaxSize, steps: maxSteps, gain: mix.MaxSize}
+		return budget{literals: mix.MaxLiterals, few: mix.MaxLiterals, streams: mix.MaxSize, steps: maxSteps, gain: mix.MaxSize}
 	}
 	bytes := min(max(plain/plainPerMixed, leastMixed), mix.MaxLiterals)
 	steps := min(max(plain/plainPerStep, leastSteps), maxSteps)
-	return budget{literals: bytes, all: true, streams: bytes, steps: int(steps), gain: 32}
+	return budget{literals: bytes, all: true, few: leastMixed, streams: bytes, steps: int(steps), gain: 32}
 }
 
-// mixed returns how many of the literals in pieces are mixed.
-func (b budget) mixed(pieces []piece) int64 {
-	n := mixable(pieces, mix.MaxLiterals)
-	if n <= b.literals {
-		return n
+// mixed returns how many of the literals in pieces are mixed, and which. Of many texts none are: there other codecs
+// find nearly as much.
+func (b budget) mixed(pieces []piece) (int64, literalLimits) {
+	if b.all && allMixed.mixable(pieces, mix.MaxLiterals) > b.literals {
+		return 0, literalLimits{}
 	}
-	if b.all {
-		return 0
+	limits := allMixed
+	if (literalLimits{text: maxSize}).mixable(pieces, mix.MaxLiterals) > b.few {
+		limits.text = 0
 	}
-	return mixable(pieces, b.literals)
+	if (literalLimits{binary: maxSize}).mixable(pieces, mix.MaxLiterals) > b.few {
+		limits.binary = shortLiteral
+	}
+	return limits.mixable(pieces, b.literals), limits
 }
 
 // mixes tells whether a stream is mixed, which takes coded bytes otherwise and mixed ones then, and

@@ -192,11 +192,11 @@ func (b *builder) encode(pieces []piece, all *source) error {
 		}
 	}
 	e.src = newSource(used)
-	mixed := int64(0)
+	mixed, limits := int64(0), literalLimits{}
 	if size > 0 && b.failed == nil { // nothing foretells the literals of a blob without olds, and there are many
-		mixed = b.o.budget(b.plain.size).mixed(pieces)
+		mixed, limits = b.o.budget(b.plain.size).mixed(pieces)
 	}
-	e.mixed = newLiteralBuilder(e.src, mixed)
+	e.mixed = newLiteralBuilder(e.src, limits, mixed)
 	b.mixed = e.mixed
 	b.o.budget(b.plain.size).programs(pieces)
 	e.programs = newCorrectionBuilder(stepsOf(pieces))

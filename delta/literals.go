@@ -3,6 +3,7 @@ package delta
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
 	"io"
 
 	"github.com/sallyport-dev/sallyport/delta/mix"
@@ -11,8 +12,22 @@ import (
 // Literal text and bytes are mixed, not compressed, where they are few: what is new in a file is foretold
 // well by what it replaces. That is slow, so that the others go into streams of their own (see budget).
 
-// fits tells whether n literal bytes of a stream are mixed where left may be.
-func fits(id streamID, n, left int64) bool { return id != streamHeaders && n <= left }
+// literalLimits say how many bytes a literal has at most that is mixed.
+type literalLimits struct{ text, binary int64 }
+
+// allMixed sets no limit but that of all.
+var allMixed = literalLimits{maxSize, maxSize}
+
+// fit tells whether n literal bytes of a stream are mixed where left may be.
+func (l literalLimits) fit(id streamID, n, left int64) bool {
+	switch id {
+	case streamText:
+		return n <= min(l.text, left)
+	case streamBinary:
+		return n <= min(l.binary, left)
+	}
+	return false
+}
 
 // literalStreams are the streams of literals.
 var literalStreams = map[opKind]streamID{opHeaders: streamHeaders, opText: streamText, opBinary: streamBinary}
@@ -64,22 +79,23 @@ const maxChosen = 64 << 10
 // literalBuilder codes literals.
 type literalBuilder struct {
 	around
+	literalLimits
 	coder  *mix.Coder
 	size   int64 // bytes that are mixed in all
 	used   int64
 	chosen [streamCount]bytes.Buffer // the same literals, while they are few
 }
 
-func newLiteralBuilder(src *source, size int64) *literalBuilder {
-	b := &literalBuilder{coder: mix.NewEncoder(), size: size}
+func newLiteralBuilder(src *source, limits literalLimits, size int64) *literalBuilder {
+	b := &literalBuilder{literalLimits: limits, coder: mix.NewEncoder(), size: size}
 	b.around = around{m: mix.NewLiterals(b.coder, size), first: src.size}
 	return b
 }
 
 // mixable returns how many literal bytes of pieces are mixed where left may be.
-func mixable(pieces []piece, left int64) (n int64) {
+func (l literalLimits) mixable(pieces []piece, left int64) (n int64) {
 	add := func(id streamID, size int64) {
-		if fits(id, size, left-n) {
+		if l.fit(id, size, left-n) {
 			n += size
 		}
 	}
@@ -92,7 +108,7 @@ func mixable(pieces []piece, left int64) (n int64) {
 				}
 			}
 		case p.nested != nil:
-			n += mixable(p.nested.pieces, left-n)
+			n += l.mixable(p.nested.pieces, left-n)
 		case p.from < 0:
 			add(literalStreams[p.literal], p.length)
 		}
@@ -103,7 +119,7 @@ func mixable(pieces []piece, left int64) (n int64) {
 // literals codes n plain bytes at an offset, which replace bytes at an address.
 func (e *encoder) literals(id streamID, at, n, address int64) error {
 	l := e.mixed
-	if !fits(id, n, l.size-l.used) {
+	if !l.fit(id, n, l.size-l.used) {
 		_, err := io.Copy(e.streams[id], io.NewSectionReader(e.plain, at, n))
 		return err
 	}
@@ -127,7 +143,8 @@ func (e *encoder) literals(id streamID, at, n, address int64) error {
 // finish ends the stream of mixed literals. Few literals go to the streams that they would be in
 // otherwise where those are shorter; then there is nothing to return.
 func (l *literalBuilder) finish(streams []*streamBuilder) (streamInfo, io.ReadSeeker, error) {
-	coded := l.coder.Bytes()
+	coded := binary.AppendUvarint(binary.AppendUvarint(nil, uint64(l.text)), uint64(l.binary))
+	coded = append(coded, l.coder.Bytes()...)
 	info := streamInfo{id: streamLiterals, codec: codecMix, plain: l.used, coded: int64(len(coded))}
 	if l.used <= maxChosen {
 		others := int64(0)
@@ -156,6 +173,7 @@ func (l *literalBuilder) finish(streams []*streamBuilder) (streamInfo, io.ReadSe
 // mixedLiterals gives literals that are mixed.
 type mixedLiterals struct {
 	around
+	literalLimits
 	coder *mix.Coder
 	left  int64
 }
@@ -166,7 +184,15 @@ func newMixedLiterals(body io.Reader, plain int64) (*mixedLiterals, error) {
 	}
 	l := &mixedLiterals{left: plain}
 	if plain > 0 {
-		l.coder = mix.NewDecoder(bufio.NewReader(body))
+		b := bufio.NewReader(body)
+		for _, limit := range []*int64{&l.text, &l.binary} {
+			v, err := readUvarint(b, maxSize)
+			if err != nil {
+				return nil, err
+			}
+			*limit = v
+		}
+		l.coder = mix.NewDecoder(b)
 		l.m = mix.NewLiterals(l.coder, plain)
 	}
 	return l, nil

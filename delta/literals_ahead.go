@@ -26,7 +26,7 @@ func (r *restorer) literalsAhead(steps []step, address int64) *literalsAhead {
 	size, longest := int64(0), int64(0)
 	for i := range steps {
 		s := &steps[i]
-		if s.literal && fits(streamBinary, s.size, l.mixed.left) {
+		if s.literal && l.mixed.fit(streamBinary, s.size, l.mixed.left) {
 			s.mixed = true
 			l.mixed.left -= s.size
 			size += s.size

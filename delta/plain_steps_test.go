@@ -22,7 +22,7 @@ func TestPlainSteps(t *testing.T) {
 	}
 	budget{steps: p.program.decisions() - 1}.programs([]piece{p})
 	src := newSource([]Old{old(before)})
-	e := &encoder{ctx: t.Context(), plain: bytes.NewReader(after), all: src, src: src, used: []int64{0}, mixed: newLiteralBuilder(src, 0), programs: newCorrectionBuilder(0)}
+	e := &encoder{ctx: t.Context(), plain: bytes.NewReader(after), all: src, src: src, used: []int64{0}, mixed: newLiteralBuilder(src, allMixed, 0), programs: newCorrectionBuilder(0)}
 	for id := range streamCount {
 		e.streams = append(e.streams, &streamBuilder{id: id})
 	}

@@ -130,7 +130,7 @@ func (r *restorer) literal(id streamID, n, address int64) error {
 		}
 		return nil
 	}
-	if mixed := r.s.literals; fits(id, n, mixed.left) {
+	if mixed := r.s.literals; mixed.fit(id, n, mixed.left) {
 		mixed.left -= n
 		mixed.begin(id, r.src, address)
 		next = mixed.read

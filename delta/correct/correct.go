@@ -25,7 +25,7 @@ type Codec struct {
 
 // A codec has that many places for what came of decisions: for a step, and at least.
 const (
-	placesOf    = 16
+	placesOf    = 8
 	leastPlaces = 1 << 17
 )
 

@@ -58,7 +58,7 @@ func runOf(n int) int {
 const sure = 24
 
 // placesOf is how many places of a table there are for a literal byte.
-const placesOf = 16
+const placesOf = 8
 
 // NewLiterals returns a coder of at most size literal bytes.
 func NewLiterals(c *Coder, size int64) *Literals {
