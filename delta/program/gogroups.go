@@ -87,16 +87,18 @@ func (l *groupList) add(pos, n int64, of layout, base int) {
 
 // ordered sorts the groups. Of several at one place the one found first stays.
 func (l groupList) ordered() []group {
-	packed := make([]uint64, len(l))
-	for i, g := range l {
-		packed[i] = uint64(g.pos)<<32 | uint64(g.count)<<16 | uint64(g.layout)<<8 | uint64(g.base)
-	}
 	out := l[:0]
-	for i, v := range radixSort(packed, 32, 64) {
-		if pos := uint32(v >> 32); i == 0 || pos != out[len(out)-1].pos {
-			out = append(out, group{pos, uint16(v >> 16), layout(v >> 8), uint8(v)})
+	withKeys(len(l), func(packed []uint64) {
+		for i, g := range l {
+			packed[i] = uint64(g.pos)<<32 | uint64(g.count)<<16 | uint64(g.layout)<<8 | uint64(g.base)
 		}
-	}
+		sortKeys(packed, 32, 64)
+		for i, v := range packed {
+			if pos := uint32(v >> 32); i == 0 || pos != out[len(out)-1].pos {
+				out = append(out, group{pos, uint16(v >> 16), layout(v >> 8), uint8(v)})
+			}
+		}
+	})
 	return out
 }
 

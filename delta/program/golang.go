@@ -135,7 +135,8 @@ func (w *functionReader) begin() {
 
 // end returns what was found, each place of data and tables once.
 func (w *functionReader) end() functionPiece {
-	w.data = slices.Compact(radixSort(w.data, 0, 32+goDataBits))
+	sortKeys(w.data, 0, 32+goDataBits)
+	w.data = slices.Compact(w.data)
 	return functionPiece{slices.Clone(w.groups), slices.Clone(w.data), byPlace(w.tables), slices.Clone(w.starts), slices.Clone(w.parents)}
 }
 
@@ -200,7 +201,8 @@ func (s *functionScan) joinGroups(types []group) {
 		data = append(data, piece.data[:min(len(piece.data), goMaxData-len(data))]...)
 		piece.groups, piece.data = nil, nil
 	}
-	s.goFuncData(&list, slices.Compact(radixSort(data, 0, 32+goDataBits)))
+	sortKeys(data, 0, 32+goDataBits)
+	s.goFuncData(&list, slices.Compact(data))
 	s.p.groups = list.ordered()
 }
 

@@ -224,15 +224,18 @@ func (s *lineScan) calls(w *functionReader, tree, inlined, files, unit int64, en
 
 // byPlace returns a new list of the tables by their places. Of several at one place the one found first stays.
 func byPlace(tables []goTable) []goTable {
-	keys := make([]uint64, len(tables))
-	for i, t := range tables {
-		keys[i] = uint64(t.pos)<<32 | uint64(i)
-	}
-	keys = slices.CompactFunc(radixSort(keys, 32, 64), samePlace)
-	out := make([]goTable, len(keys))
-	for i, k := range keys {
-		out[i] = tables[uint32(k)]
-	}
+	var out []goTable
+	withKeys(len(tables), func(keys []uint64) {
+		for i, t := range tables {
+			keys[i] = uint64(t.pos)<<32 | uint64(i)
+		}
+		sortKeys(keys, 32, 64)
+		keys = slices.CompactFunc(keys, samePlace)
+		out = make([]goTable, len(keys))
+		for i, k := range keys {
+			out[i] = tables[uint32(k)]
+		}
+	})
 	return out
 }
 
@@ -245,7 +248,8 @@ func (s *functionScan) joinLines() []func() error {
 	keys := func(out *[]goKey, of func(*functionPiece) []goKey) func() error {
 		return func() error {
 			list := joined(s.pieces, of)
-			*out = slices.Clip(slices.CompactFunc(radixSort(list, 32, 64), samePlace))
+			sortKeys(list, 32, 64)
+			*out = slices.CompactFunc(list, samePlace)
 			return nil
 		}
 	}

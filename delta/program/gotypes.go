@@ -182,7 +182,7 @@ const (
 
 // goNames notes the packages of names that are not exported.
 func (s *typeScan) goNames() {
-	s.names = radixSort(s.names, 0, 32)
+	s.names = radixSort(s.names, make([]uint32, len(s.names)), 0, 32)
 	start, ok := offset(s.p.OldLoads, s.p.Bases[s.r.Base+goTypes].Old)
 	if start -= s.r.Offset; !ok || start < 0 {
 		return

@@ -1,20 +1,45 @@
 package program
 
-import "math/bits"
+import (
+	"math/bits"
+	"sync"
+)
+
+// spareKeys keeps lists of keys for the next that are needed: there are many, and long ones.
+var spareKeys = sync.Pool{New: func() any { return new([]uint64) }}
+
+// withKeys lets f have a list of n keys for a while.
+func withKeys(n int, f func(keys []uint64)) {
+	spare := spareKeys.Get().(*[]uint64)
+	if cap(*spare) < n {
+		*spare = make([]uint64, n)
+	}
+	f((*spare)[:n])
+	spareKeys.Put(spare)
+}
+
+// sortKeys sorts keys by bits low to high; those that do not differ there stay in order.
+func sortKeys(keys []uint64, low, high uint) {
+	withKeys(len(keys), func(spare []uint64) {
+		if sorted := radixSort(keys, spare, low, high); len(keys) > 0 && &sorted[0] != &keys[0] {
+			copy(keys, sorted)
+		}
+	})
+}
 
 // radixBits is how many bits of a key are sorted by at a time, at most.
 const radixBits = 11
 
 // radixSort sorts a list by bits low to high of its elements; those that do not differ there stay in order. It returns
-// the sorted list, in the old one's place or in a new one. Lists of what is in a program are long, and mostly in order.
-func radixSort[T uint32 | uint64](list []T, low, high uint) []T {
+// the sorted list, in the place of the old one or of spare, which is as long. Lists of what is in a program are mostly
+// in order.
+func radixSort[T uint32 | uint64](list, spare []T, low, high uint) []T {
 	low, high = unordered(list, low, high)
 	if low == high {
 		return list
 	}
 	passes := (high - low + radixBits - 1) / radixBits
 	width := (high - low + passes - 1) / passes
-	spare := make([]T, len(list))
 	for shift := low; shift < high; shift += width {
 		mask := T(1)<<min(width, high-shift) - 1
 		var at [1 << radixBits]uint32

@@ -3,24 +3,21 @@ package program
 // spanBits is enough for a span's index.
 const spanBits = 19
 
-// oldOrder returns the indexes of spans by where these begin in the old file, in the low spanBits.
-func oldOrder(spans []Span) []uint64 {
-	order := make([]uint64, len(spans))
-	for i, s := range spans {
-		order[i] = uint64(s.Old)<<spanBits | uint64(i)
-	}
-	return radixSort(order, spanBits, spanBits+32)
-}
-
 // widest returns spans cut so that none overlap in the old file: where several copied the same
 // bytes, the largest says where they went; the others are likely chance finds.
 func widest(spans []Span) []Span {
 	s := &sweep{out: make([]Span, 0, len(spans))}
-	for _, k := range oldOrder(spans) {
-		next := spans[k&(1<<spanBits-1)]
-		s.until(next.Old)
-		s.push(next)
-	}
+	withKeys(len(spans), func(order []uint64) {
+		for i, s := range spans {
+			order[i] = uint64(s.Old)<<spanBits | uint64(i)
+		}
+		sortKeys(order, spanBits, spanBits+32)
+		for _, k := range order {
+			next := spans[k&(1<<spanBits-1)]
+			s.until(next.Old)
+			s.push(next)
+		}
+	})
 	s.until(maxAddress)
 	return s.out
 }
