@@ -48,6 +48,7 @@ const (
 	familyLibzstd154 = 16
 	familyLibzstd157 = 17
 	familyLibzstd148 = 18
+	familyLibzstd145 = 19
 )
 
 // dictWriter is an encoder that can begin anew with a dictionary.
@@ -176,7 +177,7 @@ func (e encoder) String() string {
 		return fmt.Sprintf("klauspost zstd %s (1.14.4 to 1.20.2)", zstd1203.EncoderLevel(e.level))
 	case e.family == familyTokens:
 		return fmt.Sprintf("token differences, %d bytes", len(e.differences))
-	case e.family >= familyLibzstd152 && e.family <= familyLibzstd148:
+	case e.family >= familyLibzstd152 && e.family <= familyLibzstd145:
 		return e.libzstdName()
 	case e.block != 0:
 		return fmt.Sprintf("pigz %s, %d kB blocks", levelName(e.level), e.block>>10)

@@ -18,6 +18,7 @@ var libzstdVersions = []struct {
 	{familyLibzstd157, czstd.V157, "1.5.7"},
 	{familyLibzstd152, czstd.V152, "1.5.2"},
 	{familyLibzstd148, czstd.V148, "1.4.8 and 1.5.0"},
+	{familyLibzstd145, czstd.V145, "1.4.5"},
 }
 
 // How the library was called, in the place of a block's size.

@@ -34,13 +34,13 @@ func vectorSample() []byte {
 
 // missed tells the streams of real encoders that none of ours makes: zstd's of before 1.14, and of its
 // two slow levels of before 1.17.8; of klauspost's older flates the levels that no builder has by default and
-// few ask for, and all of 1.11.13 and 1.12.2; of the C library what is older than 1.4.8.
+// few ask for, and all of 1.11.13 and 1.12.2; of the C library what is older than 1.4.5.
 func missed(kind, version, level string) bool {
 	old := "v1.11.3 v1.11.7 v1.11.13 v1.12.2 v1.12.3 v1.13.1 v1.13.6"
 	to1177 := " v1.14.2 v1.14.4 v1.15.0 v1.15.1 v1.15.2 v1.15.9 v1.15.11 v1.15.12 v1.15.15 v1.16.4 v1.16.6 v1.16.7 v1.17.2 v1.17.3 v1.17.4 v1.17.7"
 	switch {
 	case strings.HasPrefix(kind, "libzstd"):
-		old = "v1.4.1 v1.4.5"
+		old = "v1.4.1"
 	case kind == "zstd" && (level == "3" || level == "4"):
 		old += to1177
 	case kind == "go" || kind == "jib":

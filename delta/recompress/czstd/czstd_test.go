@@ -24,14 +24,14 @@ func installed(t *testing.T) (string, Version) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for version, names := range map[Version]string{V148: "v1.4.8", V152: "v1.5.2", V154: "v1.5.4 v1.5.5 v1.5.6", V157: "v1.5.7"} {
+	for version, names := range map[Version]string{V145: "v1.4.5", V148: "v1.4.8", V152: "v1.5.2", V154: "v1.5.4 v1.5.5 v1.5.6", V157: "v1.5.7"} {
 		for _, name := range strings.Fields(names) {
 			if bytes.Contains(out, []byte(name)) {
 				return path, version
 			}
 		}
 	}
-	t.Fatalf("zstd of another version than 1.4.8, 1.5.2 and 1.5.4 to 1.5.7: %s", out)
+	t.Fatalf("zstd of another version than 1.4.5, 1.4.8, 1.5.2 and 1.5.4 to 1.5.7: %s", out)
 	return "", 0
 }
 
@@ -121,7 +121,7 @@ func TestPieces(t *testing.T) {
 
 // TestBounds gives sizes and options that are none.
 func TestBounds(t *testing.T) {
-	for _, o := range []Options{{}, {Level: 5}, {Level: -1}, {Level: 3, Layout: 3}, {Level: 3, Version: 4}, {Level: 3, Version: -1}} {
+	for _, o := range []Options{{}, {Level: 5}, {Level: -1}, {Level: 3, Layout: 3}, {Level: 3, Version: 5}, {Level: 3, Version: -1}} {
 		if _, err := NewWriter(io.Discard, o, 1); err == nil {
 			t.Errorf("%+v: want an error", o)
 		}

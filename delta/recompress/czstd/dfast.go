@@ -127,8 +127,8 @@ func (r *repeater) repeats(at int, offset uint32) bool {
 	return repeats(r.b, at, offset, r.prefix, r.floor)
 }
 
-// doubleFastDict is ZSTD_compressBlock_doubleFast_extDict_generic, of a stream whose buffer has come round. Of
-// version 1.4.8 it is also ZSTD_compressBlock_doubleFast_generic, without a dictionary.
+// doubleFastDict is ZSTD_compressBlock_doubleFast_extDict_generic, of a stream whose buffer has come round. Up to
+// version 1.5.0 it is also ZSTD_compressBlock_doubleFast_generic, without a dictionary.
 func (m *matcher) doubleFastDict(start, end, prefix, low int, rep *[repcodes]uint32) int {
 	b := m.buf[:end]
 	longShift := 64 - m.hashLog
@@ -141,7 +141,7 @@ func (m *matcher) doubleFastDict(start, end, prefix, low int, rep *[repcodes]uin
 		if at == low {
 			at++
 		}
-		saved = reachable(&offset1, &offset2, at-m.lowestPrefix(at))
+		saved = reachable(&offset1, &offset2, m.reach(at, low))
 	}
 	for at < limit {
 		v := load64(b, at)

@@ -285,14 +285,14 @@ func (t *huffmanTable) holds(counts []uint32) bool {
 }
 
 // append writes the table: HUF_writeCTable_wksp.
-func (t *huffmanTable) append(out []byte, symbols int) ([]byte, error) {
+func (t *huffmanTable) append(out []byte, symbols int, version Version) ([]byte, error) {
 	var weights [256]byte
 	for s, c := range t.codes[:symbols-1] {
 		if c.bits > 0 {
 			weights[s] = byte(t.log + 1 - int(c.bits))
 		}
 	}
-	packed, err := appendWeights(nil, weights[:symbols-1])
+	packed, err := appendWeights(nil, weights[:symbols-1], version)
 	if err != nil {
 		return out, err
 	}
@@ -310,7 +310,7 @@ func (t *huffmanTable) append(out []byte, symbols int) ([]byte, error) {
 }
 
 // appendWeights is HUF_compressWeights. What it writes does not count if it has at most a byte.
-func appendWeights(out []byte, weights []byte) ([]byte, error) {
+func appendWeights(out []byte, weights []byte, version Version) ([]byte, error) {
 	if len(weights) <= 1 {
 		return out, nil
 	}
@@ -324,8 +324,12 @@ func appendWeights(out []byte, weights []byte) ([]byte, error) {
 		return out, nil
 	}
 	log := optimalTableLog(6, len(weights), top, 2)
+	low := int16(1)
+	if version < V148 {
+		low = -1
+	}
 	var norm [longestCode + 1]int16
-	if err := normalize(norm[:top+1], log, counts[:top+1], len(weights), 1); err != nil {
+	if err := normalize(norm[:top+1], log, counts[:top+1], len(weights), low); err != nil {
 		return out, err
 	}
 	out, err := appendDistribution(out, norm[:top+1], log)

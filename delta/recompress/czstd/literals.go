@@ -114,7 +114,7 @@ func (f *frame) packLiterals(literals []byte, suspect bool) (kind byte, ok bool)
 	}
 	t := &f.table
 	f.huffman.build(t, counts, optimalTableLog(maxCode, len(literals), f.symbols-1, 1), f.matcher.version)
-	header, err := t.append(f.scratch, f.symbols)
+	header, err := t.append(f.scratch, f.symbols, f.matcher.version)
 	if err != nil {
 		return 0, false
 	}

@@ -8,7 +8,15 @@ func (m *matcher) floor(low int) int {
 	return low
 }
 
-// fastOlder is ZSTD_compressBlock_fast_generic of version 1.4.8.
+// reach is how far offsets reach at a block's beginning: up to version 1.4.5 not below the prefix as its end sees it.
+func (m *matcher) reach(at, prefix int) int {
+	if m.version < V148 {
+		return at - prefix
+	}
+	return at - m.lowestPrefix(at)
+}
+
+// fastOlder is ZSTD_compressBlock_fast_generic, up to version 1.5.0.
 func (m *matcher) fastOlder(start, end int, rep *[repcodes]uint32) int {
 	b := m.buf[:end]
 	prefix := m.lowestPrefix(end)
@@ -18,7 +26,7 @@ func (m *matcher) fastOlder(start, end int, rep *[repcodes]uint32) int {
 		at++
 	}
 	offset1, offset2 := rep[0], rep[1]
-	saved := reachable(&offset1, &offset2, at-m.lowestPrefix(at))
+	saved := reachable(&offset1, &offset2, m.reach(at, prefix))
 	for at+1 < limit {
 		v0, v1 := load64(b, at), load64(b, at+1)
 		slot0, slot1 := &m.hash[m.hashOf(v0)], &m.hash[m.hashOf(v1)]

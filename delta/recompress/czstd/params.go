@@ -7,7 +7,8 @@ type Version int
 
 // The generations.
 const (
-	V148 Version = iota // 1.4.8; 1.5.0 differs from it next to never
+	V145 Version = iota // 1.4.5
+	V148                // 1.4.8; 1.5.0 differs from it next to never
 	V152                // 1.5.2
 	V154                // 1.5.4 to 1.5.6
 	V157                // 1.5.7

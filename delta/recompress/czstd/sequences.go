@@ -94,7 +94,7 @@ func (f *frame) appendSequences(out []byte, sequences []sequence) ([]byte, bool)
 		start := len(out)
 		var mode byte
 		var err error
-		if out, mode, err = f.fields[i].choose(out, of, f.matcher.strategy); err != nil {
+		if out, mode, err = f.fields[i].choose(out, of, f.matcher.strategy, f.matcher.version); err != nil {
 			return out, false
 		}
 		if mode == compressed {
@@ -109,7 +109,7 @@ func (f *frame) appendSequences(out []byte, sequences []sequence) ([]byte, bool)
 }
 
 // choose is ZSTD_selectEncodingType of the fast strategies, and ZSTD_buildCTable.
-func (f *field) choose(out, of []byte, s strategy) ([]byte, byte, error) {
+func (f *field) choose(out, of []byte, s strategy, version Version) ([]byte, byte, error) {
 	var counts [maxSymbols]uint32
 	for _, c := range of {
 		counts[c]++
@@ -128,7 +128,7 @@ func (f *field) choose(out, of []byte, s strategy) ([]byte, byte, error) {
 		return append(out, of[0]), rle, nil
 	case predefined && (len(of) < 1<<f.normLog*(10-int(s))>>3 || int(most) < len(of)>>(f.normLog-1)):
 	default:
-		out, err := f.describe(out, of, counts[:symbols])
+		out, err := f.describe(out, of, counts[:symbols], version)
 		return out, compressed, err
 	}
 	f.table.build(f.norm, f.normLog)
@@ -136,14 +136,14 @@ func (f *field) choose(out, of []byte, s strategy) ([]byte, byte, error) {
 }
 
 // describe builds a table for a block and writes it.
-func (f *field) describe(out, of []byte, counts []uint32) ([]byte, error) {
+func (f *field) describe(out, of []byte, counts []uint32, version Version) ([]byte, error) {
 	log, total := optimalTableLog(f.most, len(of), len(counts)-1, 2), len(of)
 	if last := of[len(of)-1]; counts[last] > 1 {
 		counts[last]--
 		total--
 	}
 	low := int16(1)
-	if total >= 2048 {
+	if total >= 2048 || version < V148 {
 		low = -1
 	}
 	var norm [maxSymbols]int16

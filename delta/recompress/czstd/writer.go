@@ -71,7 +71,7 @@ func (o Options) stated(size int64) int64 {
 func NewWriter(w io.Writer, o Options, size int64) (*Writer, error) {
 	stated := o.stated(size)
 	p := parameters(o.Level, stated)
-	if p.strategy == 0 || o.Version < V148 || o.Version > V157 || o.Layout < Stream || o.Layout > Whole || size < 0 {
+	if p.strategy == 0 || o.Version < V145 || o.Version > V157 || o.Layout < Stream || o.Layout > Whole || size < 0 {
 		return nil, fmt.Errorf("czstd: no level %d for %d bytes, version %d, layout %d", o.Level, size, o.Version, o.Layout)
 	}
 	if o.Layout == Jobs && o.Stated && (size <= minJobs || o.Version < V152 && size <= 2*minJobs) {
