@@ -19,7 +19,7 @@ import (
 
 const (
 	// maxWorkers bounds the blobs that are restored or pushed beside the one that is being read; each may take
-	// some 40 MiB of memory, and all of a load has to do with 128.
+	// some 25 MiB of memory, and all of a load has to do with 96, of which the program itself takes a quarter.
 	maxWorkers = 2
 	// smallBlob is the size up to which a full blob is held in memory for a worker to push. Larger ones are streamed.
 	smallBlob = 1 << 20

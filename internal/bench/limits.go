@@ -26,7 +26,7 @@ var targets = map[string]target{
 const (
 	minApplySpeed   = 0.5      // of sha256sum's over the new bytes, without recompression
 	maxRecompress   = 1.1      // of the processor time of gzip -6 over the plain layer
-	maxApplyRSS     = 96 << 20 // bytes
+	maxApplyRSS     = 96 << 20 // bytes; of the whole site program, the embedded mirror included, and of the engine by itself
 	maxFastTime     = 0.25     // of the processor time that default effort may take
 	maxFastSize     = 2.0      // of the bytes at default effort
 	maxGrowth       = 1.3      // processor time of a whole by that of its parts

@@ -37,13 +37,10 @@ func (p passage) print(name string) {
 	if err := errors.Join(p.fullWrong, p.newWrong); err != nil {
 		mirrors = "FAIL: " + err.Error()
 	}
-	small := p.apply.RSS <= maxSiteRSS && p.applyFull.RSS <= maxSiteRSS
+	small := p.apply.RSS <= maxApplyRSS && p.applyFull.RSS <= maxApplyRSS
 	fmt.Printf(passageColumns, name, fmt.Sprint(p.full), fmt.Sprint(p.patch), fmt.Sprint(p.unchanged), p.buildFull.full(), p.build.full(),
 		p.applyFull.full(), p.apply.full(), mirrors+", memory: "+verdict(small))
 }
-
-// maxSiteRSS bounds the whole site program, the embedded mirror included.
-const maxSiteRSS = 128 << 20
 
 // through applies the bundles that were built into sites with embedded mirrors, and compares these with the images.
 func (b *bench) through(ctx context.Context, platform string, r *row) error {

@@ -124,7 +124,7 @@ func workDiff(ctx context.Context, f workFlags) (any, error) {
 }
 
 func workApply(ctx context.Context, f workFlags) (any, error) {
-	debug.SetMemoryLimit(72 << 20) // as a site does
+	debug.SetMemoryLimit(64 << 20) // as a site does
 	in, err := os.Open(f.in)
 	if err != nil {
 		return nil, err
