@@ -121,8 +121,8 @@ func (p *Program) Covered(old, moved, origin int64) (c Cover) {
 		return c
 	}
 	if p.sorted == nil {
-		p.sorted = slices.Clone(p.Spans)
-		slices.SortStableFunc(p.sorted, func(a, b Span) int { return compare(a.Old, b.Old) })
+		p.sorted = make([]Span, 0, len(p.Spans))
+		inOldOrder(p.Spans, func(s Span) { p.sorted = append(p.sorted, s) })
 	}
 	n, _ := slices.BinarySearchFunc(p.sorted, at, func(s Span, at int64) int { return compare(s.Old, at+1) })
 	best := int64(maxAddress)

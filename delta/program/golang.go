@@ -105,10 +105,11 @@ func (s *functionScan) reader() *functionReader {
 	}
 	const pad = 4 * (64 + goMaxCounters + 1<<8) // for the longest record
 	w := &functionReader{functions: s.p.table(s.r.Offset, s.r.Size), records: newTable(s.p.Old, s.r.Offset, s.r.Size, pad)}
-	w.groups, w.data = make([]group, 0, goPiece), make([]uint64, 0, 4*goPiece)
+	n := min(s.count, goPiece)
+	w.groups, w.data = make([]group, 0, n), make([]uint64, 0, 4*n)
 	if s.lines != nil {
 		w.lines = s.lines.reader()
-		w.tables, w.starts, w.parents = make([]goTable, 0, 3*goPiece), make([]goKey, 0, 3*goPiece), make([]goKey, 0, 2*goPiece)
+		w.tables, w.starts, w.parents = make([]goTable, 0, 3*n), make([]goKey, 0, 3*n), make([]goKey, 0, 2*n)
 	}
 	return w
 }

@@ -3,6 +3,7 @@ package program
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 	"sync"
 	"testing"
 )
@@ -144,7 +145,7 @@ func copyLines(t *testing.T, p *Program) []byte {
 func TestLinesBudget(t *testing.T) {
 	p := movedLines(t)
 	p.lines.spare = 4 - goPartTimes*14
-	want := append(linesTable(3, 7)[:5:5], linesTable(0, 0)[5:]...)
+	want := slices.Concat(linesTable(3, 7)[:5], linesTable(0, 0)[5:])
 	for range 2 {
 		if got := copyLines(t, p); !bytes.Equal(got, want) {
 			t.Errorf("% x, want % x", got, want)

@@ -3,20 +3,26 @@ package program
 // spanBits is enough for a span's index.
 const spanBits = 19
 
-// widest returns spans cut so that none overlap in the old file: where several copied the same
-// bytes, the largest says where they went; the others are likely chance finds.
-func widest(spans []Span) []Span {
-	s := &sweep{out: make([]Span, 0, len(spans))}
+// inOldOrder gives f the spans by where they begin in the old file, those that begin together in their order.
+func inOldOrder(spans []Span, f func(s Span)) {
 	withKeys(len(spans), func(order []uint64) {
 		for i, s := range spans {
 			order[i] = uint64(s.Old)<<spanBits | uint64(i)
 		}
 		sortKeys(order, spanBits, spanBits+32)
 		for _, k := range order {
-			next := spans[k&(1<<spanBits-1)]
-			s.until(next.Old)
-			s.push(next)
+			f(spans[k&(1<<spanBits-1)])
 		}
+	})
+}
+
+// widest returns spans cut so that none overlap in the old file: where several copied the same
+// bytes, the largest says where they went; the others are likely chance finds.
+func widest(spans []Span) []Span {
+	s := &sweep{out: make([]Span, 0, len(spans))}
+	inOldOrder(spans, func(next Span) {
+		s.until(next.Old)
+		s.push(next)
 	})
 	s.until(maxAddress)
 	return s.out
