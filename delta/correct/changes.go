@@ -31,8 +31,8 @@ type address struct {
 }
 
 const (
-	addressBits = 16
-	lastBits    = 16
+	addressBits = 12
+	lastBits    = 12
 )
 
 func (c *changes) begin(p *program.Program) {
@@ -73,7 +73,7 @@ var areaShift = [levels]uint{areaBits, middleBits, BlockBits}
 func (x *Codec) Correct(t *program.Part) {
 	end := t.New + int64(len(t.Bytes))
 	for at := t.New; at < end; {
-		live, next := x.changing(t, at)
+		live, next := x.changing(at)
 		if next = min(next, end); live {
 			x.changes.p.Correct(t, int(at-t.New), int(next-t.New), x)
 		} else {
@@ -84,7 +84,7 @@ func (x *Codec) Correct(t *program.Part) {
 }
 
 // changing codes whether anything changes in the areas that an offset of the new file lies in, up to a next one.
-func (x *Codec) changing(t *program.Part, at int64) (live bool, next int64) {
+func (x *Codec) changing(at int64) (live bool, next int64) {
 	for level, shift := range areaShift {
 		a := &x.changes.areas[level]
 		n := at >> shift
