@@ -46,11 +46,7 @@ func Apply(ctx context.Context, w io.Writer, patch io.Reader, olds []Old, l Limi
 	out := &checkedWriter{w: w, left: h.blobSize, hash: sha256.New()}
 	packer := recipe.NewWriter(out)
 	checked := checkOlds(ctx, h, olds)
-	to := newPipeline(packer, checked)
-	err = restore(ctx, to, s, newSource(only(olds, h)), h.plainSize, scratch{l.TempDir, h.scratch})
-	if failed := to.close(); failed != nil {
-		err = failed
-	}
+	err = restore(ctx, packer, checked, s, newSource(only(olds, h)), h.plainSize, scratch{l.TempDir, h.scratch})
 	if failed := checked(); failed != nil {
 		err = failed // whatever wrong olds lead to
 	}

@@ -206,7 +206,7 @@ func FuzzRestore(f *testing.F) {
 		}
 		defer s.close()
 		var out bytes.Buffer
-		err = restore(t.Context(), &out, s, newSource([]Old{old(before)}), int64(size), scratch{t.TempDir(), 1 << 20})
+		err = restore(t.Context(), &out, nil, s, newSource([]Old{old(before)}), int64(size), scratch{t.TempDir(), 1 << 20})
 		if out.Len() > int(size) || err == nil && out.Len() != int(size) {
 			t.Errorf("%d bytes of %d, error %v", out.Len(), size, err)
 		}

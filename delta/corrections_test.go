@@ -21,11 +21,11 @@ func TestHostileSteps(t *testing.T) {
 	}
 	p := &program.Program{Old: bytes.NewReader(nil)}
 	for _, count := range []int64{0, 11} {
-		if _, err := c.steps(p, count, 100); reason(err) != "format" {
+		if _, err := c.steps(p, count, 100, func(*step) {}); reason(err) != "format" {
 			t.Errorf("got %v for %d steps", err, count)
 		}
 	}
-	if _, err := c.steps(p, 10, 100); reason(err) == "" {
+	if _, err := c.steps(p, 10, 100, func(*step) {}); reason(err) == "" {
 		t.Errorf("got %v for steps that lie outside of the files", err)
 	}
 }

@@ -123,6 +123,11 @@ func (d *digester) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// Same passes on what the sink is told, which d.w has to be.
+func (d *digester) Same(skip int64, t *Tokens, offset, n int64) error {
+	return d.w.(sink).Same(skip, t, offset, n)
+}
+
 // entry begins the entry whose header is in hand.
 func (d *digester) entry() {
 	size, padded, ok := tarEntry(d.header[:])
@@ -188,9 +193,12 @@ func (r *restorer) listing(n int64) error {
 		return err
 	}
 	r.next = address + int64(len(b))
+	if err := r.to.drain(); err != nil { // the digester is behind it
+		return err
+	}
 	r.digests.update(b)
-	inner := newRestorer(r.ctx, r.w, r.s, r.src.with(Old{ReaderAt: bytes.NewReader(b), Size: int64(len(b))}))
-	inner.next, inner.inside, inner.buf = r.src.size, true, r.buf
+	inner := r.within(r.w, r.src.with(Old{ReaderAt: bytes.NewReader(b), Size: int64(len(b))}))
+	inner.next, inner.inside, inner.buf, inner.packer = r.src.size, true, r.buf, nil
 	return inner.run(n)
 }
 

@@ -95,7 +95,7 @@ func restoreOps(t testing.TB, bodies map[streamID][]byte, base []byte, size int6
 	}
 	defer s.close()
 	var out bytes.Buffer
-	err = restore(t.Context(), &out, s, newSource([]Old{old(base)}), size, scratch{t.TempDir(), 1 << 20})
+	err = restore(t.Context(), &out, nil, s, newSource([]Old{old(base)}), size, scratch{t.TempDir(), 1 << 20})
 	return out.Bytes(), err
 }
 

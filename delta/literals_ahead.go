@@ -1,81 +1,175 @@
 package delta
 
 import (
+	"errors"
 	"io"
+	"sync"
 
 	"github.com/sallyport-dev/sallyport/delta/mix"
 )
 
-// literalsAhead decodes the mixed literals of a program's operation beside the copies between them: which
-// there are is known from the steps, and what they need of the olds, too.
+// literalsAhead decodes mixed literals in a goroutine of its own, as soon as it is known what they replace: of a
+// program's, when its steps are. Whoever writes them takes them when they are needed.
 type literalsAhead struct {
-	r       io.Reader // nil: there are none
-	mixed   *mixedLiterals
+	s       *streams
+	started bool
+
+	lock  sync.Mutex
+	queue []mixedLiteral // added and not begun yet
+	whole bool           // no more come
+	out   []byte         // decoded
+	taken int            // of out
+	err   error          // io.EOF: everything is decoded
+
+	more, came, room chan struct{} // something was added, decoded, taken
+}
+
+// mixedLiteral is a literal and what it replaces.
+type mixedLiteral struct {
+	id      streamID
+	n       int64
 	src     *source
-	address int64  // of the program
-	steps   []step // that are not decoded yet
-	left    int64  // bytes of the literal in hand that are not
-	buf     []byte
-	decoded []byte // of buf, not given yet
+	address int64
 }
 
-// literalsAhead begins to decode the literals among the steps of a program at an address, and marks
-// them. It has them to itself until the end.
-func (r *restorer) literalsAhead(steps []step, address int64) *literalsAhead {
-	l := &literalsAhead{mixed: r.s.literals, src: r.src, address: address, steps: steps}
-	size, longest := int64(0), int64(0)
-	for i := range steps {
-		s := &steps[i]
-		if s.literal && l.mixed.fit(streamBinary, s.size, l.mixed.left) {
-			s.mixed = true
-			l.mixed.left -= s.size
-			size += s.size
-			longest = max(longest, s.size)
-		}
-	}
-	if size > 0 {
-		l.buf = make([]byte, min(longest, mix.Chunk))
-		l.r = readAhead(l, size, r.s.stop, &r.s.running)
-	}
-	return l
+// literalBytes is how many bytes are decoded ahead.
+const literalBytes = 256 << 10
+
+func newLiteralsAhead(s *streams) *literalsAhead {
+	signal := func() chan struct{} { return make(chan struct{}, 1) }
+	return &literalsAhead{s: s, more: signal(), came: signal(), room: signal()}
 }
 
-// Read decodes the next literal, or a chunk of it.
-func (l *literalsAhead) Read(p []byte) (int, error) {
-	if len(l.decoded) == 0 {
-		for l.left == 0 {
-			if len(l.steps) == 0 {
-				return 0, io.EOF
+// change changes what the lock guards, and wakes whoever waits for that.
+func (l *literalsAhead) change(signal chan struct{}, to func()) {
+	l.lock.Lock()
+	to()
+	l.lock.Unlock()
+	select {
+	case signal <- struct{}{}:
+	default:
+	}
+}
+
+// add takes the next literal of n bytes of a stream, which replace those of a source at an address. It returns false if it
+// is not among the mixed ones.
+func (l *literalsAhead) add(id streamID, n int64, src *source, address int64) bool {
+	if !l.s.literals.fit(id, n, l.s.literals.left) {
+		return false
+	}
+	l.s.literals.left -= n
+	l.change(l.more, func() { l.queue = append(l.queue, mixedLiteral{id, n, src, address}) })
+	if !l.started {
+		l.started = true
+		l.s.running.Go(func() {
+			err := l.decode()
+			l.change(l.came, func() { l.err = err })
+		})
+	}
+	return true
+}
+
+// decode decodes what is added until there is no more.
+func (l *literalsAhead) decode() error {
+	var list []mixedLiteral
+	buf := make([]byte, mix.Chunk)
+	for {
+		if len(list) == 0 {
+			var err error
+			if list, err = l.take(); err != nil {
+				return err
 			}
-			s := l.steps[0]
-			if l.steps = l.steps[1:]; s.mixed {
-				l.left = s.size
-				l.mixed.begin(streamBinary, l.src, l.address+s.old)
+		}
+		x := list[0]
+		list = list[1:]
+		l.s.literals.begin(x.id, x.src, x.address)
+		for left := x.n; left > 0; {
+			b := buf[:min(left, mix.Chunk)]
+			if err := l.s.literals.read(b); err != nil {
+				return err
 			}
+			if err := l.put(b); err != nil {
+				return err
+			}
+			left -= int64(len(b))
 		}
-		l.decoded = l.buf[:min(l.left, mix.Chunk)]
-		if err := l.mixed.read(l.decoded); err != nil {
-			return 0, err
-		}
-		l.left -= int64(len(l.decoded))
 	}
-	n := copy(p, l.decoded)
-	l.decoded = l.decoded[n:]
-	return n, nil
 }
 
-// next fills b with the next bytes.
+// take takes what was added, and waits for it.
+func (l *literalsAhead) take() ([]mixedLiteral, error) {
+	for {
+		l.lock.Lock()
+		list, whole := l.queue, l.whole
+		l.queue = nil
+		l.lock.Unlock()
+		if len(list) > 0 {
+			return list, nil
+		}
+		if whole {
+			return nil, io.EOF
+		}
+		select {
+		case <-l.more:
+		case <-l.s.stop:
+			return nil, io.ErrClosedPipe
+		}
+	}
+}
+
+// put passes decoded bytes on, and waits until there is room for them.
+func (l *literalsAhead) put(b []byte) error {
+	for {
+		done := false
+		l.change(l.came, func() {
+			if l.taken > literalBytes/2 {
+				l.out, l.taken = append(l.out[:0], l.out[l.taken:]...), 0
+			}
+			if done = len(l.out)-l.taken < literalBytes; done {
+				l.out = append(l.out, b...)
+			}
+		})
+		if done {
+			return nil
+		}
+		select {
+		case <-l.room:
+		case <-l.s.stop:
+			return io.ErrClosedPipe
+		}
+	}
+}
+
+// next fills b with the next bytes, which have been added, and waits for them.
 func (l *literalsAhead) next(b []byte) error {
-	_, err := io.ReadFull(l.r, b)
-	return err
+	for len(b) > 0 {
+		n := 0
+		var err error
+		l.change(l.room, func() {
+			n = copy(b, l.out[l.taken:])
+			if l.taken += n; l.taken == len(l.out) {
+				l.out, l.taken = l.out[:0], 0
+			}
+			err = l.err
+		})
+		switch b = b[n:]; {
+		case n > 0:
+		case err != nil:
+			return err
+		default:
+			<-l.came
+		}
+	}
+	return nil
 }
 
-// end waits until nothing is decoded any more.
+// end waits until everything that was added is decoded. It has to have been taken.
 func (l *literalsAhead) end() error {
-	if l.r == nil {
+	l.change(l.more, func() { l.whole = true })
+	if !l.started {
 		return nil
 	}
-	if _, err := l.r.Read(make([]byte, 1)); err != io.EOF {
+	if err := l.next(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		return err
 	}
 	return nil

@@ -171,8 +171,8 @@ func (r *restorer) nested(n int64) error {
 	defer free()
 	out := &exactWriter{w: r.w, left: n}
 	packer := recipe.NewWriter(out)
-	inner := newRestorer(r.ctx, packer, r.s, r.src.with(base))
-	inner.next, inner.inside = r.next, true
+	inner := r.within(packer, r.src.with(base))
+	inner.inside = true
 	if len(olds) > 0 {
 		inner.next = r.src.size
 	}

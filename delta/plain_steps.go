@@ -61,8 +61,8 @@ func spansOf(steps []step) (spans []program.Span) {
 	return spans
 }
 
-// plainSteps reads the count steps of a program of n bytes and gives it their spans.
-func (d *programReader) plainSteps(sources io.ByteReader, p *program.Program, count, n int64) ([]step, error) {
+// plainSteps reads the count steps of a program of n bytes and gives it their spans. Each is found once it is known.
+func (d *programReader) plainSteps(sources io.ByteReader, p *program.Program, count, n int64, found func(*step)) ([]step, error) {
 	var list []step
 	at, next := int64(0), int64(0)
 	for range count {
@@ -78,6 +78,7 @@ func (d *programReader) plainSteps(sources io.ByteReader, p *program.Program, co
 		if s.size == 0 || s.size > n-at || kind > plainAdd || s.old < 0 || !s.literal && s.old > p.Size-s.size {
 			return nil, malformed("program's step of %d bytes at %d", s.size, s.old)
 		}
+		found(&s)
 		list = append(list, s)
 		at, next = at+s.size, s.old+s.size
 	}

@@ -59,7 +59,7 @@ func restored(t *testing.T, builders []*streamBuilder, src *source, size int64) 
 	}
 	defer s.close()
 	var out bytes.Buffer
-	if err := restore(t.Context(), &out, s, src, size, scratch{}); err != nil {
+	if err := restore(t.Context(), &out, nil, s, src, size, scratch{}); err != nil {
 		t.Fatal(err)
 	}
 	return out.Bytes()

@@ -135,7 +135,7 @@ func (b *builder) proveBody(in io.Reader, h *header) error {
 	if replayed || !b.certain {
 		w, want = recipe.NewWriter(sum), h.blobDigest
 	}
-	if err := restore(b.ctx, w, s, newSource(used), b.plain.size, scratch{b.o.TempDir, h.scratch}); err != nil {
+	if err := restore(b.ctx, w, nil, s, newSource(used), b.plain.size, scratch{b.o.TempDir, h.scratch}); err != nil {
 		return fmt.Errorf("prove patch: %w", err)
 	}
 	if err := w.Close(); err != nil {

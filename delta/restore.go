@@ -36,10 +36,12 @@ type restorer struct {
 	buf    []byte
 	header [tarBlock]byte
 
-	packer  sink // that w is; nil: w is something else
-	scratch scratch
-	inside  bool // of a nested operation
-	digests digests
+	to       *pipeline // where everything goes in the end
+	packer   sink      // that w is; nil: w is something else
+	literals *literalsAhead
+	scratch  scratch
+	inside   bool // of a nested operation
+	digests  digests
 }
 
 // scratch is where operations may keep what they need for a while.
@@ -48,26 +50,51 @@ type scratch struct {
 	limit int64  // bytes of one operation in files
 }
 
-// restore writes the plain bytes, size of them, to w.
-func restore(ctx context.Context, w io.Writer, s *streams, src *source, size int64, on scratch) error {
+// restore writes the plain bytes, size of them, to w, as soon as right, which may be nil, has found that they may be.
+func restore(ctx context.Context, w io.Writer, right func() error, s *streams, src *source, size int64, on scratch) error {
 	d, err := newDigester(w, s.readers[streamDigests])
 	if err != nil {
 		return err
 	}
-	r := newRestorer(ctx, w, s, src)
+	_, packs := w.(sink)
+	r := &restorer{ctx: ctx, s: s, src: src, scratch: on, literals: newLiteralsAhead(s)}
 	if d != nil {
-		r.w, r.digests = d, d.known
+		w, r.digests = d, d.known
 	}
-	r.scratch, s.literals.first = on, src.size
-	r.packer, _ = w.(sink)
+	r.to = newPipeline(w, right)
+	if packs {
+		r.packer = r.to
+	}
+	s.literals.first = src.size
+	err = r.within(r.to, src).all(size)
+	if failed := r.to.close(); failed != nil {
+		return failed
+	}
+	return err
+}
+
+// all makes size bytes, which are everything.
+func (r *restorer) all(size int64) error {
 	if err := r.run(size); err != nil {
 		return err
 	}
-	return s.finished()
+	if err := r.to.drain(); err != nil {
+		return err
+	}
+	if err := r.literals.end(); err != nil {
+		return err
+	}
+	return r.s.finished()
 }
 
-func newRestorer(ctx context.Context, w io.Writer, s *streams, src *source) *restorer {
-	return &restorer{ctx: ctx, w: w, s: s, src: src, buf: make([]byte, 128<<10)}
+// within returns a restorer of operations inside of another, which write to w and read src.
+func (r *restorer) within(w io.Writer, src *source) *restorer {
+	inner := *r
+	inner.w, inner.src, inner.buf = w, src, make([]byte, 128<<10)
+	if w != io.Writer(r.to) {
+		inner.packer = nil
+	}
+	return &inner
 }
 
 // run makes size bytes.
@@ -124,18 +151,28 @@ func (r *restorer) op(kind opKind, n int64) error {
 
 // literal makes n bytes of a stream, which replace those of the source at an address.
 func (r *restorer) literal(id streamID, n, address int64) error {
-	next := func(b []byte) error {
+	if r.literals.add(id, n, r.src, address) {
+		return r.mixed(n)
+	}
+	return r.pieces(n, func(b []byte) error {
 		if _, err := io.ReadFull(r.s.readers[id], b); err != nil {
 			return readError(err)
 		}
 		return nil
+	})
+}
+
+// mixed makes the next n bytes of mixed literals that have been added. Whoever they go to may wait for them.
+func (r *restorer) mixed(n int64) error {
+	if r.w == io.Writer(r.to) {
+		return r.to.Later(n, r.literals.next)
 	}
-	if mixed := r.s.literals; mixed.fit(id, n, mixed.left) {
-		mixed.left -= n
-		mixed.begin(id, r.src, address)
-		next = mixed.read
+	if r.to.later { // those come first
+		if err := r.to.drain(); err != nil {
+			return err
+		}
 	}
-	return r.pieces(n, next)
+	return r.pieces(n, r.literals.next)
 }
 
 // pieces makes n bytes that come piece by piece.

@@ -35,23 +35,25 @@ func (r *restorer) program(n int64) error {
 		return d.err
 	}
 	count, plain := count/2, count%2 == 1
+	found := func(s *step) {
+		s.mixed = s.literal && r.literals.add(streamBinary, s.size, r.src, address+s.old)
+	}
 	var steps []step
 	var err error
 	if plain {
-		steps, err = d.plainSteps(r.s.readers[streamSources], p, count, n)
+		steps, err = d.plainSteps(r.s.readers[streamSources], p, count, n, found)
 	} else {
-		steps, err = r.s.programs.steps(p, count, n)
+		steps, err = r.s.programs.steps(p, count, n, found)
 	}
 	if err != nil {
 		return err
 	}
-	literals := r.literalsAhead(steps, address)
 	if err := p.Prepare(); errors.Is(err, program.ErrInvalid) {
 		return malformed("%v", err)
 	} else if err != nil {
 		return err
 	}
-	x := &projection{r: r, copies: p.Copies(p.Spans), address: address, literals: literals, correct: r.plainFix}
+	x := &projection{r: r, copies: p.Copies(p.Spans), address: address, correct: r.plainFix}
 	defer x.copies.Close()
 	if !plain {
 		x.correct = r.corrected
@@ -62,7 +64,7 @@ func (r *restorer) program(n int64) error {
 		}
 	}
 	r.next = address + size
-	return literals.end()
+	return nil
 }
 
 // corrected tells what a step's copy is, and returns what corrects it.
@@ -77,16 +79,15 @@ func (r *restorer) corrected(s step) (func(*program.Part) error, error) {
 
 // projection makes the bytes of a program's steps.
 type projection struct {
-	r        *restorer
-	copies   *program.Copies
-	address  int64 // of the old file
-	literals *literalsAhead
-	correct  func(step) (func(*program.Part) error, error) // returns what corrects a step's parts
+	r       *restorer
+	copies  *program.Copies
+	address int64                                         // of the old file
+	correct func(step) (func(*program.Part) error, error) // returns what corrects a step's parts
 }
 
 func (x *projection) step(s step) error {
 	if s.mixed {
-		return x.r.pieces(s.size, x.literals.next)
+		return x.r.mixed(s.size)
 	}
 	if s.literal {
 		return x.r.literal(streamBinary, s.size, x.address+s.old)
@@ -200,8 +201,8 @@ func (d *programReader) loads() []program.Load {
 	return list
 }
 
-// steps reads the steps of a program of n bytes and gives it their spans.
-func (c *corrections) steps(p *program.Program, count, n int64) ([]step, error) {
+// steps reads the steps of a program of n bytes and gives it their spans. Each is found once it is known.
+func (c *corrections) steps(p *program.Program, count, n int64, found func(*step)) ([]step, error) {
 	if count > c.left || count == 0 {
 		return nil, malformed("program of %d steps", count)
 	}
@@ -226,6 +227,7 @@ func (c *corrections) steps(p *program.Program, count, n int64) ([]step, error) 
 			p.Spans = append(p.Spans, program.Span{Old: s.Old, New: at, Size: s.Size})
 		}
 		list = append(list, step{literal: s.Literal, size: s.Size, old: s.Old, new: at})
+		found(&list[len(list)-1])
 		at, next = at+s.Size, s.Old+s.Size
 	}
 	if at < n {
