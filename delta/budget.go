@@ -7,8 +7,8 @@ import (
 	"github.com/sallyport-dev/sallyport/delta/mix"
 )
 
-// budget says how many bytes of a patch are mixed (package mix). A site takes about a microsecond for
-// each, which is some hundred times what other codecs take.
+// budget says how many bytes of a patch are mixed (package mix). A site takes a third of a microsecond for
+// each, which is dozens of times what other codecs take.
 type budget struct {
 	literals int64 // bytes of literals
 	all      bool  // or none of them, if they are more
@@ -32,8 +32,8 @@ const (
 const shortLiteral = 64
 
 // budget returns what an effort may mix to make plain bytes. Where literals are many, one foretells the
-// next whatever the codec, and what stands around them gains less: then none are. A step takes some
-// microseconds.
+// next whatever the codec, and what stands around them gains less: then none are. A step takes a
+// microsecond or two.
 func (o Options) budget(plain int64) budget {
 	switch o.Effort {
 	case EffortFast:

@@ -33,8 +33,6 @@ type Literals struct {
 	at, to uint32 // what the forecasts point at: in past, in guide; 0: at nothing
 	last   uint64
 	seen   uint32 // where the last bytes stood before in past
-	word   uint32
-	words  uint32 // the word before
 	runs   [2][16]estimate
 	run    [64 * run]byte // foretold
 	quiet  int            // bytes until runs are tried again
@@ -202,13 +200,6 @@ func (l *Literals) advance(c byte) {
 func (l *Literals) see(c byte) {
 	l.last = l.last<<8 | uint64(c)
 	l.seen = l.past.add(c, l.last)
-	switch {
-	case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c == '$' || c >= '0' && c <= '9' || c >= 128:
-		l.word = (l.word + uint32(c) + 1) * 0x2f0b4c47
-	case l.word != 0:
-		l.words = l.word
-		l.word = 0
-	}
 }
 
 // contexts returns those of the next byte.
