@@ -39,7 +39,22 @@ func (e *exact) lookUp(old int64) (int64, bool) {
 
 // place returns where an address is in the list, or would be.
 func (e *exact) place(old int64) (int, bool) {
-	return slices.BinarySearchFunc(e.list, old, func(a Anchor, old int64) int { return compare(a.Old, old) })
+	n := upTo(e.list, old-1)
+	return n, n < len(e.list) && e.list[n].Old == old
+}
+
+// upTo returns how many anchors there are at an address or before it.
+func upTo(list []Anchor, old int64) int {
+	first, end := 0, len(list)
+	for first < end {
+		middle := int(uint(first+end) / 2)
+		if list[middle].Old <= old {
+			first = middle + 1
+		} else {
+			end = middle
+		}
+	}
+	return first
 }
 
 // exactly looks up where moves start from. Spans and anchors have to be at hand.

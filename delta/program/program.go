@@ -274,7 +274,7 @@ func (p *Program) anchored(old int64) (int64, bool) {
 	if n := p.anchor; n > 0 && n <= len(p.Anchors) && p.Anchors[n-1].Old <= old && (n == len(p.Anchors) || old < p.Anchors[n].Old) {
 		return old + p.Anchors[n-1].New - p.Anchors[n-1].Old, true
 	}
-	n, _ := slices.BinarySearchFunc(p.Anchors, old, func(a Anchor, old int64) int { return compare(a.Old, old+1) })
+	n := upTo(p.Anchors, old)
 	p.anchor = n
 	if n == 0 {
 		return 0, false

@@ -67,7 +67,7 @@ func (p *Program) shiftAt(old, by int64) shift {
 		ok = p.clipToSpan(&s, l.Offset+at, l.Address-l.Offset)
 	} else {
 		s.from, s.to = l.Address+l.Size, l.Address+l.Memory
-		n, _ := slices.BinarySearchFunc(p.Anchors, old, func(a Anchor, old int64) int { return compare(a.Old, old+1) })
+		n := upTo(p.Anchors, old)
 		s.clipAround(n, len(p.Anchors), func(i int) (int64, int64) { return p.Anchors[i].Old, p.Anchors[i].Old })
 	}
 	if !ok || slices.ContainsFunc(p.OldLoads[:k], func(l Load) bool { return l.Address < s.to && s.from < l.Address+l.Memory }) {
