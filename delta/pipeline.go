@@ -47,6 +47,7 @@ type hole struct {
 const (
 	pipelinePieces = 24
 	pipelinePiece  = 128 << 10
+	pieceHoles     = 1 << 10 // of a piece at most
 )
 
 func newPipeline(to io.Writer, right func() error) *pipeline {
@@ -102,6 +103,9 @@ func (p *pipeline) failed() error {
 	return nil
 }
 
+// fail lets nothing more be written.
+func (p *pipeline) fail(err error) { p.err.CompareAndSwap(nil, &err) }
+
 // Write takes b. An error may be that of earlier bytes.
 func (p *pipeline) Write(b []byte) (int, error) {
 	taken := 0
@@ -125,6 +129,11 @@ func (p *pipeline) Later(n int64, fill func(b []byte) error) error {
 		p.now.b = p.now.b[:at+k]
 		p.now.holes = append(p.now.holes, hole{at, k, fill})
 		n -= int64(k)
+		if len(p.now.holes) == pieceHoles {
+			if err := p.pass(); err != nil {
+				return err
+			}
+		}
 		if err := p.passFull(); err != nil {
 			return err
 		}
@@ -137,6 +146,11 @@ func (p *pipeline) passFull() error {
 	if len(p.now.b) < cap(p.now.b) {
 		return nil
 	}
+	return p.pass()
+}
+
+// pass passes the piece in hand on.
+func (p *pipeline) pass() error {
 	if err := p.failed(); err != nil {
 		return err
 	}

@@ -53,6 +53,22 @@ func TestPipelineLater(t *testing.T) {
 	}
 }
 
+// TestPipelineHoles keeps few promises in a piece, however small they are.
+func TestPipelineHoles(t *testing.T) {
+	var out bytes.Buffer
+	p := newPipeline(&out, nil)
+	most := 0
+	for range 10 * pieceHoles {
+		if err := p.Later(1, func(b []byte) error { b[0] = 7; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		most = max(most, len(p.now.holes))
+	}
+	if err := p.close(); err != nil || out.Len() != 10*pieceHoles || bytes.Count(out.Bytes(), []byte{7}) != out.Len() || most >= pieceHoles {
+		t.Errorf("%d bytes come out, of at most %d promises at a time: %v", out.Len(), most, err)
+	}
+}
+
 // TestPipelineFails writes nothing before it is right, and nothing behind bytes that do not come.
 func TestPipelineFails(t *testing.T) {
 	wrong := errors.New("wrong")

@@ -66,11 +66,10 @@ func restore(ctx context.Context, w io.Writer, right func() error, s *streams, s
 		r.packer = r.to
 	}
 	s.literals.first = src.size
-	err = r.within(r.to, src).all(size)
-	if failed := r.to.close(); failed != nil {
-		return failed
+	if err := r.within(r.to, src).all(size); err != nil {
+		r.to.fail(err)
 	}
-	return err
+	return r.to.close()
 }
 
 // all makes size bytes, which are everything.
