@@ -45,7 +45,7 @@ test: ## all tests; installs what they need where it may
 	go run ./internal/testtools/build cosign
 	CGO_ENABLED=0 go test -timeout 20m ./...
 	CGO_ENABLED=0 go test -tags site ./cmd/... .
-	go test -race -short -timeout 20m ./internal/durable ./internal/strictyaml ./bundle ./bundle/image ./verify ./apply ./apply/mirror ./apply/check ./apply/slot
+	go test -race -short -timeout 20m ./internal/durable ./internal/strictyaml ./bundle ./bundle/image ./verify ./apply ./apply/mirror ./apply/check ./apply/slot ./delta/program
 
 lint: $(LINT) ## gofmt, vet, golangci-lint, shellcheck
 	internal/testtools/setup lint
@@ -54,7 +54,7 @@ lint: $(LINT) ## gofmt, vet, golangci-lint, shellcheck
 	go vet -tags e2e ./internal/e2e/...
 	go vet -tags site . ./cmd/...
 	$(LINT) run ./...
-	shellcheck .ci/run internal/testtools/setup internal/e2e/*.sh delta/recompress/frozen/freeze.sh delta/recompress/testdata/make-vectors
+	shellcheck .ci/run internal/testtools/setup internal/e2e/*.sh delta/recompress/frozen/freeze.sh delta/recompress/testdata/make-vectors delta/recompress/czstd/testdata/make-vectors
 
 $(LINT):
 	mkdir -p $(@D)
