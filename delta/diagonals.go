@@ -1,6 +1,7 @@
 package delta
 
 import (
+	"math"
 	"math/bits"
 	"slices"
 
@@ -71,10 +72,10 @@ const (
 	cheapestKey   = 8  // bytes that candidates are found by
 	cheapestDepth = 32 // candidates looked at for a place
 	maxWays       = 20
-	longMatch     = 64 // bytes that match on the cheapest way are gone over at once if they are so many
-	backward      = 64 // how far a copy is tried before the bytes that it was found by
-	noShift       = 1 << 60
-	never         = 1 << 40
+	longMatch     = 64                         // bytes that match on the cheapest way are gone over at once if they are so many
+	backward      = 64                         // how far a copy is tried before the bytes that it was found by
+	noShift       = min(1<<60, math.MaxInt>>2) // ints may have 32 bits
+	never         = min(1<<40, math.MaxInt>>2)
 )
 
 // diffCheapest cuts new into segments as a parser does.

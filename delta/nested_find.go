@@ -3,6 +3,7 @@ package delta
 import (
 	"bytes"
 	"encoding/binary"
+	"math"
 	"slices"
 
 	"github.com/sallyport-dev/sallyport/delta/recompress"
@@ -150,7 +151,7 @@ func arStreams(b []byte) (list []packed) {
 func decimal(b []byte) (int, bool) {
 	v, ok := 0, false
 	for _, c := range bytes.TrimRight(b, " ") {
-		if c < '0' || c > '9' || v > 1<<40 {
+		if c < '0' || c > '9' || v > min(1<<40, math.MaxInt>>4) {
 			return 0, false
 		}
 		v, ok = v*10+int(c-'0'), true
