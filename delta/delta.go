@@ -14,7 +14,7 @@ import (
 	"github.com/sallyport-dev/sallyport/delta/recompress"
 )
 
-// Old is the plain (expanded) content of one blob that the site holds.
+// Old is the plain (expanded) content of one blob that the site holds. It is read by several goroutines at once.
 type Old struct {
 	io.ReaderAt
 	Size   int64   // bytes

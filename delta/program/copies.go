@@ -56,7 +56,7 @@ func (p *Program) Copies(spans []Span) *Copies {
 	}
 	cores := min(runtime.GOMAXPROCS(0), maxProjectors)
 	if cores == 1 || size < severalFrom {
-		return p.twin().copies(spans)
+		return p.twin().copiesAlone(spans)
 	}
 	c := &Copies{cut: cutter{p: p, spans: spans}, todo: make(chan *batch, cores*batchesAhead)}
 	for range cores {
@@ -74,8 +74,8 @@ func (p *Program) Copies(spans []Span) *Copies {
 	return c
 }
 
-// copies begins to copy spans with p alone.
-func (p *Program) copies(spans []Span) *Copies {
+// copiesAlone begins to copy spans with p itself, which may not be used meanwhile.
+func (p *Program) copiesAlone(spans []Span) *Copies {
 	return &Copies{cut: cutter{p: p, spans: spans}, alone: p}
 }
 
@@ -198,7 +198,7 @@ func (c *Copies) Close() {
 // Copy gives emit the size bytes that go from offset old of the old file to offset new of the new one, projected, piece by
 // piece. A reference that the copy cuts stays as it is.
 func (p *Program) Copy(old, new, size int64, emit func(b []byte) error) error {
-	c := p.copies([]Span{{Old: old, New: new, Size: size}})
+	c := p.copiesAlone([]Span{{Old: old, New: new, Size: size}})
 	defer c.Close()
 	for {
 		t, err := c.Next()

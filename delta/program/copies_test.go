@@ -55,7 +55,7 @@ func collect(t *testing.T, c *Copies) (out []byte) {
 func TestCopies(t *testing.T) {
 	for _, kind := range []Kind{CodeAMD64, CodeARM64, CodeFixed, Pointers, Offsets, Relocations, Symbols} {
 		p := scrambled(kind, 3<<20)
-		alone, together := collect(t, p.twin().copies(p.Spans)), collect(t, p.Copies(p.Spans))
+		alone, together := collect(t, p.twin().copiesAlone(p.Spans)), collect(t, p.Copies(p.Spans))
 		if len(alone) != 3<<20 || !bytes.Equal(alone, together) {
 			t.Errorf("kind %d: %d and %d bytes differ", kind, len(alone), len(together))
 		}
@@ -89,7 +89,7 @@ func TestParts(t *testing.T) {
 		p.place(w)
 		p.lows = p.lows[:0]
 		p.projectRegion(r, w)
-		got := collect(t, p.copies([]Span{{Size: 1 << 20}}))
+		got := collect(t, p.copiesAlone([]Span{{Size: 1 << 20}}))
 		different := 0
 		for i := range got {
 			if got[i] != want[i] {

@@ -168,8 +168,7 @@ func (p *Program) editItems(t goTable, start, size int64) {
 func (p *Program) editLines(t goTable) {
 	l, last := p.lines, int64(-1)
 	c := l.counters(0, t.pos)
-	f := lineFiles{l: l, unit: int64(t.unit), f: l.counters(1, t.files)}
-	f.more = f.f.next()
+	f := newLineFiles(l, t, l.counters(1, t.files))
 	for c.next() {
 		value := c.value
 		if file, ok := f.at(&c); ok {
@@ -212,8 +211,9 @@ type lineFiles struct {
 	named bool // the two above tell
 }
 
-func newLineFiles(l *goLines, t goTable) *lineFiles {
-	f := &lineFiles{l: l, unit: int64(t.unit), f: newCounters(l.read[1], int64(t.files))}
+// newLineFiles begins with the files of a table of lines, which c steps through.
+func newLineFiles(l *goLines, t goTable, c counters) lineFiles {
+	f := lineFiles{l: l, unit: int64(t.unit), f: c}
 	f.more = f.f.next()
 	return f
 }

@@ -71,7 +71,8 @@ func (l *lineLearner) function(t goTable) {
 	if lines == 0 {
 		return
 	}
-	l.old = entries(l.old[:0], newCounters(l.p.lines.read[0], int64(t.pos)), newLineFiles(l.p.lines, t))
+	files := newLineFiles(l.p.lines, t, newCounters(l.p.lines.read[1], int64(t.files)))
+	l.old = entries(l.old[:0], newCounters(l.p.lines.read[0], int64(t.pos)), &files)
 	l.new = entries(l.new[:0], newCounters(l.now, l.counts+int64(lines)), nil)
 	for _, e := range l.old {
 		at, ok := l.p.Target(l.text.Old + int64(t.entry) + e.begin*l.p.lines.quantum)

@@ -43,7 +43,8 @@ func (e *exact) place(old int64) (int, bool) {
 	return n, n < len(e.list) && e.list[n].Old == old
 }
 
-// upTo returns how many anchors there are at an address or before it.
+// upTo returns how many anchors there are at an address or before it. It is asked for references in the
+// millions, where the calls that slices.BinarySearchFunc makes for each comparison show.
 func upTo(list []Anchor, old int64) int {
 	first, end := 0, len(list)
 	for first < end {

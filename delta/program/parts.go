@@ -12,7 +12,7 @@ type Part struct {
 	Bytes    []byte // to be corrected in place
 	Raw      []byte // the old ones
 	buf, raw []byte // both with what stands around them
-	lead     int    // bytes in front of it
+	lead     int    // bytes in front of it, of the region that it begins in
 	over     int    // bytes behind it that its references have changed
 	// starts has a bit for each of Bytes, the lowest first: whether an instruction of x86-64 begins there, or a byte that
 	// begins none.
@@ -101,6 +101,7 @@ func lengthAt(code []byte) int {
 	return 1
 }
 
+// readOld fills b from an offset of the old file, which may not end before.
 func readOld(r io.ReaderAt, b []byte, at int64) error {
 	if n, err := r.ReadAt(b, at); n < len(b) {
 		if err == nil || err == io.EOF {
@@ -138,7 +139,7 @@ func (p *Program) project(t *Part) error {
 		w := p.window(t, done, r, end)
 		done += max(1, p.projectRegion(r, w)-w.skip)
 	}
-	t.over = max(0, done-len(t.Bytes))
+	t.over = done - len(t.Bytes)
 	return p.lines.err()
 }
 
@@ -158,8 +159,8 @@ type window struct {
 func (p *Program) window(t *Part, done int, r *Region, end int64) *window {
 	w := &window{b: t.buf[t.lead+done:], starts: t.starts, first: done, n: len(t.Bytes) - done}
 	if done == 0 && r.Kind == CodeARM64 {
-		w.skip = int(min(int64(t.lead), t.Old-r.Offset))
-		w.b, w.n = t.buf[t.lead-w.skip:], w.n+w.skip
+		w.skip = t.lead
+		w.b, w.n = t.buf, w.n+w.skip
 	}
 	w.old, w.new = t.Old+int64(done-w.skip), t.New+int64(done-w.skip)
 	w.b = w.b[:min(int64(len(w.b)), end-w.old)]

@@ -73,10 +73,7 @@ func (t *table) load(number int64) bool {
 			k.b = make([]byte, size)
 		}
 		k.number, k.b = number, k.b[:size]
-		if n, err := t.r.ReadAt(k.b, t.start+start); n < len(k.b) {
-			if err == nil || err == io.EOF {
-				err = io.ErrUnexpectedEOF
-			}
+		if err := readOld(t.r, k.b, t.start+start); err != nil {
 			t.err, t.b, k.b = err, nil, k.b[:0]
 			return false
 		}
