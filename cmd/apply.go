@@ -121,7 +121,7 @@ func (p *program) openSite() (*apply.Site, error) {
 // take opens a bundle and hands it to a verb of the site.
 func (p *program) take(ctx context.Context, path string, verb func(*apply.Site, apply.Input) (*apply.Result, error)) error {
 	return p.onSite(ctx, func(s *apply.Site) (*apply.Result, error) {
-		in, err := p.openBundle(path, "")
+		in, err := p.openBundle(path, "reading")
 		if err != nil {
 			return nil, err
 		}
@@ -187,22 +187,22 @@ func (p *program) closing(s *apply.Site, res *apply.Result, err error) {
 	switch {
 	case err != nil && errors.Is(err, context.Canceled):
 	case err != nil && exitCode(err) == exitRolledBack:
-		p.print("\nThe update failed and %s. Nothing was lost.\n", s.RunsAgain())
+		p.ui.closing("The update failed and %s. Nothing was lost.", s.RunsAgain())
 	case err != nil:
 	case res.Result == apply.ResultCommitted:
 		p.loaded(res)
-		p.print("\n%s now runs %s%s. It took %s.\n", site, release, was, took)
+		p.ui.closing("%s now runs %s%s. It took %s.", site, release, was, took)
 	case res.Result == apply.ResultStaged:
 		p.loaded(res)
-		p.print("\n%s is ready on %s; nothing that runs has changed. Switch to it: sallyport apply --staged\n", release, site)
+		p.ui.closing("%s is ready on %s; nothing that runs has changed. Switch to it: sallyport apply --staged", release, site)
 	case res.Result == apply.ResultArmed:
-		p.print("\n%s is armed on %s: reboot to try it.\n", release, site)
+		p.ui.closing("%s is armed on %s: reboot to try it.", release, site)
 	case res.Result == apply.ResultRolledBack:
-		p.print("\n%s was rolled back: %s.\n", release, s.Runs())
+		p.ui.closing("%s was rolled back: %s.", release, s.Runs())
 	case res.Release == nil:
-		p.print("\nThere was nothing to do: %s runs no release yet.\n", site)
+		p.ui.fine("\nThere was nothing to do: %s runs no release yet.\n", site)
 	default:
-		p.print("\nThere was nothing to do: %s runs %s.\n", site, release)
+		p.ui.fine("\nThere was nothing to do: %s runs %s.\n", site, release)
 	}
 }
 

@@ -212,11 +212,11 @@ func (p *program) inspectFile(path string) (*inspect.Inspection, error) {
 
 func (p *program) buildSummary(in *inspect.Inspection, res *build.Result, keys []string) {
 	if p.flags.quiet {
-		p.print("%s %d\n", res.File, res.Size)
+		p.ui.print("%s %d\n", res.File, res.Size)
 		return
 	}
-	p.print("\n%s   %s   (layers it delivers: %s, %s)\n", res.File, size(res.Size), size(res.Delivers), percent(res.Size, res.Delivers))
-	printImages(p.ui.lines(), in, false)
+	p.ui.print("\n%s   %s   (layers it delivers: %s, %s)\n", res.File, size(res.Size), size(res.Delivers), percent(res.Size, res.Delivers))
+	p.printImages(in, false)
 	if len(res.Parts) > 0 {
 		p.ui.say("parts", "%s", strings.Join(res.Parts, " "))
 	}

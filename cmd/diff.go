@@ -67,7 +67,7 @@ type differences struct {
 }
 
 func (d *differences) line(sign, format string, args ...any) {
-	fmt.Fprintf(d.p.ui.lines(), "%-10s %s %s\n", d.label, sign, fmt.Sprintf(format, args...))
+	d.p.ui.line(fmt.Sprintf("%-10s", d.label), "%s %s", sign, d.p.ui.text(format, args...))
 	d.label = ""
 }
 

@@ -27,27 +27,27 @@ func (p *program) dryRun(ctx context.Context, path string) error {
 	}
 	site := s.Config().Metadata.Name
 	if f.Runs {
-		p.print("Nothing would be done: %s runs %s.\n", site, f.Release)
+		p.ui.fine("Nothing would be done: %s runs %s.\n", site, f.Release)
 		return nil
 	}
 	from := "nothing"
 	if f.Current != nil {
 		from = f.Current.String()
 	}
-	p.ui.say("release", "%s -> %s", from, f.Release)
+	p.ui.line("release", "%s -> %s", from, f.Release)
 	for _, c := range f.Changes {
-		p.ui.say(string(c.Action), "%s", c.ID)
+		p.ui.line(string(c.Action), "%s", c.ID)
 		for _, field := range c.Fields {
-			p.ui.say("", "  %s", field)
+			p.ui.line("", "  %s", field)
 		}
 		if c.Note != "" {
-			p.ui.say("", "  (%s)", c.Note)
+			p.ui.line("", "  (%s)", c.Note)
 		}
 	}
-	p.ui.say("mirror", "%s to push, %s there already", size(f.Push), size(f.Reuse))
+	p.ui.line("mirror", "%s to push, %s there already", size(f.Push), size(f.Reuse))
 	if len(f.Checks) > 0 {
-		p.ui.say("checks", "%s", strings.Join(f.Checks, ", "))
+		p.ui.line("checks", "%s", strings.Join(f.Checks, ", "))
 	}
-	p.print("\nThis was a dry run: nothing has changed. To do it: sallyport apply %s\n", path)
+	p.ui.fine("\nThis was a dry run: nothing has changed. To do it: sallyport apply %s\n", path)
 	return nil
 }

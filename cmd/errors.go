@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/sallyport-dev/sallyport/bundle"
+	"github.com/sallyport-dev/sallyport/internal/oneline"
 )
 
 // Exit statuses, as docs/operations.md tells their meaning to scripts.
@@ -124,7 +124,7 @@ func message(err error) string {
 	return oneLine(strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; "))
 }
 
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+func oneLine(s string) string { return oneline.Escape(strings.Join(strings.Fields(s), " ")) }
 
 // forPeople cuts the digests in a text, as every other output for people does.
 func forPeople(s string) string {
@@ -170,9 +170,7 @@ func printError(out, errOut io.Writer, asJSON bool, err error) {
 	switch {
 	case errors.As(err, &printed):
 	case asJSON:
-		e := json.NewEncoder(out)
-		e.SetEscapeHTML(false)
-		_ = e.Encode(map[string]*errorObject{"error": newErrorObject(err)}) // nobody is left to tell
+		_ = encode(out, map[string]*errorObject{"error": newErrorObject(err)}) // nobody is left to tell
 	default:
 		fmt.Fprintf(errOut, "error: %s\nhint:  %s\n", forPeople(message(err)), forPeople(oneLine(hint(err))))
 	}

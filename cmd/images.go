@@ -2,10 +2,8 @@ package cmd
 
 import (
 	"fmt"
-	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/sallyport-dev/sallyport/bundle"
 	"github.com/sallyport-dev/sallyport/bundle/inspect"
@@ -15,9 +13,9 @@ import (
 const maxQuietImages = 3
 
 // printImages prints what each image costs in the bundle, and how it travels.
-func printImages(w io.Writer, in *inspect.Inspection, all bool) {
-	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(t, "  IMAGE\tCHANGED\tSENT\tHOW")
+func (p *program) printImages(in *inspect.Inspection, all bool) {
+	t := p.ui.table(3)
+	t.row("  IMAGE\tCHANGED\tSENT\tHOW")
 	quiet := 0
 	for _, im := range in.Images {
 		changed, how := travels(im)
@@ -26,13 +24,13 @@ func printImages(w io.Writer, in *inspect.Inspection, all bool) {
 				continue
 			}
 		}
-		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\n", imageName(im, len(in.Platforms) > 1), changed, size(im.Payload), how)
+		t.row("  %s\t%s\t%s\t%s", imageName(im, len(in.Platforms) > 1), changed, size(im.Payload), how)
 	}
 	if quiet > maxQuietImages && !all {
-		fmt.Fprintf(t, "  %d more\tnone\t0 B\tthe base has them\n", quiet-maxQuietImages)
+		t.row("  %d more\tnone\t0 B\tthe base has them", quiet-maxQuietImages)
 	}
-	fmt.Fprintf(t, "  manifests, SBOMs, signatures\t\t%s\t\n", size(in.Bytes.Metadata))
-	t.Flush()
+	t.row("  manifests, SBOMs, signatures\t\t%s\t", size(in.Bytes.Metadata))
+	t.print()
 }
 
 // imageName is the last part of an image's name, and its platform where there are several.

@@ -8,7 +8,7 @@ import (
 	"github.com/sallyport-dev/sallyport/bundle"
 )
 
-// input is a bundle that is being read, with a bar for as long as it is.
+// input is a bundle that is being read, with a bar for as long as it is and nothing better is known.
 type input struct {
 	*bundle.File
 	ui    *ui
@@ -33,7 +33,7 @@ func (in *input) Read(b []byte) (int, error) {
 	n, err := in.File.Read(b)
 	in.done += int64(n)
 	if in.label != "" && n > 0 {
-		in.ui.progress(in.label, in.done, in.Size())
+		in.ui.reading(in.label, in.done, in.Size())
 	}
 	return n, err
 }

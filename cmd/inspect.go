@@ -2,11 +2,8 @@ package cmd
 
 import (
 	"cmp"
-	"fmt"
-	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -80,10 +77,7 @@ func (p *program) inspect(c *cobra.Command, path string, f inspectFlags) error {
 }
 
 func (p *program) printInspection(in inspection, f inspectFlags) {
-	w := p.ui.lines()
-	line := func(label, format string, args ...any) {
-		fmt.Fprintf(w, "%-9s %s\n", label, fmt.Sprintf(format, args...))
-	}
+	line := p.ui.line
 	r := in.Release
 	line("release", "%s %s (sequence %d), %s", r.Name, r.Version, r.Sequence, strings.Join(in.Platforms, " "))
 	line("digest", "%s", short(r.Digest, f.full))
@@ -103,19 +97,19 @@ func (p *program) printInspection(in inspection, f inspectFlags) {
 		plural(in.Attestations, "attestation"), plural(len(in.Checks), "check"))
 	line("size", "%s: %s of metadata, %s for %s of layers", size(in.Bytes.Bundle), size(in.Bytes.Metadata),
 		size(in.Bytes.Payload), size(in.Bytes.Original))
-	fmt.Fprintln(w)
-	printImages(w, in.Inspection, true)
+	p.ui.print("\n")
+	p.printImages(in.Inspection, true)
 	if f.files {
-		printBlobs(w, in, f.full)
+		p.printBlobs(in, f.full)
 	}
 	if f.sboms {
-		printPackages(w, in)
+		p.printPackages(in)
 	}
 }
 
-func printBlobs(w io.Writer, in inspection, full bool) {
-	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(t, "\n  BLOB OF AN IMAGE\tSIZE\tSENT\tHOW")
+func (p *program) printBlobs(in inspection, full bool) {
+	t := p.ui.table(3)
+	t.row("\n  BLOB OF AN IMAGE\tSIZE\tSENT\tHOW")
 	for _, im := range in.Images {
 		for _, b := range im.Blobs {
 			how := string(b.Form)
@@ -125,23 +119,23 @@ func printBlobs(w io.Writer, in inspection, full bool) {
 			if b.Note != "" {
 				how += " (" + b.Note + ")"
 			}
-			fmt.Fprintf(t, "  %s\t%s\t%s\t%s\n", short(b.Digest, full), size(b.Size), size(b.Bytes), how)
+			t.row("  %s\t%s\t%s\t%s", short(b.Digest, full), size(b.Size), size(b.Bytes), how)
 		}
 	}
 	printCosts(t, in)
-	fmt.Fprintln(t, "\n  BLOB IN THE FILE\tSIZE\tTYPE\t")
+	t.row("\n  BLOB IN THE FILE\tSIZE\tTYPE\t")
 	for _, file := range in.Files {
 		what := file.MediaType
 		if file.Blob != "" {
 			what += " for " + short(file.Blob, full)
 		}
-		fmt.Fprintf(t, "  %s\t%s\t%s\t\n", short(file.Digest, full), size(file.Size), what)
+		t.row("  %s\t%s\t%s\t", short(file.Digest, full), size(file.Size), what)
 	}
-	t.Flush()
+	t.print()
 }
 
 // printCosts names the files that cost the most.
-func printCosts(w io.Writer, in inspection) {
+func printCosts(t *table, in inspection) {
 	type cost struct {
 		image string
 		inspect.FileCost
@@ -158,23 +152,23 @@ func printCosts(w io.Writer, in inspection) {
 		return
 	}
 	slices.SortStableFunc(list, func(a, b cost) int { return cmp.Compare(b.Bytes, a.Bytes) })
-	fmt.Fprintln(w, "\n  FILE IN A LAYER\tSENT\tWHY\tIMAGE")
+	t.row("\n  FILE IN A LAYER\tSENT\tWHY\tIMAGE")
 	for _, c := range list {
 		name := "/" + strings.TrimPrefix(strings.TrimPrefix(c.Name, "."), "/")
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", oneline.Clean(name, 160), size(c.Bytes), oneline.Clean(c.Why, 80), c.image)
+		t.row("  %s\t%s\t%s\t%s", oneline.Clean(name, 160), size(c.Bytes), oneline.Clean(c.Why, 80), c.image)
 	}
 }
 
-func printPackages(w io.Writer, in inspection) {
+func (p *program) printPackages(in inspection) {
 	for _, im := range in.Images {
 		packages, ok := in.Packages[im.Name]
 		if !ok {
-			fmt.Fprintf(w, "\n%s: its SBOM is in the base\n", im.Name)
+			p.ui.print("\n%s: its SBOM is in the base\n", im.Name)
 			continue
 		}
-		fmt.Fprintf(w, "\n%s: %s\n", im.Name, plural(len(packages), "package"))
+		p.ui.print("\n%s: %s\n", im.Name, plural(len(packages), "package"))
 		for _, pkg := range packages {
-			fmt.Fprintf(w, "  %s %s (%s)\n", pkg.Name, pkg.Version, pkg.Type)
+			p.ui.print("  %s %s (%s)\n", pkg.Name, pkg.Version, pkg.Type)
 		}
 	}
 }

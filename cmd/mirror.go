@@ -57,12 +57,12 @@ func (p *program) mirrorServe(ctx context.Context, remote bool) error {
 	if p.flags.quiet {
 		level = slog.LevelWarn
 	}
-	var handler slog.Handler = slog.NewTextHandler(p.err, &slog.HandlerOptions{Level: level})
+	log := slog.New(slog.NewTextHandler(p.err, &slog.HandlerOptions{Level: level}))
 	if p.flags.logFormat == "json" {
-		handler = slog.NewJSONHandler(p.err, &slog.HandlerOptions{Level: level})
+		log = jsonLog(p.err, level)
 	}
 	p.ui.say("serving", "%s at http://%s, until stopped", m.Dir, m.Listen)
-	return embedded.Serve(ctx, embedded.Config{Dir: m.Dir, RemoteWrites: remote, Log: slog.New(handler)}, m.Listen)
+	return embedded.Serve(ctx, embedded.Config{Dir: m.Dir, RemoteWrites: remote, Log: log}, m.Listen)
 }
 
 func (p *program) mirrorFsckVerb() *cobra.Command {
@@ -166,9 +166,9 @@ func (p *program) mirrorFsck(ctx context.Context, s *apply.Site) error {
 		if problem.Manifest {
 			what = "manifest"
 		}
-		p.ui.say(state, "%s %s of %s, which %s needs", what, short(problem.Digest, false), problem.Repository, strings.Join(problem.Images, ", "))
+		p.ui.line(state, "%s %s of %s, which %s needs", what, short(problem.Digest, false), problem.Repository, strings.Join(problem.Images, ", "))
 	}
-	p.print("%s read: %s and %s; %s.\n", size(report.Bytes), plural(report.Manifests, "manifest"), plural(report.Blobs, "blob"),
+	p.ui.fine("%s read: %s and %s; %s.\n", size(report.Bytes), plural(report.Manifests, "manifest"), plural(report.Blobs, "blob"),
 		plural(problems, "problem"))
 	return failed
 }
@@ -222,7 +222,11 @@ func (p *program) mirrorGC(ctx context.Context, dryRun bool) error {
 	for _, m := range report.Manifests {
 		p.ui.say(verb, "%s of %s", short(m.Digest, false), m.Repository)
 	}
-	p.print("%s: %s, %s freed on disk.\n", verb, plural(len(report.Manifests), "manifest"), size(report.Freed))
+	told := p.ui.print
+	if len(report.Manifests) == 0 && report.Freed == 0 {
+		told = p.ui.fine
+	}
+	told("%s: %s, %s freed on disk.\n", verb, plural(len(report.Manifests), "manifest"), size(report.Freed))
 	return nil
 }
 
@@ -320,7 +324,11 @@ func (p *program) mirrorConfig(f mirrorConfigFlags) error {
 	for _, file := range changed {
 		p.ui.say("wrote", "%s", file)
 	}
-	p.print("%s of %s changed. %s\n", fmt.Sprint(len(changed)), plural(len(files), "file"), readAgain(f))
+	told := p.ui.print
+	if len(changed) == 0 {
+		told = p.ui.fine
+	}
+	told("%d of %s changed. %s\n", len(changed), plural(len(files), "file"), readAgain(f))
 	return nil
 }
 

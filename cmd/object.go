@@ -3,6 +3,8 @@ package cmd
 import (
 	"encoding/json"
 	"io"
+
+	"github.com/sallyport-dev/sallyport/internal/oneline"
 )
 
 // output is standard output. It remembers the first failure, so that words nobody got to see do not pass for told.
@@ -22,8 +24,13 @@ func (o *output) Write(b []byte) (int, error) {
 
 // object prints v as the one JSON object of a verb.
 func (p *program) object(v any) error {
-	p.ui.endBar()
-	e := json.NewEncoder(p.out)
+	p.ui.end()
+	return encode(p.out, v)
+}
+
+// encode writes v as a line of JSON that may be shown on a terminal.
+func encode(w io.Writer, v any) error {
+	e := json.NewEncoder(oneline.JSONWriter(w))
 	e.SetEscapeHTML(false)
 	return e.Encode(v)
 }

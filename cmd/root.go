@@ -49,7 +49,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	if p.ui != nil {
-		p.ui.endBar()
+		p.ui.end()
 	}
 	if out.err != nil {
 		err = fmt.Errorf("writing to standard output: %w", out.err)

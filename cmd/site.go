@@ -3,7 +3,6 @@ package cmd
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -51,7 +50,7 @@ func (p *program) siteInit(force bool) error {
 	if p.flags.json {
 		return p.object(map[string]string{"apiVersion": bundle.APIVersion, "kind": "SiteInit", "file": file})
 	}
-	p.print("%s written. Edit it, then: sallyport doctor\n", file)
+	p.ui.print("%s written. Edit it, then: sallyport doctor\n", file)
 	return nil
 }
 
@@ -101,13 +100,13 @@ func (p *program) doctor(ctx context.Context) error {
 		return failed
 	}
 	for _, f := range findings {
-		state := "ok"
+		told, state := p.ui.fine, verdict("ok")
 		if !f.OK {
-			state = "FAILED"
+			told, state = p.ui.print, "FAILED"
 		}
-		p.print("%-9s %s  %s\n", f.Name, p.ui.mark(fmt.Sprintf("%-6s", state)), f.Message)
+		told("%-9s %s%*s  %s\n", f.Name, state, len("FAILED")-len(state), "", f.Message)
 		if f.Mend != "" {
-			p.print("%-9s %-6s  -> %s\n", "", "", f.Mend)
+			told("%-9s %-6s  -> %s\n", "", "", f.Mend)
 		}
 	}
 	return failed

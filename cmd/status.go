@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -41,12 +40,10 @@ func (p *program) status() error {
 }
 
 func (p *program) printStatus(s *apply.Site, st *apply.Status) {
-	line := func(label, format string, args ...any) {
-		p.print("%-9s %s\n", label, fmt.Sprintf(format, args...))
-	}
+	line := p.ui.line
 	cfg := s.Config()
 	if st.NeedsPerson {
-		p.print("needs a person: %s\n", st.Person)
+		p.ui.print("needs a person: %s\n", st.Person)
 	}
 	line("site", "%s%s", st.Site, labels(cfg.Metadata.Labels))
 	if st.Current == nil {
@@ -135,17 +132,15 @@ func (p *program) history() error {
 		return p.object(h)
 	}
 	if len(h.Attempts) == 0 {
-		p.print("%s has no history yet.\n", h.Site)
+		p.ui.fine("%s has no history yet.\n", h.Site)
 	}
-	t := tabwriter.NewWriter(p.ui.lines(), 0, 0, 2, ' ', 0)
+	t := p.ui.table(2)
 	for _, a := range h.Attempts {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", clock(a.Ended), a.Verb, a.Release, outcome(a.Result), span(a.Ended.Sub(a.Began)), a.Reason)
+		t.row("%s\t%s\t%s\t%s\t%s\t%s", clock(a.Ended), a.Verb, a.Release, outcome(a.Result), span(a.Ended.Sub(a.Began)), a.Reason)
 	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
+	t.print()
 	if h.Damaged > 0 {
-		p.print("%s of the history cannot be read.\n", plural(h.Damaged, "line"))
+		p.ui.print("%s of the history cannot be read.\n", plural(h.Damaged, "line"))
 	}
 	return nil
 }

@@ -6,59 +6,77 @@ package cmd
 //   - An error is two lines: "error: " what is wrong with which thing; "hint:  " what to do next.
 //   - What a person asked for goes to standard output. With --json that is one object, and all else goes to
 //     standard error.
-//   - A bar is drawn on a terminal only, and leaves nothing behind; elsewhere a phase is one plain line.
+//   - A bar is drawn on a terminal only, and leaves nothing behind; elsewhere a phase is one plain line, and one more for
+//     each minute that it takes.
+//   - With --quiet there are errors, what was asked for, and what a verb has changed. Where nothing had to be done there
+//     is nothing.
 //   - Sizes are in kB and MB (10³) to three figures; digests are cut to twelve characters; colour marks only
 //     ok and FAILED, and never alone.
+//   - Nothing but this file, bar.go, object.go and printError writes to the outputs, and what they are given is foreign:
+//     every argument of a format is escaped before it becomes part of a line, so only marks of our own reach a terminal.
 
 import (
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"reflect"
 	"strings"
-	"time"
+	"sync"
+	"text/tabwriter"
 
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
 	"golang.org/x/term"
+
+	"github.com/sallyport-dev/sallyport/internal/oneline"
 )
 
 // ui is where a verb's words go.
 type ui struct {
 	out, err io.Writer
 	json     bool
-	quiet    bool
+	quiet    bool // no commentary
+	silent   bool // and not a word where there was nothing to do
 	color    bool
 	log      *slog.Logger // set with --log-format json
 
-	bars     *mpb.Progress // nil where no bar is drawn
-	barsOut  io.Writer
-	bar      *mpb.Bar
-	barLabel string
-	barStart time.Time
+	mu      sync.Mutex // for what follows, and for whole lines
+	bar     *bar       // of the phase that was measured last; nil before
+	screen  *os.File   // where bars are drawn; nil is nowhere
+	measure bool       // the verb's own work is measured, so the reading of its bundle need not be
 }
 
-// newUI finds out what out and err are. progress is auto, plain or none; with none only a verb's last words appear.
+// newUI finds out what out and err are. progress is auto, plain or none; with none there is no commentary.
 func newUI(out, err io.Writer, o commonFlags) *ui {
-	u := &ui{out: out, err: err, json: o.json, quiet: o.quiet || o.progress == "none"}
-	lines := u.lines()
+	u := &ui{out: out, err: err, json: o.json, quiet: o.quiet || o.progress == "none", silent: o.quiet}
 	if o.logFormat == "json" {
-		u.log = slog.New(slog.NewJSONHandler(err, nil))
+		u.log = jsonLog(err, slog.LevelInfo)
 		return u
 	}
-	u.color = isTerminal(lines) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
-	if o.progress == "auto" && !u.quiet && isTerminal(lines) && os.Getenv("TERM") != "dumb" {
-		u.barsOut = lines
+	screen := terminal(u.lines())
+	if screen == nil || os.Getenv("TERM") == "dumb" {
+		return u
+	}
+	u.color = os.Getenv("NO_COLOR") == ""
+	if o.progress == "auto" && !u.quiet {
+		u.screen = screen
 	}
 	return u
 }
 
-func isTerminal(w io.Writer) bool {
+// jsonLog makes a log of one JSON object a line.
+func jsonLog(w io.Writer, level slog.Level) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(oneline.JSONWriter(w), &slog.HandlerOptions{Level: level}))
+}
+
+// terminal gives the terminal that w writes to, or nil.
+func terminal(w io.Writer) *os.File {
 	if o, ok := w.(*output); ok {
 		w = o.Writer
 	}
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return f
+	}
+	return nil
 }
 
 // lines is where running commentary goes.
@@ -69,62 +87,96 @@ func (u *ui) lines() io.Writer {
 	return u.out
 }
 
+// verdict is a word that colour may mark.
+type verdict string
+
+// text is fmt.Sprintf of arguments that may hold anything.
+func (u *ui) text(format string, args ...any) string {
+	clean := make([]any, len(args))
+	for i, a := range args {
+		clean[i] = u.clean(a)
+	}
+	return fmt.Sprintf(format, clean...)
+}
+
+func (u *ui) clean(a any) any {
+	if v, ok := a.(verdict); ok {
+		return u.mark(string(v))
+	}
+	if _, ok := a.(fmt.Stringer); !ok && a != nil && reflect.TypeOf(a).ConvertibleTo(reflect.TypeFor[float64]()) {
+		return a // a number
+	}
+	return oneline.Escape(fmt.Sprint(a))
+}
+
+// write brings a whole line, or several, to where commentary goes.
+func (u *ui) write(text string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.wipe()
+	_, _ = io.WriteString(u.lines(), text) // output remembers the error
+}
+
 // say prints one line of running commentary.
 func (u *ui) say(label, format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
-	u.endBar()
+	text := u.text(format, args...)
 	switch {
+	case u.quiet:
 	case u.log != nil:
 		u.log.Info(text, "about", label)
-	case !u.quiet:
-		fmt.Fprintf(u.lines(), "%-9s %s\n", label, u.mark(text))
+	default:
+		u.write(fmt.Sprintf("%-9s %s\n", oneline.Escape(label), u.mark(text)))
 	}
 }
 
-// print writes the last words of a verb: what changed and what to do next. They appear with --quiet too.
-func (u *ui) print(format string, args ...any) {
-	u.endBar()
-	fmt.Fprintf(u.lines(), format, args...)
+// print writes what a verb was asked for, or has changed. It appears with --quiet too.
+func (u *ui) print(format string, args ...any) { u.write(u.text(format, args...)) }
+
+// closing prints the last words of a verb that has changed something, set apart from its commentary.
+func (u *ui) closing(format string, args ...any) {
+	text := u.text(format, args...) + "\n"
+	if !u.quiet {
+		text = "\n" + text
+	}
+	u.write(text)
 }
 
-// progress shows that done of total bytes of a phase are through. It draws nothing where there is no terminal.
-func (u *ui) progress(label string, done, total int64) {
-	if u.barsOut == nil || total <= 0 {
-		return
+// fine prints last words that say no more than that all was well before. A script that wants quiet reads them off the exit
+// status.
+func (u *ui) fine(format string, args ...any) {
+	if !u.silent {
+		u.print(format, args...)
 	}
-	if u.bar != nil && u.barLabel != label {
-		u.endBar()
-	}
-	if u.bar == nil {
-		u.barLabel, u.barStart = label, time.Now()
-		u.bars = mpb.New(mpb.WithOutput(u.barsOut), mpb.WithWidth(20))
-		u.bar = u.bars.New(total, mpb.BarStyle().Lbound("[").Filler("=").Tip(">").Padding(" ").Rbound("]"),
-			mpb.BarRemoveOnComplete(),
-			mpb.PrependDecorators(decor.Name(fmt.Sprintf("%-9s", label))),
-			mpb.AppendDecorators(decor.Any(u.barText)))
-	}
-	u.bar.SetTotal(total, false)
-	u.bar.SetCurrent(done)
 }
 
-func (u *ui) barText(s decor.Statistics) string {
-	text := fmt.Sprintf("  %s of %s", size(s.Current), size(s.Total))
-	took := time.Since(u.barStart)
-	if s.Current <= 0 || took < time.Second {
-		return text
-	}
-	rate := float64(s.Current) / took.Seconds()
-	left := time.Duration(float64(s.Total-s.Current) / rate * float64(time.Second))
-	return fmt.Sprintf("%s, %s/s   %s left", text, size(int64(rate)), span(left))
+// line prints one line of what a verb was asked for.
+func (u *ui) line(label, format string, args ...any) {
+	u.write(fmt.Sprintf("%-9s %s\n", oneline.Escape(label), u.text(format, args...)))
 }
 
-func (u *ui) endBar() {
-	if u.bar == nil {
-		return
-	}
-	u.bar.Abort(true)
-	u.bars.Wait()
-	u.bar, u.bars = nil, nil
+// table is lines whose cells stand below each other.
+type table struct {
+	ui *ui
+	b  strings.Builder
+	t  *tabwriter.Writer
+}
+
+// table begins a table with so many spaces between its columns.
+func (u *ui) table(space int) *table {
+	t := &table{ui: u}
+	t.t = tabwriter.NewWriter(&t.b, 0, 0, space, ' ', 0)
+	return t
+}
+
+// row adds a line; \t in the format is where a cell ends.
+func (t *table) row(format string, args ...any) {
+	fmt.Fprintln(t.t, t.ui.text(format, args...))
+}
+
+// print ends the table.
+func (t *table) print() {
+	_ = t.t.Flush() // a Builder takes everything
+	t.ui.write(t.b.String())
 }
 
 // mark colours the words ok and FAILED.
@@ -136,16 +188,35 @@ func (u *ui) mark(s string) string {
 	if head, ok := strings.CutSuffix(s, " ok"); ok {
 		return head + " \x1b[32mok\x1b[0m"
 	}
+	if s == "ok" {
+		return "\x1b[32mok\x1b[0m"
+	}
 	return s
 }
 
 // event passes on what a library tells: a line, or with a total, how far a phase is.
 func (p *program) event(label, text string, done, total int64) {
 	if total > 0 {
-		p.ui.progress(label, done, total)
+		p.ui.measured(label, text, done, total)
 		return
 	}
 	p.ui.say(label, "%s", text)
 }
 
-func (p *program) print(format string, args ...any) { p.ui.print(format, args...) }
+// measured shows how far a phase of the verb's own work is.
+func (u *ui) measured(label, text string, done, total int64) {
+	u.mu.Lock()
+	u.measure = true
+	u.mu.Unlock()
+	u.progress(label, text, done, total)
+}
+
+// reading shows how far a bundle is read, as long as there is nothing better to show.
+func (u *ui) reading(label string, done, total int64) {
+	u.mu.Lock()
+	better := u.measure
+	u.mu.Unlock()
+	if !better {
+		u.progress(label, "", done, total)
+	}
+}

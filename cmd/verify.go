@@ -62,7 +62,7 @@ func (p *program) verify(ctx context.Context, path, keys string) error {
 	for _, c := range report.Checks {
 		p.ui.say(fmt.Sprintf("%-10s", c.Name), "%-4s  %s", c.Verdict, c.Message)
 	}
-	p.print("%s is good: every byte is what was signed.\n", in.Name())
+	p.ui.print("%s is good: every byte is what was signed.\n", in.Name())
 	return nil
 }
 

@@ -91,7 +91,7 @@ func TestWorst(t *testing.T) {
 			"pod p: container server exited with status 1, 3 times"},
 		{"crash loop with last words", plain,
 			"{containerStatuses: [{name: server, restartCount: 2, state: {waiting: {reason: CrashLoopBackOff}}, lastState: {terminated: {exitCode: 1, message: \"trace\\nno \\x1bbed\\n\"}}}]}",
-			"pod p: container server exited with status 1, 3 times: no bed"},
+			`pod p: container server exited with status 1, 3 times: no \x1bbed`},
 		{"out of memory", plain, "{containerStatuses: [{name: server, state: {terminated: {exitCode: 137, reason: OOMKilled}}}]}",
 			"pod p: container server exited with status 137, once: OOMKilled"},
 		{"runs again", ready, "{containerStatuses: [{name: server, restartCount: 2, state: {running: {}}, lastState: {terminated: {exitCode: 1}}}]}",

@@ -10,7 +10,7 @@ import (
 
 func TestFileCosts(t *testing.T) {
 	got := fileCosts([]delta.MemberCost{{Name: "a\x1b[31m\xff", Bytes: 5, Why: "new file"}, {Name: "", Bytes: 4}, {Name: "b", Bytes: 0}})
-	if len(got) != 1 || got[0].Name != "a [31m?" || got[0].Bytes != 5 || got[0].Why != "new file" {
+	if len(got) != 1 || got[0].Name != `a\x1b[31m\xff` || got[0].Bytes != 5 || got[0].Why != "new file" {
 		t.Errorf("got %+v", got)
 	}
 }
