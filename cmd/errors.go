@@ -60,6 +60,7 @@ var reasons = map[string]struct {
 	"person":      {exitPerson, "sallyport doctor says what is wrong"},
 	"locked":      {exitLocked, "wait until it has finished, then try again"},
 
+	"network":     {exitUnexpected, "check that the registry is up and can be reached from here, then run the same command again"},
 	"interrupted": {exitUnexpected, "run the same command again: it goes on where it stopped"},
 	"io":          {exitUnexpected, "check the medium, then try again"},
 	"full":        {exitUnexpected, "make room on that disk and try again"},

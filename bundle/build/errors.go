@@ -17,7 +17,7 @@ type Error struct {
 // Error says what is wrong with which thing.
 func (e *Error) Error() string { return e.text }
 
-// Reason is the stable word for scripts: "usage", "spec" or "image".
+// Reason is the stable word for scripts: "usage", "spec", "image" or "network".
 func (e *Error) Reason() string { return e.reason }
 
 // Hint says what to do next; may be empty.

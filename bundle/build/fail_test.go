@@ -54,10 +54,10 @@ func TestBuildRefuses(t *testing.T) {
 		"base is no lock file":          {"release-2.0.0.yaml", f.path("images/index.json"), "usage", "is not a lock file"},
 		"base layout is no release":     {"release-2.0.0.yaml", f.path("images"), "usage", "holds no release"},
 		"base folder is empty":          {"release-2.0.0.yaml", f.path("manifests-1.0.0"), "usage", "holds no bundle of shop"},
-		"base registry is down":         {"release-2.0.0.yaml", "127.0.0.1:1/shop/release:1", "usage", "127.0.0.1:1/shop/release:1"},
+		"base registry is down":         {"release-2.0.0.yaml", "127.0.0.1:1/shop/release:1", "network", "127.0.0.1:1/shop/release:1"},
 		"source is missing":             {"gone.yaml", "", "image", "gone.yaml:8: image registry.example.com/x:1"},
 		"platform is missing":           {"arm.yaml", "", "image", "linux/arm64"},
-		"registry is down":              {"unnamed.yaml", "", "image", "unnamed/server.yaml:14: image 127.0.0.1:1/shop/server:1.0.0"},
+		"registry is down":              {"unnamed.yaml", "", "network", "unnamed/server.yaml:14: image 127.0.0.1:1/shop/server:1.0.0"},
 		"reference does not parse":      {"badref.yaml", "", "image", "badref/server.yaml:14"},
 		"image is not signed":           {"unsigned.yaml", "", "unsigned", "unsigned.yaml:8: image " + toolName},
 	} {

@@ -83,10 +83,13 @@ func merge(specs []ImageSpec, uses []manifest.ImageUse) []*wanted {
 	})
 }
 
-// resolve finds every image; of several that fail it names the first.
+// resolve finds every image; of several that fail it names the first. A registry that does not answer ends the search:
+// waiting for it as often as there are images would take many times as long.
 func (b *builder) resolve(ctx context.Context, needs []*wanted) error {
 	images := make([]*released, len(needs))
 	failed := make([]error, len(needs))
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	var group errgroup.Group
 	group.SetLimit(resolving)
 	for i, w := range needs {
@@ -98,6 +101,10 @@ func (b *builder) resolve(ctx context.Context, needs []*wanted) error {
 			img, err := b.images.Resolve(ctx, w.Name.String(), w.Source)
 			if err != nil {
 				failed[i] = unresolved(ctx, w, err)
+				var trouble *image.NetworkError
+				if errors.As(err, &trouble) {
+					stop()
+				}
 				return nil
 			}
 			images[i] = &released{name: w.Name, Image: img, remote: !localSource(w.Source)}
@@ -110,12 +117,22 @@ func (b *builder) resolve(ctx context.Context, needs []*wanted) error {
 			b.release.images = append(b.release.images, img)
 		}
 	}
+	return firstFault(failed)
+}
+
+// firstFault gives the first error; those of work that was stopped because of another come last.
+func firstFault(failed []error) error {
+	var stopped error
 	for _, err := range failed {
-		if err != nil {
+		switch {
+		case err == nil:
+		case errors.Is(err, context.Canceled):
+			stopped = err
+		default:
 			return err
 		}
 	}
-	return nil
+	return stopped
 }
 
 // unresolved says where the image stands that could not be had.
@@ -124,7 +141,7 @@ func unresolved(ctx context.Context, w *wanted, err error) error {
 		return ctx.Err()
 	}
 	hint := "check the name, and that its registry answers; or name a source for it under spec.images"
-	return at("image", w.Place, hintOf(err, hint), err)
+	return at(reasonOf(err, "image"), w.Place, hintOf(err, hint), err)
 }
 
 // localSource tells whether an image's bytes are on this machine already.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -24,11 +25,19 @@ func (b *builder) checkKeys(ctx context.Context, needs []*wanted) error {
 		}
 		signer, err := signerOf(ctx, b.release.images[i].Image, trust)
 		if err != nil {
-			return at(reasonOf(err, "image"), w.Place, hintOf(err, ""), fmt.Errorf("image %s: %w", w.Name, err))
+			return at(reasonOf(err, "image"), w.Place, hintOf(err, ""), fmt.Errorf("image %s: %w%s", w.Name, err, leftBehind(b.release.images[i].Image)))
 		}
 		b.say("verified", "%s is signed by %s", w.Name, signer)
 	}
 	return nil
+}
+
+// leftBehind tells what of an image could not be had, where that may be why a signature is missing.
+func leftBehind(img *image.Image) string {
+	if len(img.Notes) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(img.Notes, "; ") + ")"
 }
 
 // signerOf gives the key that signed what the image's name resolves to; if nobody has, the one that signed each of its

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -26,7 +29,8 @@ func tagFor(d digest.Digest, suffix string) string {
 // cosignSuffixes are cosign's tags for signatures, attestations and SBOMs.
 func cosignSuffixes() []string { return []string{".sig", ".att", ".sbom"} }
 
-// loadAttestations takes those of BuildKit's attestations whose image is taken.
+// loadAttestations takes those of BuildKit's attestations whose image is taken. Copies and proxies of an index often
+// lack them.
 func (i *Image) loadAttestations(ctx context.Context, descs []ocispec.Descriptor) error {
 	for _, desc := range descs {
 		for _, m := range i.Manifests {
@@ -34,14 +38,52 @@ func (i *Image) loadAttestations(ctx context.Context, descs []ocispec.Descriptor
 				continue
 			}
 			a, err := i.loadArtifact(ctx, desc, m.Desc)
+			if err == nil {
+				a.Attachment = ByIndex
+				i.Attached = append(i.Attached, a.Artifact)
+				continue
+			}
+			note, err := optional(err, "attestation %s, which its index lists, stays behind", desc.Digest)
 			if err != nil {
 				return err
 			}
-			a.Attachment = ByIndex
-			i.Attached = append(i.Attached, a.Artifact)
+			i.note(note)
 		}
 	}
 	return nil
+}
+
+// note adds notes, each once.
+func (i *Image) note(texts ...string) {
+	for _, text := range texts {
+		if !slices.Contains(i.Notes, text) {
+			i.Notes = append(i.Notes, text)
+		}
+	}
+}
+
+// optional says in a note that something optional stays behind because of err. It gives the error back if that is not
+// the last word: whoever builds again must get the same bundle, so no fault of the moment may cost a signature.
+// Two such faults are answers all the same: 500, which some registries give to every request that they do not know,
+// and those of another host, to which a registry sends whoever is not logged in.
+func optional(err error, format string, args ...any) (note string, fatal error) {
+	var (
+		final   *Error
+		trouble *NetworkError
+	)
+	switch {
+	case errors.As(err, &trouble):
+		if trouble.Status != http.StatusInternalServerError && !trouble.elsewhere {
+			return "", err
+		}
+	case !errors.As(err, &final):
+		return "", err
+	}
+	why := err.Error()
+	if errors.Is(err, errNotFound) {
+		why = "it is listed but not there"
+	}
+	return fmt.Sprintf(format, args...) + ": " + why, nil
 }
 
 // loadAttached finds what belongs to the root and to each manifest, then what belongs to that.
@@ -64,7 +106,7 @@ func (i *Image) loadAttached(ctx context.Context) error {
 		}
 		subjects, find = nil, i.findReferrers // cosign's tags are for images only
 		for _, a := range found {
-			i.Notes = append(i.Notes, a.notes...)
+			i.note(a.notes...)
 			for _, artifact := range a.artifacts {
 				if seen[artifact.key()] {
 					continue
@@ -115,23 +157,24 @@ func findAll(ctx context.Context, subjects []ocispec.Descriptor,
 func (i *Image) findAttached(ctx context.Context, subject ocispec.Descriptor) (found, error) {
 	var f found
 	for _, suffix := range cosignSuffixes() {
-		tag := tagFor(subject.Digest, suffix)
-		m, err := i.store.tagged(ctx, tag)
+		m, err := i.store.tagged(ctx, tagFor(subject.Digest, suffix))
 		if errors.Is(err, errNotFound) {
 			continue
 		}
-		if err != nil {
-			return f, err
+		var a *loadedArtifact
+		if err == nil {
+			a, err = i.newArtifact(ctx, m, subject)
 		}
-		if !isManifest(m.Desc.MediaType) {
-			f.notes = append(f.notes, fmt.Sprintf("tag %s is a %s and stays behind", tag, m.Desc.MediaType))
+		if err != nil {
+			// The tag itself is left out: a registry that answers so for one does for all, and once is enough.
+			note, err := optional(err, "what cosign's tags name stays behind, if there is anything")
+			if err != nil {
+				return f, err
+			}
+			f.notes = append(f.notes, note)
 			continue
 		}
-		a, err := newArtifact(m, subject)
-		if err != nil {
-			return f, err
-		}
-		a.Attachment, a.Tag = ByTag, tag
+		a.Attachment, a.Tag = ByTag, tagFor(subject.Digest, suffix)
 		f.artifacts = append(f.artifacts, a.Artifact)
 	}
 	referrers, err := i.findReferrers(ctx, subject)
@@ -146,7 +189,8 @@ func (i *Image) findReferrers(ctx context.Context, subject ocispec.Descriptor) (
 	var f found
 	descs, err := i.store.referrers(ctx, subject.Digest)
 	if err != nil {
-		return f, err
+		note, err := optional(err, "what refers to it stays behind, if there is anything")
+		return found{notes: []string{note}}, err
 	}
 	if len(descs) > maxAttached {
 		return f, errorf("more than %d artifacts are listed", maxAttached)
@@ -158,10 +202,12 @@ func (i *Image) findReferrers(ctx context.Context, subject ocispec.Descriptor) (
 		}
 		a, err := i.loadArtifact(ctx, desc, subject)
 		switch {
-		case errors.Is(err, errNotFound):
-			f.notes = append(f.notes, fmt.Sprintf("referrer %s is listed but not there", desc.Digest))
 		case err != nil:
-			return f, err
+			note, err := optional(err, "referrer %s stays behind", desc.Digest)
+			if err != nil {
+				return f, err
+			}
+			f.notes = append(f.notes, note)
 		case a.refersTo != subject.Digest:
 			f.notes = append(f.notes, fmt.Sprintf("referrer %s is listed for %s but has another subject", desc.Digest, subject.Digest))
 		default:
@@ -183,13 +229,18 @@ func (i *Image) loadArtifact(ctx context.Context, desc, subject ocispec.Descript
 	if err != nil {
 		return nil, err
 	}
-	return newArtifact(m, subject)
+	return i.newArtifact(ctx, m, subject)
 }
 
-func newArtifact(m Manifest, subject ocispec.Descriptor) (*loadedArtifact, error) {
+// newArtifact reads an artifact's manifest and makes sure that its content can be had: once it is listed in a release,
+// it has to travel.
+func (i *Image) newArtifact(ctx context.Context, m Manifest, subject ocispec.Descriptor) (*loadedArtifact, error) {
 	doc, err := parse(m)
 	if err != nil {
-		return nil, fmt.Errorf("attached artifact: %w", err)
+		return nil, err
+	}
+	if doc.Config == nil {
+		return nil, errorf("%s is an index and no artifact", m.Desc.Digest)
 	}
 	a := &loadedArtifact{Artifact: Artifact{Manifest: m, Subject: subject, Config: *doc.Config, Layers: doc.Layers,
 		ArtifactType: doc.ArtifactType, Annotations: doc.Annotations}}
@@ -199,5 +250,22 @@ func newArtifact(m Manifest, subject ocispec.Descriptor) (*loadedArtifact, error
 	if doc.Subject != nil {
 		a.refersTo = doc.Subject.Digest
 	}
+	for _, desc := range append([]ocispec.Descriptor{a.Config}, a.Layers...) {
+		if err := i.probe(ctx, desc); err != nil {
+			return nil, fmt.Errorf("blob %s of it: %w", desc.Digest, err)
+		}
+	}
 	return a, nil
+}
+
+// probe finds out whether a blob can be had. Small ones are read, so that damage shows as well.
+func (i *Image) probe(ctx context.Context, desc ocispec.Descriptor) error {
+	rc, err := i.OpenBlob(ctx, desc)
+	if err != nil {
+		return err
+	}
+	if desc.Size <= maxDocument {
+		_, err = io.Copy(io.Discard, rc)
+	}
+	return errors.Join(err, rc.Close())
 }

@@ -12,58 +12,73 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// blobTries is how often a broken download is taken up again without a byte gained.
-const blobTries = 4
-
-// blob opens a blob; a download that breaks off is taken up where it broke.
-func (r *registry) blob(ctx context.Context, desc ocispec.Descriptor) (io.ReadCloser, error) {
-	from := func(offset int64) (io.ReadCloser, error) { return r.blobFrom(ctx, desc, offset) }
-	body, err := from(0)
-	if err != nil {
-		return nil, err
+// download opens a blob or a manifest of a known size; one that breaks off is taken up where it broke.
+func (r *registry) download(ctx context.Context, kind string, desc ocispec.Descriptor) (io.ReadCloser, error) {
+	d := &resuming{size: desc.Size, pause: r.patience.Pause,
+		from:    func(offset int64) (io.ReadCloser, int64, error) { return r.from(ctx, kind, desc, offset) },
+		wait:    func(d time.Duration) error { return sleep(ctx, d) },
+		explain: func(err error) error { return registryError(ctx, err, r.name.Host) },
 	}
-	return &resuming{from: from, wait: func(d time.Duration) error { return sleep(ctx, d) }, body: body, size: desc.Size}, nil
+	return d, d.open()
 }
 
-// blobFrom opens a blob at an offset.
-func (r *registry) blobFrom(ctx context.Context, desc ocispec.Descriptor, offset int64) (io.ReadCloser, error) {
+// from asks for a blob from an offset on. A registry that knows no ranges gives all of it: then the reader has to
+// skip as many bytes as are returned.
+func (r *registry) from(ctx context.Context, kind string, desc ocispec.Descriptor, offset int64) (body io.ReadCloser, skip int64, err error) {
 	header := http.Header{}
+	if kind == "manifests" {
+		header = acceptManifests()
+	}
 	if offset > 0 {
 		header.Set("Range", fmt.Sprintf("bytes=%d-%d", offset, desc.Size-1))
 	}
-	resp, err := r.get(ctx, r.url("blobs", desc.Digest.String()), header, http.StatusOK, http.StatusPartialContent)
+	resp, err := r.get(ctx, r.url(kind, desc.Digest.String()), header, http.StatusOK, http.StatusPartialContent)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	if resp.StatusCode == http.StatusPartialContent {
-		if start := fmt.Sprintf("bytes %d-", offset); !strings.HasPrefix(resp.Header.Get("Content-Range"), start) {
-			return nil, closing(resp.Body, fmt.Errorf("registry %s: asked for %q it gave %q", r.name.Host, start, resp.Header.Get("Content-Range")))
-		}
-		return resp.Body, nil
+	if resp.StatusCode != http.StatusPartialContent {
+		return resp.Body, offset, nil
 	}
-	if _, err := io.CopyN(io.Discard, resp.Body, offset); err != nil { // a registry that knows no ranges
-		return nil, closing(resp.Body, err)
+	if start := fmt.Sprintf("bytes %d-", offset); !strings.HasPrefix(resp.Header.Get("Content-Range"), start) {
+		return nil, 0, closing(resp.Body, &NetworkError{Host: r.name.Host,
+			Problem: fmt.Sprintf("gives %q where %q was asked for", resp.Header.Get("Content-Range"), start)})
 	}
-	return resp.Body, nil
+	return resp.Body, 0, nil
 }
 
 // resuming reads a download of a known size and reopens it after a fault.
 type resuming struct {
-	from   func(offset int64) (io.ReadCloser, error)
-	wait   func(time.Duration) error
-	body   io.ReadCloser // nil after a fault
-	size   int64
-	offset int64
-	faults int // since the last byte
+	from    func(offset int64) (io.ReadCloser, int64, error)
+	wait    func(time.Duration) error
+	explain func(error) error
+	pause   time.Duration
+	body    io.ReadCloser // nil after a fault
+	skip    int64         // bytes of body that have been read before
+	size    int64
+	offset  int64
+	faults  int // since the last byte
+	stalls  int // of these, how often nothing came
+}
+
+func (r *resuming) open() (err error) {
+	if r.body, r.skip, err = r.from(r.offset); err != nil {
+		r.body = nil
+	}
+	return err
 }
 
 // Read implements io.Reader.
 func (r *resuming) Read(p []byte) (int, error) {
 	for {
+		if r.body == nil {
+			if err := r.open(); err != nil {
+				return 0, err // asked for patiently already
+			}
+		}
 		n, err := r.read(p)
 		r.offset += int64(n)
 		if n > 0 {
-			r.faults = 0
+			r.faults, r.stalls = 0, 0
 			return n, nil
 		}
 		if err == nil || errors.Is(err, io.EOF) && r.offset >= r.size {
@@ -75,11 +90,11 @@ func (r *resuming) Read(p []byte) (int, error) {
 	}
 }
 
-// read reads from the open body, opening it first after a fault.
-func (r *resuming) read(p []byte) (n int, err error) {
-	if r.body == nil {
-		if r.body, err = r.from(r.offset); err != nil {
-			r.body = nil
+func (r *resuming) read(p []byte) (int, error) {
+	if r.skip > 0 {
+		n, err := io.CopyN(io.Discard, r.body, r.skip)
+		r.skip -= n
+		if err != nil {
 			return 0, err
 		}
 	}
@@ -88,15 +103,21 @@ func (r *resuming) read(p []byte) (n int, err error) {
 
 // fault drops the body and waits; it gives the error back once it is no longer worth another try.
 func (r *resuming) fault(err error) error {
-	if r.body != nil {
-		_ = r.body.Close() // broken already
-		r.body = nil
+	_ = r.body.Close() // broken already
+	r.body = nil
+	r.faults++
+	if errors.Is(err, errStalled) {
+		r.stalls++
 	}
-	var final *Error
-	if r.faults++; r.faults >= blobTries || errors.As(err, &final) {
-		return fmt.Errorf("after %d of %d bytes: %w", r.offset, r.size, err)
+	if r.faults >= maxTries || r.stalls >= maxSilent {
+		err = r.explain(err)
+		var trouble *NetworkError
+		if errors.As(err, &trouble) {
+			trouble.Problem += fmt.Sprintf(" after %d of %d bytes", r.offset, r.size)
+		}
+		return err
 	}
-	return r.wait(time.Duration(r.faults*r.faults) * 200 * time.Millisecond)
+	return r.wait(r.pause << (r.faults - 1))
 }
 
 // Close implements io.Closer.
@@ -105,15 +126,4 @@ func (r *resuming) Close() error {
 		return nil
 	}
 	return r.body.Close()
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

@@ -6,12 +6,13 @@ import (
 	"strings"
 )
 
-// Error is an image that cannot be used as it is. Trouble that a later try may not meet, such as a registry that is
-// down, is not an *Error.
+// Error is an image that cannot be used as it is. Trouble with a registry that a later try may not meet is a
+// *NetworkError instead.
 type Error struct {
 	Problem string // what is wrong with the image
 	Advice  string // what to do next, one sentence; may be empty
 	Err     error  // cause; may be nil
+	hidden  error  // a cause whose text says nothing to people
 }
 
 // Error tells the problem and its cause.
@@ -23,7 +24,12 @@ func (e *Error) Error() string {
 }
 
 // Unwrap returns the cause, or nil.
-func (e *Error) Unwrap() error { return e.Err }
+func (e *Error) Unwrap() error {
+	if e.Err == nil {
+		return e.hidden
+	}
+	return e.Err
+}
 
 // Reason is the stable word for scripts.
 func (e *Error) Reason() string { return "image" }

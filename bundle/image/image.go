@@ -54,7 +54,9 @@ type Image struct {
 	// Root is what the name resolves to. If it is no index, it is the only one of Manifests too.
 	Root      Manifest
 	Manifests []PlatformManifest // in the index's order
-	Attached  []Artifact
+	// Indexes are those inside Root that lead to Manifests, each after those inside it.
+	Indexes  []Manifest
+	Attached []Artifact
 	// Notes are sentences for people about what was left behind.
 	Notes []string
 

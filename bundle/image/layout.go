@@ -75,7 +75,8 @@ func (l *layout) readEntries() error {
 			continue
 		}
 		m, err := fetch(context.Background(), e, l.manifest)
-		if errors.Is(err, errNotFound) {
+		var unusable *Error
+		if errors.As(err, &unusable) {
 			continue // a layout need not hold all that it names; what is asked for is missed then
 		}
 		if err != nil {

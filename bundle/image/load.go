@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/sallyport-dev/sallyport/bundle"
+	"github.com/sallyport-dev/sallyport/internal/oneline"
 )
 
 // Annotations by which BuildKit tells an attestation's manifest from a platform's, and whose it is.
@@ -41,7 +43,42 @@ func (i *Image) load(ctx context.Context, n bundle.Reference, wanted []ocispec.P
 	if err != nil {
 		return err
 	}
+	if err := i.checkForeign(ctx); err != nil {
+		return err
+	}
 	return i.loadAttached(ctx)
+}
+
+// checkForeign makes sure that the source has the layers that need not be there: foreign ones, whose bytes are at the
+// addresses that the manifest gives. A site has no network to get them by.
+func (i *Image) checkForeign(ctx context.Context) error {
+	for _, m := range i.Manifests {
+		for _, l := range m.Layers {
+			if !strings.Contains(l.MediaType, ".foreign.") && !strings.Contains(l.MediaType, "nondistributable") {
+				continue
+			}
+			rc, err := i.OpenBlob(ctx, l)
+			if errors.Is(err, errNotFound) {
+				return foreignLayer(l)
+			}
+			if err != nil {
+				return err
+			}
+			if err := rc.Close(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func foreignLayer(l ocispec.Descriptor) error {
+	at := "nowhere that the manifest tells"
+	if len(l.URLs) > 0 {
+		at = oneline.Clean(strings.Join(l.URLs, " "), 300)
+	}
+	return &Error{Problem: fmt.Sprintf("its layer %s is a foreign (non-distributable) one: the source does not have it, it is at %s", l.Digest, at),
+		Advice: "push the image with that layer to a registry of yours, if its licence allows it, and name that as the source", hidden: errNotFound}
 }
 
 // loadSingle takes the root as the only manifest; it must suit every wanted platform.
@@ -57,58 +94,23 @@ func (i *Image) loadSingle(ctx context.Context, doc *document, wanted []ocispec.
 	return nil
 }
 
-// loadIndex takes the manifests of the wanted platforms, and what BuildKit attests of them.
+// loadIndex takes the wanted platforms, and what BuildKit attests of them.
 func (i *Image) loadIndex(ctx context.Context, doc *document, wanted []ocispec.Platform) error {
-	entries, attestations := splitIndex(doc.Manifests)
-	loaded := make(map[int]*PlatformManifest)
-	candidates := make([]ocispec.Platform, len(entries))
-	for k, e := range entries {
-		if isIndex(e.MediaType) {
-			return errorf("it holds an index inside an index (%s), which is not supported", e.Digest)
-		}
-		if e.Platform != nil {
-			candidates[k] = *e.Platform
-			continue
-		}
-		m, err := i.loadManifest(ctx, e)
-		if err != nil {
-			return err
-		}
-		loaded[k], candidates[k] = m, m.Platform
-	}
-	if len(entries) == 0 {
-		return errorf("its index %s lists no image", i.Root.Desc.Digest)
-	}
-	chosen, err := choose(wanted, candidates)
-	if err != nil {
+	w := walk{img: i, indexes: make(map[digest.Digest]Manifest)}
+	if err := w.index(ctx, doc.Manifests, nil); err != nil {
 		return err
 	}
-	for _, k := range chosen {
-		if loaded[k] == nil {
-			if loaded[k], err = i.loadManifest(ctx, entries[k]); err != nil {
-				return err
-			}
-		}
-		i.Manifests = append(i.Manifests, *loaded[k])
+	if err := w.findPlatforms(ctx); err != nil {
+		return err
 	}
-	return i.loadAttestations(ctx, attestations)
-}
-
-// splitIndex parts an index' images from attestations. What is listed twice is taken once.
-func splitIndex(descs []ocispec.Descriptor) (images, attestations []ocispec.Descriptor) {
-	seen := make(map[digest.Digest]bool, len(descs))
-	for _, d := range descs {
-		if seen[d.Digest] {
-			continue
-		}
-		seen[d.Digest] = true
-		if d.Annotations[buildkitType] == buildkitAttests || (d.Platform != nil && d.Platform.OS == unknown) {
-			attestations = append(attestations, d)
-		} else {
-			images = append(images, d)
-		}
+	i.note(w.left...)
+	if len(w.images) == 0 {
+		return errorf("its index %s lists no image that can be had%s", i.Root.Desc.Digest, because(w.left))
 	}
-	return images, attestations
+	if err := w.take(ctx, wanted); err != nil {
+		return err
+	}
+	return i.loadAttestations(ctx, w.attestations)
 }
 
 func (i *Image) loadManifest(ctx context.Context, desc ocispec.Descriptor) (*PlatformManifest, error) {

@@ -6,12 +6,9 @@ import (
 	"fmt"
 	"io"
 	"mime"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
-	"syscall"
-	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -27,22 +24,10 @@ const maxReferrerPages = 32
 
 // registry is one repository of a registry.
 type registry struct {
-	repo   name.Repository
-	client *http.Client // authenticates, and retries what never got an answer
-	name   bundle.Reference
-}
-
-// newTransport makes the transport of a Resolver that was given none. A body may take long; an answer may not.
-func newTransport() http.RoundTripper {
-	return &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		ForceAttemptHTTP2:     true,
-		MaxIdleConnsPerHost:   16,
-		IdleConnTimeout:       90 * time.Second,
-		TLSHandshakeTimeout:   10 * time.Second,
-		ResponseHeaderTimeout: 2 * time.Minute,
-	}
+	repo     name.Repository
+	client   *http.Client // authenticates, and is patient
+	name     bundle.Reference
+	patience Patience
 }
 
 // openRegistry logs in to a registry for pulling from one repository.
@@ -57,28 +42,23 @@ func openRegistry(ctx context.Context, n bundle.Reference, cfg Config) (*registr
 	}
 	auth, err := authn.Resolve(ctx, cfg.Keychain, repo)
 	if err != nil {
-		return nil, fmt.Errorf("credentials for %s: %w", n.Host, err)
+		return nil, &Error{Problem: "the credentials for " + n.Host + " cannot be read", Err: err,
+			Advice: "mend the docker or podman configuration, or log in again: docker login " + n.Host}
 	}
-	retry := transport.NewRetry(cfg.Transport, transport.WithRetryPredicate(worthRetrying),
-		transport.WithRetryStatusCodes(http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError,
-			http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout))
-	rt, err := transport.NewWithContext(ctx, repo.Registry, auth, retry, []string{repo.Scope(transport.PullScope)})
+	rt, err := transport.NewWithContext(ctx, repo.Registry, auth, &patient{cfg.Transport, cfg.Patience},
+		[]string{repo.Scope(transport.PullScope)})
 	if err != nil {
-		return nil, registryError(err, n.Host)
+		return nil, loginError(registryError(ctx, err, n.Host), n.Host)
 	}
-	return &registry{repo: repo, client: &http.Client{Transport: rt}, name: n}, nil
+	return &registry{repo: repo, client: &http.Client{Transport: rt}, name: n, patience: cfg.Patience}, nil
 }
 
-// worthRetrying tells faults of the moment from those that will stay.
-func worthRetrying(err error) bool {
-	var answer *transport.Error
-	if errors.As(err, &answer) {
-		return answer.Temporary()
+// loginError is about the first request, which asks for no image.
+func loginError(err error, host string) error {
+	if errors.Is(err, errNotFound) {
+		return &Error{Problem: host + " is not a registry: it answers 404 Not Found to /v2/", Advice: "check the name of the host"}
 	}
-	var timeout net.Error
-	return errors.As(err, &timeout) && timeout.Timeout() && !errors.Is(err, context.DeadlineExceeded) ||
-		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EPIPE)
+	return err
 }
 
 // Close gives up idle connections.
@@ -104,28 +84,56 @@ func (r *registry) get(ctx context.Context, u *url.URL, header http.Header, want
 	}
 	resp, err := r.client.Do(req)
 	if err != nil {
-		return nil, registryError(err, r.name.Host)
+		return nil, registryError(ctx, err, r.name.Host)
 	}
 	if err := transport.CheckError(resp, wanted...); err != nil {
-		return nil, closing(resp.Body, registryError(err, r.name.Host))
+		err = registryError(ctx, err, r.name.Host)
+		var busy *NetworkError
+		if asked, ok := retryAfter(resp.Header); ok && errors.As(err, &busy) {
+			busy.Advice = fmt.Sprintf("it asks to be left alone for %s: run the same command again after that", asked)
+		}
+		return nil, closing(resp.Body, err)
 	}
 	return resp, nil
 }
 
-// registryError parts what will not get better by trying again from what may.
-func registryError(err error, host string) error {
-	var answer *transport.Error
-	if errors.As(err, &answer) {
-		switch answer.StatusCode {
-		case http.StatusNotFound:
-			return &Error{Problem: host + " does not have it", Err: fmt.Errorf("%w: %w", errNotFound, err),
-				Advice: "push it there, or name another source for it in release.yaml"}
-		case http.StatusUnauthorized, http.StatusForbidden:
-			return &Error{Problem: host + " denies access, or does not have it", Err: err,
-				Advice: "check the name, or log in: docker login " + host}
+// document asks for JSON; the answer's status is one of those wanted. What breaks off on the way is asked for again.
+func (r *registry) document(ctx context.Context, u *url.URL, header http.Header, what string, wanted ...int) ([]byte, *http.Response, error) {
+	for try := 1; ; try++ {
+		resp, err := r.get(ctx, u, header.Clone(), wanted...)
+		if err != nil {
+			return nil, nil, err
+		}
+		raw, err := readDocument(resp.Body, what)
+		_ = resp.Body.Close() // it has been read
+		var final *Error
+		if errors.As(err, &final) {
+			return nil, nil, err
+		}
+		if err == nil {
+			err = r.announced(resp, raw)
+		}
+		if err == nil {
+			return raw, resp, nil
+		}
+		if try == maxSilent {
+			return nil, nil, registryError(ctx, err, r.name.Host)
+		}
+		if err := sleep(ctx, r.patience.Pause); err != nil {
+			return nil, nil, err
 		}
 	}
-	return fmt.Errorf("registry %s: %w", host, err)
+}
+
+// announced compares what came with the digest that came before it: an answer without a length may end early unnoticed.
+// The digest of Docker's schema 1 is not that of its bytes.
+func (r *registry) announced(resp *http.Response, raw []byte) error {
+	d, err := digest.Parse(resp.Header.Get("Docker-Content-Digest"))
+	if err != nil || resp.StatusCode != http.StatusOK || strings.HasPrefix(resp.Header.Get("Content-Type"), dockerSchema1) ||
+		d.Algorithm().FromBytes(raw) == d {
+		return nil
+	}
+	return io.ErrUnexpectedEOF
 }
 
 func acceptManifests() http.Header {
@@ -145,28 +153,28 @@ func (r *registry) tagged(ctx context.Context, tag string) (Manifest, error) { r
 
 // read gets a manifest by tag or digest.
 func (r *registry) read(ctx context.Context, id string) (Manifest, error) {
-	resp, err := r.get(ctx, r.url("manifests", id), acceptManifests(), http.StatusOK)
+	raw, resp, err := r.document(ctx, r.url("manifests", id), acceptManifests(), "the manifest", http.StatusOK)
 	if err != nil {
 		return Manifest{}, err
 	}
-	defer resp.Body.Close()
-	raw, err := readDocument(resp.Body, "manifest "+id)
-	if err != nil {
-		return Manifest{}, err
-	}
+	return newManifest(raw, mediaTypeOf(resp)), nil
+}
+
+// mediaTypeOf is what an answer says it is; empty if it does not. Then the manifest itself has to say it.
+func mediaTypeOf(resp *http.Response) string {
 	mediaType, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	if err != nil {
-		mediaType = "" // then the manifest itself has to say what it is
+		return ""
 	}
-	return newManifest(raw, mediaType), nil
+	return mediaType
 }
 
 func (r *registry) manifest(ctx context.Context, desc ocispec.Descriptor) (io.ReadCloser, error) {
-	resp, err := r.get(ctx, r.url("manifests", desc.Digest.String()), acceptManifests(), http.StatusOK)
-	if err != nil {
-		return nil, err
-	}
-	return resp.Body, nil
+	return r.download(ctx, "manifests", desc)
+}
+
+func (r *registry) blob(ctx context.Context, desc ocispec.Descriptor) (io.ReadCloser, error) {
+	return r.download(ctx, "blobs", desc)
 }
 
 // referrers asks the referrers API, and where there is none, the fallback tag.
@@ -174,19 +182,16 @@ func (r *registry) referrers(ctx context.Context, d digest.Digest) ([]ocispec.De
 	var descs []ocispec.Descriptor
 	next := r.url("referrers", d.String())
 	for page := 0; next != nil && page < maxReferrerPages; page++ {
-		resp, err := r.get(ctx, next, http.Header{"Accept": {ocispec.MediaTypeImageIndex}}, http.StatusOK,
-			http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotAcceptable, http.StatusNotImplemented)
+		raw, resp, err := r.document(ctx, next, http.Header{"Accept": {ocispec.MediaTypeImageIndex}}, "the list of referrers",
+			http.StatusOK, http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotAcceptable,
+			http.StatusNotImplemented)
 		if err != nil {
 			return nil, err
 		}
-		m, err := referrersPage(resp)
-		if err != nil {
-			return nil, err
+		if resp.StatusCode != http.StatusOK || mediaTypeOf(resp) != ocispec.MediaTypeImageIndex {
+			return r.fallback(ctx, d) // there is no such API
 		}
-		if m == nil {
-			return r.fallback(ctx, d)
-		}
-		doc, err := parse(*m)
+		doc, err := parse(newManifest(raw, ocispec.MediaTypeImageIndex))
 		if err != nil {
 			return nil, err
 		}
@@ -194,21 +199,6 @@ func (r *registry) referrers(ctx context.Context, d digest.Digest) ([]ocispec.De
 		next = nextPage(resp)
 	}
 	return descs, nil
-}
-
-// referrersPage reads an answer of the referrers API; nil if the registry has no such API.
-func referrersPage(resp *http.Response) (*Manifest, error) {
-	defer resp.Body.Close()
-	mediaType, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	if err != nil || resp.StatusCode != http.StatusOK || mediaType != ocispec.MediaTypeImageIndex {
-		return nil, nil
-	}
-	raw, err := readDocument(resp.Body, "the list of referrers")
-	if err != nil {
-		return nil, err
-	}
-	m := newManifest(raw, mediaType)
-	return &m, nil
 }
 
 // nextPage gives the address of the page after an answer, on the same host only; nil if there is none.

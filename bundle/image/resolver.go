@@ -23,6 +23,8 @@ type Config struct {
 	Transport http.RoundTripper
 	// Insecure allows plain HTTP for every registry. Registries on loopback and private addresses always may use it.
 	Insecure bool
+	// Patience is how long registries are waited for.
+	Patience Patience
 }
 
 // Resolver finds images. It may be used by several goroutines.
@@ -38,6 +40,7 @@ func NewResolver(cfg Config) *Resolver {
 	if cfg.Transport == nil {
 		cfg.Transport = newTransport()
 	}
+	cfg.Patience = cfg.Patience.orDefaults()
 	return &Resolver{cfg: cfg}
 }
 
