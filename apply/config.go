@@ -34,6 +34,8 @@ type Metadata struct {
 // Spec says where the parts of a site are. Relative paths are relative to the folder of site.yaml.
 type Spec struct {
 	State string `json:"state"`
+	// Release is the name of the releases that the site takes; empty is that of the first one it committed.
+	Release string `json:"release"`
 	// Platform is what this machine runs, OS/ARCH[/VARIANT]; the default is the platform of this program.
 	Platform  string       `json:"platform"`
 	Trust     string       `json:"trust"`
@@ -147,6 +149,9 @@ func (c *Config) check(pos *strictyaml.Positions) error {
 	}
 	if c.Spec.State == "" {
 		fail("spec.state", "is empty", "name the folder that holds the site's state, such as /var/lib/sallyport")
+	}
+	if c.Spec.Release != "" && bundle.ValidName(c.Spec.Release) != nil {
+		fail("spec.release", fmt.Sprintf("%q is not a name", c.Spec.Release), "write metadata.name of the releases for this site, as in store-platform")
 	}
 	if c.Spec.Trust == "" {
 		fail("spec.trust", "is missing", "name the file of the public keys that may sign a release for this site")

@@ -149,8 +149,8 @@ func (m *matrix) afterFault(s *testSite, index uint64) string {
 	if err != nil {
 		return err.Error()
 	}
-	if j.RollbackIndex < index {
-		return fmt.Sprintf("the rollback index fell from %d to %d", index, j.RollbackIndex)
+	if j.Names[j.Name].RollbackIndex < index {
+		return fmt.Sprintf("the rollback index fell from %d to %d", index, j.Names[j.Name].RollbackIndex)
 	}
 	for id := range s.world.objects {
 		if !slices.Contains(j.Live.IDs(), id) {

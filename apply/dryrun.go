@@ -44,7 +44,7 @@ func (s *Site) DryRun(ctx context.Context, in Input) (f *Forecast, err error) {
 	about := releaseOf(d, b.ReleaseDigest())
 	f = &Forecast{APIVersion: bundle.APIVersion, Kind: "Forecast", Release: &about, Current: r.journal.Current,
 		Changes: []kube.Change{}, Checks: checkNames(d.Checks)}
-	if r.journal.Current != nil && r.journal.Current.Digest == about.Digest {
+	if r.journal.Current != nil && r.journal.Current.same(about) {
 		f.Runs = true
 		return f, nil
 	}

@@ -42,8 +42,8 @@ func (s *Site) verifiedAmong(held []*Release, in Input, j *journal) (*verify.Bun
 	if err != nil {
 		return nil, nil, err
 	}
-	p := verify.Policy{Trust: trust, Now: s.deps.Now(), MinSequence: j.RollbackIndex}
-	if among(held, front) {
+	p := verify.Policy{Trust: trust, Now: s.deps.Now(), MinSequence: j.Names[front.Descriptor().Name].RollbackIndex}
+	if among(held, releaseOf(front.Descriptor(), front.ReleaseDigest())) {
 		// The very release that runs is neither older than itself nor stopped by its age: it is there.
 		p.MinSequence, p.AllowExpired = 0, true
 	}
@@ -73,6 +73,12 @@ func signerNames(r verify.Report) []string {
 
 // fits judges by the descriptor alone whether the release is for this site as it is now.
 func (s *Site) fits(d *bundle.Descriptor, j *journal) error {
+	if err := s.fitsName(d, j); err != nil {
+		return err
+	}
+	if err := fitsSequence(d, j); err != nil {
+		return err
+	}
 	if err := s.fitsPlatform(d); err != nil {
 		return err
 	}
@@ -124,9 +130,9 @@ func fitsRunning(d *bundle.Descriptor, current *Release) error {
 		return nil
 	}
 	hint := fmt.Sprintf("apply a release that is %s first", d.Requires.Releases)
-	if current == nil {
-		return errorf("requires", hint, "%s %s requires that %s runs, and this site runs nothing yet",
-			d.Name, d.Version, d.Requires.Releases)
+	if current == nil || current.Name != d.Name {
+		return errorf("requires", hint, "%s %s requires that %s runs, and this site runs no %s yet",
+			d.Name, d.Version, d.Requires.Releases, d.Name)
 	}
 	want, err := semver.NewConstraint(d.Requires.Releases)
 	if err != nil {

@@ -30,6 +30,11 @@ type Attempt struct {
 	Checks  []check.Result `json:"checks,omitempty"`
 }
 
+// ran tells whether the release became the current one then.
+func (a Attempt) ran() bool {
+	return a.Reason == "" && (a.Result == ResultCommitted || a.Result == ResultRolledBack)
+}
+
 // appendHistory adds a to the history at path, unless it is the last one there: a power cut between the history and
 // the journal has the same told again.
 func appendHistory(d durable.Disk, path string, a Attempt) error {

@@ -45,8 +45,18 @@ type Release struct {
 	Name     string        `json:"name"`
 	Version  string        `json:"version"`
 	Sequence uint64        `json:"sequence"`
-	Digest   digest.Digest `json:"digest"` // of the release manifest
+	Digest   digest.Digest `json:"digest"` // of the release manifest, which tells one bundle of the release from others
+	// Identity is the same in every bundle of the release. Empty where an older program wrote this and nothing tells it now.
+	Identity digest.Digest `json:"identity,omitempty"`
 	Slot     slot.Name     `json:"slot,omitempty"`
+}
+
+// same tells whether both are the same release, be it in different bundles.
+func (r Release) same(o Release) bool {
+	if r.Identity == "" || o.Identity == "" {
+		return r.Digest == o.Digest
+	}
+	return r.Identity == o.Identity
 }
 
 // String is the release as people call it.
@@ -56,10 +66,19 @@ func (r Release) check() error {
 	switch {
 	case bundle.ValidName(r.Name) != nil || bundle.ValidVersion(r.Version) != nil:
 		return fmt.Errorf("%q %q is not a release", r.Name, r.Version)
-	case r.Digest.Validate() != nil || r.Digest.Algorithm() != digest.SHA256:
-		return fmt.Errorf("%q is not a sha256 digest", r.Digest)
+	case checkDigest(r.Digest) != nil:
+		return checkDigest(r.Digest)
+	case r.Identity != "" && checkDigest(r.Identity) != nil:
+		return checkDigest(r.Identity)
 	case r.Slot != slot.A && r.Slot != slot.B && r.Slot != slot.None:
 		return fmt.Errorf("%q is not a slot", r.Slot)
+	}
+	return nil
+}
+
+func checkDigest(d digest.Digest) error {
+	if d.Validate() != nil || d.Algorithm() != digest.SHA256 {
+		return fmt.Errorf("%q is not a sha256 digest", d)
 	}
 	return nil
 }
@@ -82,14 +101,18 @@ type journal struct {
 	Outgoing *Release `json:"outgoing"`
 
 	LastAttempted *Attempt `json:"lastAttempted"`
-	// RollbackIndex is the highest sequence ever committed. It never falls.
-	RollbackIndex uint64 `json:"rollbackIndex"`
+	// Name is that of the release committed last: the site takes no others, unless site.yaml names them.
+	Name string `json:"name,omitempty"`
+	// Names is what is remembered of the releases of each name of which one was ever committed.
+	Names map[string]line `json:"names,omitempty"`
+	// OneIndex stands in the journals of older programs, which had one rollback index for all names.
+	OneIndex *uint64 `json:"rollbackIndex,omitempty"`
 	// Attempts counts how often the trial under way was begun.
 	Attempts int `json:"attempts"`
 	// Live lists every object that may be on the target because of us. It grows before anything is applied and
 	// shrinks only after pruning.
 	Live kube.Inventory `json:"live"`
-	// Bad are the releases whose trial failed here, oldest first.
+	// Bad are the identities of the releases whose trial failed here, oldest first.
 	Bad []digest.Digest `json:"bad"`
 	// NeedsPerson says what a person has to look at; empty if nobody has to.
 	NeedsPerson string `json:"needsPerson"`
@@ -121,22 +144,17 @@ func loadJournal(path string) (*journal, error) {
 	return j, nil
 }
 
-// readJournal reads the site's journal. Where that is lost, the history still tells how far the site had come: losing a
-// file must not open the way back to older releases.
+// readJournal reads the site's journal. Losing that file must not open the way back to older releases, nor the way in for
+// another product's.
 func (s *Site) readJournal() (*journal, error) {
 	j, err := loadJournal(s.journalPath())
-	if err != nil || j.Transaction > 0 {
-		return j, err
-	}
-	attempts, _, err := readHistory(s.historyPath())
-	if err != nil {
-		return nil, stateError(err)
-	}
-	for _, a := range attempts {
-		j.Transaction = max(j.Transaction, a.Transaction)
-		if a.Result == ResultCommitted {
-			j.RollbackIndex = max(j.RollbackIndex, a.Sequence)
-		}
+	switch {
+	case err != nil:
+		return nil, err
+	case j.Transaction == 0:
+		return j, s.recollect(j)
+	case j.OneIndex != nil:
+		return j, s.modernise(j)
 	}
 	return j, nil
 }
@@ -203,6 +221,9 @@ func (j *journal) check() error {
 	if err := j.checkSlots(); err != nil {
 		return err
 	}
+	if err := j.checkNames(); err != nil {
+		return err
+	}
 	if len(j.Bad) > maxBad {
 		return fmt.Errorf("it names %d bad releases, more than %d", len(j.Bad), maxBad)
 	}
@@ -244,8 +265,6 @@ func (j *journal) checkSlots() error {
 	case j.Previous != nil && j.Previous.Slot == j.Current.Slot,
 		next != nil && j.Current != nil && next.Slot == j.Current.Slot:
 		return fmt.Errorf("two releases are in slot %s", j.Current.Slot)
-	case j.Current != nil && j.Current.Sequence > j.RollbackIndex:
-		return fmt.Errorf("the rollback index %d is below that of the current release", j.RollbackIndex)
 	}
 	return nil
 }
@@ -259,12 +278,21 @@ func (j *journal) inactive() slot.Name {
 }
 
 // markBad remembers a release that failed its trial.
-func (j *journal) markBad(d digest.Digest) {
-	if slices.Contains(j.Bad, d) {
+func (j *journal) markBad(r Release) {
+	if j.isBad(r) {
 		return
 	}
-	j.Bad = append(slices.Clone(j.Bad), d)
+	id := r.Identity
+	if id == "" {
+		id = r.Digest
+	}
+	j.Bad = append(slices.Clone(j.Bad), id)
 	if over := len(j.Bad) - maxBad; over > 0 {
 		j.Bad = slices.Delete(j.Bad, 0, over)
 	}
+}
+
+// isBad tells whether a release failed its trial here. Older programs noted the digest of its bundle's release manifest.
+func (j *journal) isBad(r Release) bool {
+	return r.Identity != "" && slices.Contains(j.Bad, r.Identity) || slices.Contains(j.Bad, r.Digest)
 }

@@ -3,6 +3,7 @@ package apply
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,13 +18,15 @@ import (
 )
 
 func sampleRelease(version string, sequence uint64, s slot.Name) *Release {
-	return &Release{Name: "store-platform", Version: version, Sequence: sequence, Digest: digest.FromString(version), Slot: s}
+	return &Release{Name: "store-platform", Version: version, Sequence: sequence, Digest: digest.FromString(version),
+		Identity: digest.FromString(version + " as such"), Slot: s}
 }
 
 // sampleJournal is in the middle of a trial.
 func sampleJournal() *journal {
 	j := newJournal()
-	j.Phase, j.Transaction, j.Attempts, j.RollbackIndex = Trial, 7, 1, 2
+	j.Phase, j.Transaction, j.Attempts = Trial, 7, 1
+	j.Name, j.Names = "store-platform", map[string]line{"store-platform": {RollbackIndex: 2, Newest: digest.FromString("2.0.0 as such")}}
 	j.Current, j.Trial = sampleRelease("2.0.0", 2, slot.A), sampleRelease("3.0.0", 3, slot.B)
 	j.Attempt = &Attempt{Transaction: 7, Release: *j.Trial, Verb: verbApply, Began: noon, Signers: []string{"release"}}
 	last := Attempt{Transaction: 6, Release: *j.Current, Verb: verbApply, Result: ResultCommitted, Began: noon, Ended: noon,
@@ -106,11 +109,11 @@ func TestUnsoundJournalIsNotWritten(t *testing.T) {
 func TestBadReleasesAreBounded(t *testing.T) {
 	j := newJournal()
 	for i := range 2 * maxBad {
-		j.markBad(digest.FromString(strings.Repeat("x", i)))
+		j.markBad(*sampleRelease(fmt.Sprintf("1.0.%d", i), 1, slot.A))
 	}
-	newest := digest.FromString(strings.Repeat("x", 2*maxBad-1))
+	newest := *sampleRelease(fmt.Sprintf("1.0.%d", 2*maxBad-1), 1, slot.A)
 	j.markBad(newest)
-	if len(j.Bad) != maxBad || j.Bad[maxBad-1] != newest {
+	if len(j.Bad) != maxBad || j.Bad[maxBad-1] != newest.Identity {
 		t.Errorf("%d are remembered, the newest is %s", len(j.Bad), j.Bad[len(j.Bad)-1])
 	}
 }

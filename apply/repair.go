@@ -3,8 +3,6 @@ package apply
 import (
 	"context"
 
-	"github.com/opencontainers/go-digest"
-
 	"github.com/sallyport-dev/sallyport/bundle"
 	"github.com/sallyport-dev/sallyport/verify"
 )
@@ -26,9 +24,13 @@ func (s *Site) Repair(ctx context.Context, in Input, drop func(context.Context, 
 	if err != nil {
 		return nil, err
 	}
-	if !among(held, b) {
+	about := releaseOf(b.Descriptor(), b.ReleaseDigest())
+	if !among(held, about) {
+		if err := r.fitsName(b.Descriptor(), r.journal); err != nil {
+			return nil, err
+		}
 		return nil, errorf("usage", "give the bundle of a release that sallyport status names",
-			"%s is in no slot of this site", releaseOf(b.Descriptor(), b.ReleaseDigest()))
+			"%s is in no slot of this site", about)
 	}
 	releases, err := r.Releases()
 	if err != nil {
@@ -64,10 +66,10 @@ func (r *run) reload(ctx context.Context, b *verify.Bundle) error {
 	return err
 }
 
-// among tells whether b is a bundle of one of the releases.
-func among(releases []*Release, b interface{ ReleaseDigest() digest.Digest }) bool {
+// among tells whether about is one of the releases.
+func among(releases []*Release, about Release) bool {
 	for _, rel := range releases {
-		if rel != nil && rel.Digest == b.ReleaseDigest() {
+		if rel != nil && rel.same(about) {
 			return true
 		}
 	}

@@ -26,11 +26,7 @@ func (r *run) stillGood() error {
 		return err
 	}
 	d := rel.descriptor
-	switch {
-	case d.Sequence < r.journal.RollbackIndex:
-		return errorf("sequence", "ask the factory for a newer bundle",
-			"%s has sequence %d, which is older than sequence %d that was committed here", staged, d.Sequence, r.journal.RollbackIndex)
-	case d.Expires != nil && !r.deps.Now().Before(*d.Expires):
+	if d.Expires != nil && !r.deps.Now().Before(*d.Expires) {
 		return errorf("expired", "ask the factory for a bundle that is still good, or set this machine's clock if it is wrong",
 			"%s, which is staged, expired %s", staged, d.Expires.UTC().Format(time.RFC3339))
 	}

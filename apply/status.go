@@ -19,10 +19,12 @@ type Status struct {
 	Trial         *Release `json:"trial"`
 	LastAttempted *Attempt `json:"lastAttempted"`
 	// Frozen and NextWindow are for sites with windows, which this version has not.
-	Frozen        bool    `json:"frozen"`
-	NextWindow    *string `json:"nextWindow"`
-	RollbackIndex uint64  `json:"rollbackIndex"`
-	NeedsPerson   bool    `json:"needsPerson"`
+	Frozen     bool    `json:"frozen"`
+	NextWindow *string `json:"nextWindow"`
+	// Takes is the name of the releases that the site takes, empty while any may come; RollbackIndex is that of this name.
+	Takes         string `json:"takes,omitempty"`
+	RollbackIndex uint64 `json:"rollbackIndex"`
+	NeedsPerson   bool   `json:"needsPerson"`
 	// Person says what a person has to look at, and what to do; empty if nobody has to.
 	Person string `json:"person,omitempty"`
 	// Since is when the current release was committed; nil if it is not known.
@@ -37,7 +39,7 @@ func (s *Site) Status() (*Status, error) {
 	}
 	st := &Status{APIVersion: bundle.APIVersion, Kind: "Status", Site: s.cfg.Metadata.Name, Phase: j.Phase,
 		Current: j.Current, Previous: j.Previous, Staged: j.Staged, Trial: j.Trial, LastAttempted: j.LastAttempted,
-		RollbackIndex: j.RollbackIndex, NeedsPerson: j.NeedsPerson != "", Person: j.NeedsPerson}
+		Takes: s.takes(j), RollbackIndex: j.Names[s.takes(j)].RollbackIndex, NeedsPerson: j.NeedsPerson != "", Person: j.NeedsPerson}
 	if j.Phase == Written && j.Previous == nil {
 		st.Previous = j.Outgoing // sallyport rollback gives up what is staged and goes there
 	}
@@ -56,7 +58,7 @@ func (s *Site) Status() (*Status, error) {
 func since(attempts []Attempt, current Release) *time.Time {
 	for i := len(attempts) - 1; i >= 0; i-- {
 		a := attempts[i]
-		if a.Digest == current.Digest && a.Reason == "" && (a.Result == ResultCommitted || a.Result == ResultRolledBack) {
+		if a.same(current) && a.ran() {
 			return &a.Ended
 		}
 	}

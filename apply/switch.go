@@ -124,7 +124,7 @@ func (r *run) fail(v verdict, results []check.Result, format string, args ...any
 	reason := oneLine(fmt.Sprintf(format, args...))
 	return RollingBack, func(j *journal) {
 		if v == bad {
-			j.markBad(j.Trial.Digest)
+			j.markBad(*j.Trial)
 		}
 		remember(results, reason)(j)
 	}, nil
@@ -226,7 +226,7 @@ func (r *run) commit(ctx context.Context) (Phase, func(*journal), error) {
 	}
 	return Idle, func(j *journal) {
 		j.Previous, j.Current, j.Trial, j.Outgoing = j.Current, j.Trial, nil, nil
-		j.RollbackIndex = max(j.RollbackIndex, j.Current.Sequence)
+		j.committed(*j.Current)
 		j.Attempts, j.NeedsPerson = 0, ""
 		j.Attempt, j.LastAttempted = nil, &a
 	}, nil

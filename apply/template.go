@@ -11,6 +11,10 @@ metadata:
   # Releases may require labels (spec.requires.labels in release.yaml).
   labels: {region: emea}
 spec:
+  # The name of the releases for this site (metadata.name in release.yaml); others are refused. Without it the first
+  # release that is committed decides.
+  # release: store-platform
+
   # Journal, slots and history. Keep it on a disk that survives a reboot.
   state: /var/lib/sallyport
 

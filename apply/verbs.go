@@ -3,7 +3,6 @@ package apply
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/opencontainers/go-digest"
 
@@ -56,14 +55,14 @@ func (s *Site) take(ctx context.Context, verb string, in Input, o Options) (res 
 	}()
 	about := releaseOf(b.Descriptor(), b.ReleaseDigest())
 	switch {
-	case r.outcome != nil && r.outcome.Digest == about.Digest && r.outcome.Result != resultInterrupted:
+	case r.outcome != nil && r.outcome.same(about) && r.outcome.Result != resultInterrupted:
 		return r.concluded() // this very release was under way
-	case r.journal.Current != nil && r.journal.Current.Digest == about.Digest:
+	case r.journal.Current != nil && r.journal.Current.same(about):
 		r.say("note", "%s runs already", about)
 		return r.result(ResultNothing, r.journal.Current), nil
 	}
 	r.outcome = nil
-	if r.journal.Phase == Written && r.journal.Staged.Digest == about.Digest {
+	if r.stagedAlready(about) {
 		r.say("note", "%s is staged already", about)
 		if err := r.fits(b.Descriptor(), r.journal); err != nil {
 			return nil, err
@@ -79,6 +78,15 @@ func (s *Site) take(ctx context.Context, verb string, in Input, o Options) (res 
 		return nil, err
 	}
 	return r.concluded()
+}
+
+// stagedAlready tells whether about is what is staged. What is staged from another bundle of the release counts only as long
+// as it may be switched to: the later bundle may be there because the earlier one has expired.
+func (r *run) stagedAlready(about Release) bool {
+	if r.journal.Phase != Written || !r.journal.Staged.same(about) {
+		return false
+	}
+	return r.journal.Staged.Digest == about.Digest || r.stillGood() == nil
 }
 
 // ApplyStaged switches to the release that Stage has brought.
@@ -263,7 +271,7 @@ func personError(text string) error {
 // accept judges whether the release fits this site, and begins its transaction.
 func (r *run) accept(ctx context.Context, b *verify.Bundle, about Release, o Options) error {
 	d := b.Descriptor()
-	if slices.Contains(r.journal.Bad, about.Digest) && !o.Retry {
+	if r.journal.isBad(about) && !o.Retry {
 		return errorf("bad", "ask for a newer release, or try it again with --retry",
 			"%s failed its trial on this site before", about)
 	}
@@ -289,5 +297,5 @@ func (r *run) accept(ctx context.Context, b *verify.Bundle, about Release, o Opt
 }
 
 func releaseOf(d *bundle.Descriptor, dgst digest.Digest) Release {
-	return Release{Name: d.Name, Version: d.Version, Sequence: d.Sequence, Digest: dgst}
+	return Release{Name: d.Name, Version: d.Version, Sequence: d.Sequence, Digest: dgst, Identity: d.Identity()}
 }

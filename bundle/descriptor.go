@@ -34,10 +34,12 @@ type Descriptor struct {
 	Name       string `json:"name"`
 	Version    string `json:"version"`
 	// Sequence is the rollback index: a site never goes to a release with a smaller one than it committed.
-	Sequence  uint64     `json:"sequence"`
-	Created   time.Time  `json:"created"`
-	Expires   *time.Time `json:"expires,omitempty"`
-	Platforms []string   `json:"platforms"`
+	Sequence uint64 `json:"sequence"`
+	// ID is the release's identity as Seal writes it; bundles of older programs lack it. Identity gives it in any case.
+	ID        digest.Digest `json:"identity,omitempty"`
+	Created   time.Time     `json:"created"`
+	Expires   *time.Time    `json:"expires,omitempty"`
+	Platforms []string      `json:"platforms"`
 	// Plain tells that every blob travels in its original form.
 	Plain     bool      `json:"plain,omitempty"`
 	Bases     []Base    `json:"bases,omitempty"`
@@ -52,7 +54,9 @@ type Descriptor struct {
 
 // Base is a release that the site must hold for this bundle to be restored.
 type Base struct {
-	Digest   digest.Digest `json:"digest"` // of its release manifest
+	Digest digest.Digest `json:"digest"` // of its release manifest
+	// Identity is that of the release; any bundle of it will do. Empty in bundles of older programs.
+	Identity digest.Digest `json:"identity,omitempty"`
 	Name     string        `json:"name"`
 	Version  string        `json:"version"`
 	Sequence uint64        `json:"sequence"`

@@ -18,6 +18,8 @@ const (
 	MaxLayers = 65536
 	// MaxParts is how many parts a bundle may be split into: as many as three digits can number.
 	MaxParts = 999
+	// MaxSequence is the largest sequence: every reader of JSON can tell it from its neighbours.
+	MaxSequence = 1<<53 - 1
 	// MaxFileCosts is how many files of one patch a release tells of.
 	MaxFileCosts = 64
 	// maxPlainSize bounds the expanded size that a base blob may claim: far above any real layer, far below overflow.

@@ -89,6 +89,9 @@ func ParseDescriptor(b []byte) (*Descriptor, error) {
 	if !bytes.Equal(b, again) {
 		return nil, formatf("the release descriptor is not in its one byte form (first difference at byte %d)", firstDifference(b, again))
 	}
+	if id := identify(d); d.ID != "" && d.ID != id {
+		return nil, formatf("the release descriptor says that its identity is %s, and what it describes has %s", d.ID, id)
+	}
 	return d, nil
 }
 

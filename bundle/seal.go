@@ -37,11 +37,13 @@ func Seal(c Contents) (*Sealed, error) {
 	if c.Descriptor == nil {
 		return nil, formatf("a release needs a descriptor")
 	}
-	config, err := c.Descriptor.Marshal()
+	named := *c.Descriptor
+	named.ID = identify(&named)
+	config, err := named.Marshal()
 	if err != nil {
 		return nil, err
 	}
-	manifest, err := releaseManifest(c.Descriptor, config)
+	manifest, err := releaseManifest(&named, config)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +89,7 @@ func (s *Sealed) arrange(parts []Part) error {
 	return nil
 }
 
-// Digest is the digest of the release manifest: what signatures sign and what a release is known by.
+// Digest is the digest of the release manifest: what signatures sign.
 func (s *Sealed) Digest() digest.Digest { return digest.FromBytes(s.manifest) }
 
 // ManifestBytes is the release manifest. The caller must not change it.

@@ -45,8 +45,10 @@ func (v *validator) head() error {
 		return fmt.Errorf("apiVersion is %q, not %s", d.APIVersion, APIVersion)
 	case d.Kind != "Release":
 		return fmt.Errorf("kind is %q, not Release", d.Kind)
-	case d.Sequence < 1 || d.Sequence > 1<<53-1:
+	case d.Sequence < 1 || d.Sequence > MaxSequence:
 		return fmt.Errorf("sequence %d is not between 1 and 2^53-1", d.Sequence)
+	case d.ID != "" && validDigest(d.ID) != nil:
+		return fmt.Errorf("identity %q is not a sha256 digest", string(d.ID))
 	case !wholeSeconds(d.Created):
 		return fmt.Errorf("created %v is not a whole second of the years 1970 to 9999", d.Created)
 	case d.Expires != nil && !wholeSeconds(*d.Expires):
@@ -119,8 +121,11 @@ func (v *validator) bases() error {
 		if err := ValidVersion(b.Version); err != nil {
 			return fmt.Errorf("base %q: %w", b.Digest, err)
 		}
-		if b.Sequence < 1 || b.Sequence > 1<<53-1 {
+		if b.Sequence < 1 || b.Sequence > MaxSequence {
 			return fmt.Errorf("base %q: sequence %d is not between 1 and 2^53-1", b.Digest, b.Sequence)
+		}
+		if b.Identity != "" && validDigest(b.Identity) != nil {
+			return fmt.Errorf("base %q: identity %q is not a sha256 digest", b.Digest, string(b.Identity))
 		}
 	}
 	return nil

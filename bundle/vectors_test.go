@@ -195,7 +195,10 @@ func documents(t testing.TB) []vector {
 	dear := func(name, about, old, new string) vector {
 		return vector{name, "format", about, forge(t, withCosts(t, func(*bundle.Descriptor) {})).editChain(inDescriptor, old, new).bytes()}
 	}
+	id := bundletest.Minimal().Contents(t).Descriptor.Identity().String()
 	return []vector{
+		chain("good_no_identity", "ok", "a release that does not tell its identity, as older programs made them", inDescriptor, `"identity":"`+id+`",`, ``),
+		chain("descriptor_identity", "format", "the identity of another release, all digests right", inDescriptor, id, strings.Replace(id, id[7:11], "beef", 1)),
 		dear("descriptor_costs_too_much", "a file that costs more than the whole patch", `"bytes":20`, `"bytes":2000`),
 		dear("descriptor_negative_scratch", "less than no room", `"scratch":1048576`, `"scratch":-1`),
 		chain("descriptor_unknown_field", "format", "a field that the format does not know, all digests right", inDescriptor, `{"apiVersion"`, `{"extra":true,"apiVersion"`),

@@ -73,7 +73,11 @@ func (d *differences) line(sign, format string, args ...any) {
 
 func (p *program) printDifference(d *inspect.Difference) {
 	out := &differences{p: p, label: "release"}
-	out.line("~", "%s %s (sequence %d) -> %s %s (sequence %d)", d.Old.Name, d.Old.Version, d.Old.Sequence, d.New.Name, d.New.Version, d.New.Sequence)
+	if d.Same {
+		out.line("=", "%s %s (sequence %d): two bundles of one release", d.Old.Name, d.Old.Version, d.Old.Sequence)
+	} else {
+		out.line("~", "%s %s (sequence %d) -> %s %s (sequence %d)", d.Old.Name, d.Old.Version, d.Old.Sequence, d.New.Name, d.New.Version, d.New.Sequence)
+	}
 	p.printImageChanges(&differences{p: p, label: "images"}, d.Images)
 	p.printPackageChanges(&differences{p: p, label: "packages"}, d.Packages)
 	out = &differences{p: p, label: "manifests"}

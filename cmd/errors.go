@@ -47,6 +47,7 @@ var reasons = map[string]struct {
 	"policy":    {exitUntrusted, "ask the factory for a release that meets the policy"},
 
 	"base":     {exitNotApplicable, "ask for a full bundle, or for one built against the release that runs here"},
+	"name":     {exitNotApplicable, "ask for a bundle of the product that this site takes: sallyport status names it"},
 	"platform": {exitNotApplicable, "ask for a bundle for this machine's platform"},
 	"labels":   {exitNotApplicable, "check the labels in site.yaml"},
 	"requires": {exitNotApplicable, "apply the release that this one requires first"},

@@ -80,6 +80,7 @@ func (p *program) printInspection(in inspection, f inspectFlags) {
 	line := p.ui.line
 	r := in.Release
 	line("release", "%s %s (sequence %d), %s", r.Name, r.Version, r.Sequence, strings.Join(in.Platforms, " "))
+	line("identity", "%s, the same in every bundle of this release", short(r.Identity, f.full))
 	line("digest", "%s", short(r.Digest, f.full))
 	if r.Expires != nil {
 		line("expires", "%s", r.Expires.Format("2006-01-02"))

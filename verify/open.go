@@ -48,7 +48,7 @@ func Open(r *bundle.Reader, p Policy) (*Bundle, error) {
 		return nil, err
 	}
 	b := &Bundle{r: r, report: Report{
-		Release: Release{Name: d.Name, Version: d.Version, Sequence: d.Sequence, Digest: release, Expires: d.Expires},
+		Release: Release{Name: d.Name, Version: d.Version, Sequence: d.Sequence, Digest: release, Identity: d.Identity(), Expires: d.Expires},
 		Signers: signers,
 	}}
 	b.report.add(CheckSignature, Pass, "signed by %s", join(signers))

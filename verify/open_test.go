@@ -37,7 +37,8 @@ func TestOpen(t *testing.T) {
 			}
 			who := Signer{KeyID: release.KeyID(), Name: "release"}
 			want := Report{
-				Release: Release{Name: "store-platform", Version: "2.4.0", Sequence: 17, Digest: s.Digest()},
+				Release: Release{Name: "store-platform", Version: "2.4.0", Sequence: 17, Digest: s.Digest(),
+					Identity: d.Identity()},
 				Signers: []Signer{who},
 				Checks: []Check{
 					{CheckSignature, Pass, "signed by " + who.String()},

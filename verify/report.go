@@ -47,6 +47,8 @@ type Release struct {
 	Version  string        `json:"version"`
 	Sequence uint64        `json:"sequence"`
 	Digest   digest.Digest `json:"digest"`
+	// Identity is the same in every bundle of the release.
+	Identity digest.Digest `json:"identity,omitempty"`
 	Expires  *time.Time    `json:"expires,omitempty"`
 }
 

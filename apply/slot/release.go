@@ -15,7 +15,7 @@ type Release struct {
 	Report     []byte // what was verified and who signed, JSON
 }
 
-// Digest is the digest of the release manifest: the release's identity.
+// Digest is the digest of the release manifest, which tells one bundle of the release from others.
 func (r *Release) Digest() digest.Digest { return digest.FromBytes(r.Manifest) }
 
 // part is one file of a slot.

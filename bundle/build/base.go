@@ -21,21 +21,27 @@ import (
 
 // known is a release that was built before.
 type known struct {
-	ref     string
-	given   string // what was asked for: ref, or its folder
-	release digest.Digest
-	desc    *bundle.Descriptor
-	blobs   map[digest.Digest]*bundle.Blob
+	ref   string
+	given string // what was asked for: ref, or its folder
+	// is names the release, and the bundle of it that this one is. A lock file of an older program tells no identity.
+	is    bundle.Base
+	desc  *bundle.Descriptor
+	blobs map[digest.Digest]*bundle.Blob
 	// carrier has the bytes that travelled with it; nil for a lock file.
 	carrier carrier
 }
 
-func newKnown(ref string, release digest.Digest, d *bundle.Descriptor, c carrier) *known {
-	k := &known{ref: ref, release: release, desc: d, carrier: c, blobs: make(map[digest.Digest]*bundle.Blob, len(d.Blobs))}
+func newKnown(ref string, is bundle.Base, d *bundle.Descriptor, c carrier) *known {
+	k := &known{ref: ref, is: is, desc: d, carrier: c, blobs: make(map[digest.Digest]*bundle.Blob, len(d.Blobs))}
 	for i := range d.Blobs {
 		k.blobs[d.Blobs[i].Digest] = &d.Blobs[i]
 	}
 	return k
+}
+
+// variantOf tells whether k and o are bundles of one release.
+func (k *known) variantOf(o *known) bool {
+	return k.is.Digest == o.is.Digest || k.is.Identity != "" && k.is.Identity == o.is.Identity
 }
 
 // bases are the releases one of which a site holds.
@@ -70,7 +76,8 @@ func (b *builder) openBases(ctx context.Context) error {
 			return baseError(ref, "", fmt.Errorf("it is the release %s, not %s", base.desc.Name, b.spec.Name))
 		}
 		s.older = append(s.older, found[1:]...)
-		if slices.ContainsFunc(s.list, func(k *known) bool { return k.release == base.release }) {
+		if slices.ContainsFunc(s.list, base.variantOf) {
+			s.older = append(s.older, base) // the same release once more: its bytes may help
 			continue
 		}
 		base.given = ref
@@ -80,14 +87,21 @@ func (b *builder) openBases(ctx context.Context) error {
 	return nil
 }
 
-// intersect finds what a site holds whichever of the bases it runs.
+// intersect finds what a site holds whichever of the bases it runs, and whichever bundle brought that: a signature on an
+// image may have come between two builds of one release.
 func (s *bases) intersect() {
 	if len(s.list) == 0 {
 		return
 	}
-	for _, blob := range s.list[0].desc.Blobs {
+	all := slices.Clone(s.list)
+	for _, k := range s.older {
+		if slices.ContainsFunc(s.list, k.variantOf) {
+			all = append(all, k)
+		}
+	}
+	for _, blob := range all[0].desc.Blobs {
 		lacks := func(k *known) bool { return k.blobs[blob.Digest] == nil }
-		if !slices.ContainsFunc(s.list[1:], lacks) {
+		if !slices.ContainsFunc(all[1:], lacks) {
 			s.held[blob.Digest] = true
 		}
 	}
@@ -152,7 +166,7 @@ func bundleBase(path string) (*known, error) {
 	if err != nil {
 		return nil, fmt.Errorf("base %s: %w", path, err)
 	}
-	return newKnown(path, r.ReleaseDigest(), r.Descriptor(), bundleCarrier(path)), nil
+	return newKnown(path, asBase(r.Descriptor(), r.ReleaseDigest()), r.Descriptor(), bundleCarrier(path)), nil
 }
 
 // folderBase takes the newest bundle of the release that is built, by its sequence. Older ones lend their bytes: where the
@@ -224,7 +238,7 @@ func lockBase(path string) (*known, error) {
 		return nil, &Error{reason: "usage", text: fmt.Sprintf("base %s is not a lock file: %v", path, err),
 			hint: "name the file that build wrote beside the bundle", cause: err}
 	}
-	return newKnown(path, l.Release.Digest, l.descriptor(), nil), nil
+	return newKnown(path, l.Release, l.descriptor(), nil), nil
 }
 
 // layoutBase reads a bundle that was unpacked, or pulled, into an OCI layout.
@@ -286,5 +300,5 @@ func carriedBase(ref string, release digest.Digest, config ocispec.Descriptor, c
 	if err != nil {
 		return nil, fmt.Errorf("base %s: %w", ref, err)
 	}
-	return newKnown(ref, release, d, c), nil
+	return newKnown(ref, asBase(d, release), d, c), nil
 }

@@ -16,9 +16,6 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/strictyaml"
 )
 
-// maxSequence is the largest sequence that every JSON reader can tell from its neighbours.
-const maxSequence = 1<<53 - 1
-
 var dnsLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 
 // checker turns a document into a Spec and names the first thing wrong with it.
@@ -101,7 +98,7 @@ func (c *checker) version() error {
 	}
 	c.spec.Version = s.Version
 	if s.Sequence != nil {
-		if *s.Sequence == 0 || *s.Sequence > maxSequence {
+		if *s.Sequence == 0 || *s.Sequence > bundle.MaxSequence {
 			return c.fail("spec.sequence", "leave it out to count up from the base", "%d is not between 1 and 2^53-1", *s.Sequence)
 		}
 		c.spec.Sequence = *s.Sequence

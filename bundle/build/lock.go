@@ -36,7 +36,7 @@ type LockBlob struct {
 
 // NewLock tells of a release what its lock file tells.
 func NewLock(d *bundle.Descriptor, release digest.Digest) *Lock {
-	l := &Lock{APIVersion: bundle.APIVersion, Kind: kindLock, Release: identity(d, release),
+	l := &Lock{APIVersion: bundle.APIVersion, Kind: kindLock, Release: asBase(d, release),
 		Platforms: d.Platforms, Images: d.Images, SBOMs: d.SBOMs}
 	for _, b := range d.Blobs {
 		l.Blobs = append(l.Blobs, LockBlob{Digest: b.Digest, Size: b.Size, MediaType: b.MediaType})
@@ -44,9 +44,9 @@ func NewLock(d *bundle.Descriptor, release digest.Digest) *Lock {
 	return l
 }
 
-// identity is how a release is named as a base.
-func identity(d *bundle.Descriptor, release digest.Digest) bundle.Base {
-	return bundle.Base{Digest: release, Name: d.Name, Version: d.Version, Sequence: d.Sequence}
+// asBase is how a release is named as a base.
+func asBase(d *bundle.Descriptor, release digest.Digest) bundle.Base {
+	return bundle.Base{Digest: release, Identity: d.Identity(), Name: d.Name, Version: d.Version, Sequence: d.Sequence}
 }
 
 // Marshal gives the lock file, for people to read too.

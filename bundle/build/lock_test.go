@@ -42,7 +42,7 @@ func TestParseLock(t *testing.T) {
 	if err != nil || !bytes.Equal(raw, again) {
 		t.Errorf("%v\n%s\n%s", err, raw, again)
 	}
-	k := newKnown("x", l.Release.Digest, l.descriptor(), nil)
+	k := newKnown("x", l.Release, l.descriptor(), nil)
 	if k.desc.Sequence != 3 || len(k.blobs) != 2 || len(k.desc.SBOMs) != 1 {
 		t.Errorf("as a base: %+v", k.desc)
 	}

@@ -26,7 +26,7 @@ func (b *builder) sequence() (uint64, error) {
 	switch {
 	case highest == nil:
 		return max(b.spec.Sequence, 1), nil
-	case b.spec.Sequence == 0 && highest.desc.Sequence < maxSequence:
+	case b.spec.Sequence == 0 && highest.desc.Sequence < bundle.MaxSequence:
 		return max(highest.desc.Sequence+1, b.atLeast), nil
 	case b.spec.Sequence <= highest.desc.Sequence:
 		return 0, b.spec.fail("spec.sequence", "leave it out to count up from the base",
@@ -70,7 +70,7 @@ func (b *builder) describe() (*bundle.Descriptor, error) {
 	}
 	if !b.Plain {
 		for _, k := range b.bases.list {
-			d.Bases = append(d.Bases, identity(k.desc, k.release))
+			d.Bases = append(d.Bases, k.is)
 		}
 	}
 	platforms := make(map[digest.Digest]string)

@@ -15,6 +15,7 @@ type Difference struct {
 	Kind       string           `json:"kind"` // always "Difference"
 	Old        Release          `json:"old"`
 	New        Release          `json:"new"`
+	Same       bool             `json:"same"` // two bundles of one release: they deliver the same
 	Images     ImagesDiff       `json:"images"`
 	Packages   PackagesDiff     `json:"packages"`
 	Manifests  ObjectsDiff      `json:"manifests"`
@@ -63,6 +64,7 @@ func Compare(from, to *Contents) (*Difference, error) {
 	return &Difference{
 		APIVersion: bundle.APIVersion, Kind: "Difference",
 		Old: from.Inspection.Release, New: to.Inspection.Release,
+		Same:      from.Inspection.Release.Identity == to.Inspection.Release.Identity,
 		Images:    compareImages(pairs),
 		Packages:  comparePackages(from, to, pairs),
 		Manifests: objects,

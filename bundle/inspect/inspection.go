@@ -31,6 +31,8 @@ type Release struct {
 	Version  string        `json:"version"`
 	Sequence uint64        `json:"sequence"`
 	Digest   digest.Digest `json:"digest"` // of the release manifest
+	// Identity is the same in every bundle of the release.
+	Identity digest.Digest `json:"identity"`
 	Created  time.Time     `json:"created"`
 	Expires  *time.Time    `json:"expires,omitempty"`
 }
@@ -38,6 +40,7 @@ type Release struct {
 // Base is a release that the site must hold.
 type Base struct {
 	Digest   digest.Digest `json:"digest"`
+	Identity digest.Digest `json:"identity,omitempty"` // empty in bundles of older programs
 	Name     string        `json:"name"`
 	Version  string        `json:"version"`
 	Sequence uint64        `json:"sequence"`
@@ -91,8 +94,8 @@ func Inspect(r *bundle.Reader) *Inspection {
 	d := r.Descriptor()
 	x := &Inspection{
 		APIVersion: bundle.APIVersion, Kind: "Inspection",
-		Release: Release{Name: d.Name, Version: d.Version, Sequence: d.Sequence, Digest: r.ReleaseDigest(), Created: d.Created,
-			Expires: d.Expires},
+		Release: Release{Name: d.Name, Version: d.Version, Sequence: d.Sequence, Digest: r.ReleaseDigest(), Identity: d.Identity(),
+			Created: d.Created, Expires: d.Expires},
 		Bases: []Base{}, Signatures: signatures(r.Signatures()), Bytes: weigh(r), Images: images(r),
 		Manifests: d.Manifests.Objects, Attestations: attestations(r), SBOMs: len(d.SBOMs), Platforms: d.Platforms, Plain: d.Plain,
 		Checks: []string{},
