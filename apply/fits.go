@@ -131,8 +131,11 @@ func fitsRunning(d *bundle.Descriptor, current *Release) error {
 	}
 	hint := fmt.Sprintf("apply a release that is %s first", d.Requires.Releases)
 	if current == nil || current.Name != d.Name {
-		return errorf("requires", hint, "%s %s requires that %s runs, and this site runs no %s yet",
-			d.Name, d.Version, d.Requires.Releases, d.Name)
+		here := "nothing yet"
+		if current != nil {
+			here = current.String() // another product, whose versions count for nothing here
+		}
+		return errorf("requires", hint, "%s %s requires that %s runs, and this site runs %s", d.Name, d.Version, d.Requires.Releases, here)
 	}
 	want, err := semver.NewConstraint(d.Requires.Releases)
 	if err != nil {

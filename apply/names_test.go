@@ -117,7 +117,7 @@ func TestRequiredReleaseOfAnotherProduct(t *testing.T) {
 	s.cfg.Spec.Release = "till-software"
 	c := newContent("3.0.0", 3)
 	c.d.Name, c.d.Requires = "till-software", &bundle.Requires{Releases: ">=2.0.0"}
-	if _, err := s.apply(r.seal(t, c)); reasonOf(err) != "requires" || !strings.Contains(err.Error(), "runs no till-software yet") {
+	if _, err := s.apply(r.seal(t, c)); reasonOf(err) != "requires" || !strings.Contains(err.Error(), "runs store-platform 4.0.0") {
 		t.Errorf("error is %v", err)
 	}
 }
