@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 
 	"github.com/sallyport-dev/sallyport/bundle"
@@ -58,6 +59,8 @@ type MirrorConfig struct {
 
 	Dir    string `json:"dir"`
 	Listen string `json:"listen"` // HOST:PORT
+	// Names are further hosts by which other machines know the embedded mirror.
+	Names []string `json:"names"`
 }
 
 // Embedded tells whether sallyport serves the mirror itself.
@@ -181,10 +184,16 @@ func (m *MirrorConfig) check(fail failFunc) {
 		if m.Listen != "" {
 			fail("spec.mirror.listen", "goes with dir, not with url", "remove it, or give dir in place of url")
 		}
+		if len(m.Names) > 0 {
+			fail("spec.mirror.names", "goes with dir, not with url", "remove it")
+		}
 	default:
 		m.checkEmbedded(fail)
 	}
 }
+
+// hostPattern is a host name or an address.
+var hostPattern = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?$`)
 
 func (m *MirrorConfig) checkEmbedded(fail failFunc) {
 	if m.Listen == "" {
@@ -192,6 +201,11 @@ func (m *MirrorConfig) checkEmbedded(fail failFunc) {
 	}
 	if _, port, err := net.SplitHostPort(m.Listen); err != nil || port == "" || port == "0" {
 		fail("spec.mirror.listen", fmt.Sprintf("%q is not HOST:PORT", m.Listen), "")
+	}
+	for i, name := range m.Names {
+		if !hostPattern.MatchString(name) {
+			fail(fmt.Sprintf("spec.mirror.names[%d]", i), fmt.Sprintf("%q is not a host", name), "give a host name or an address, without a port")
+		}
 	}
 	if m.Credentials != "" || m.CA != "" || m.Insecure {
 		fail("spec.mirror", "has credentials, ca or insecure, which go with url, not with dir", "")

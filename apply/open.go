@@ -3,6 +3,7 @@ package apply
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"time"
 
 	"github.com/sallyport-dev/sallyport/apply/check"
@@ -17,7 +18,7 @@ import (
 // what it needs.
 func Open(cfg *Config, observe func(Event)) *Site {
 	deps := Deps{
-		OpenMirror: func(ctx context.Context) (Mirror, func() error, error) { return OpenMirror(ctx, cfg.Spec.Mirror) },
+		OpenMirror: func(ctx context.Context) (Mirror, func() error, error) { return OpenMirror(ctx, cfg) },
 		OpenTarget: func(context.Context) (Target, error) { return openTarget(cfg.Spec.Target, durable.Disk{}) },
 		LoadTrust:  func() (*verify.Trust, error) { return verify.LoadTrust(cfg.Spec.Trust) },
 		RunChecks:  check.Run,
@@ -30,21 +31,34 @@ func Open(cfg *Config, observe func(Event)) *Site {
 	return New(cfg, deps)
 }
 
-// OpenMirror returns a client of the mirror and what ends its use. An embedded mirror that nobody serves is served by
-// this process until then.
-func OpenMirror(ctx context.Context, cfg MirrorConfig) (*mirror.Client, func() error, error) {
-	url, stop := cfg.URL, func() error { return nil }
+// OpenMirror returns a client of the site's mirror and what ends its use. An embedded mirror that nobody serves is served
+// by this process until then.
+func OpenMirror(ctx context.Context, site *Config) (*mirror.Client, func() error, error) {
+	cfg := site.Spec.Mirror
+	to := mirror.Config{URL: cfg.URL, CredentialsFile: cfg.Credentials, CAFile: cfg.CA, Insecure: cfg.Insecure}
+	stop := func() error { return nil }
 	if cfg.Embedded() {
-		var err error
-		if url, stop, err = embedded.Attach(ctx, embedded.Config{Dir: cfg.Dir}, cfg.Listen); err != nil {
+		at, end, err := embedded.Attach(ctx, site.ServedMirror(), cfg.Listen)
+		if err != nil {
 			return nil, nil, err
 		}
+		to.URL, to.Username, to.Password, stop = at.URL, at.User, at.Password, end
 	}
-	c, err := mirror.New(mirror.Config{URL: url, CredentialsFile: cfg.Credentials, CAFile: cfg.CA, Insecure: cfg.Insecure})
+	c, err := mirror.New(to)
 	if err != nil {
 		return nil, nil, errors.Join(err, stop())
 	}
 	return c, stop, nil
+}
+
+// OpenMirror returns a client of the site's mirror and what ends its use.
+func (s *Site) OpenMirror(ctx context.Context) (*mirror.Client, func() error, error) {
+	return OpenMirror(ctx, &s.cfg)
+}
+
+// ServedMirror says how the embedded mirror is served. Its secret is in the state folder, which all verbs share.
+func (c *Config) ServedMirror() embedded.Config {
+	return embedded.Config{Dir: c.Spec.Mirror.Dir, Secret: filepath.Join(c.Spec.State, "mirror.secret"), Names: c.Spec.Mirror.Names}
 }
 
 func openTarget(cfg TargetConfig, disk durable.Disk) (Target, error) {

@@ -96,7 +96,7 @@ func (s *realSite) apply(b sealed) (*Result, error) {
 func (s *realSite) holds(b sealed, c *content) {
 	s.t.Helper()
 	ctx := context.Background()
-	m, stop, err := OpenMirror(ctx, s.cfg.Spec.Mirror)
+	m, stop, err := OpenMirror(ctx, &s.cfg)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -26,6 +26,7 @@ spec:
   mirror:
     dir: /var/lib/sallyport/mirror
     listen: "127.0.0.1:5000"
+    # names: [mirror.store]   # hosts by which other machines know it, beside this machine's names and addresses
   # ... or one that runs already:
   # mirror:
   #   url: "http://127.0.0.1:5000"

@@ -35,12 +35,14 @@ func (p *program) mirrorServeVerb() *cobra.Command {
 		Use:   "serve",
 		Short: "Serve the mirror's folder as a registry, until stopped",
 		Long: `Serve the folder that site.yaml names under spec.mirror.dir as a registry at spec.mirror.listen, until stopped.
-Run it as a service: containers are pulled from it at any time.`,
+Run it as a service: containers are pulled from it at any time. Anybody may pull. Pushes, deletes and tag moves need the
+secret that the first verb which pushes writes into the state folder, as mirror.secret; only the user who runs
+sallyport can read it, and it has to be the same user who runs this.`,
 		Example: "  sallyport mirror serve",
 		Args:    args(),
 		RunE:    func(c *cobra.Command, _ []string) error { return p.mirrorServe(c.Context(), remote) },
 	}
-	c.Flags().BoolVar(&remote, "remote-writes", false, "let other machines push and delete")
+	c.Flags().BoolVar(&remote, "remote-writes", false, "let other machines push and delete, too, if they know the secret")
 	return c
 }
 
@@ -62,7 +64,9 @@ func (p *program) mirrorServe(ctx context.Context, remote bool) error {
 		log = jsonLog(p.err, level)
 	}
 	p.ui.say("serving", "%s at http://%s, until stopped", m.Dir, m.Listen)
-	return embedded.Serve(ctx, embedded.Config{Dir: m.Dir, RemoteWrites: remote, Log: log}, m.Listen)
+	served := cfg.ServedMirror()
+	served.RemoteWrites, served.Log = remote, log
+	return embedded.Serve(ctx, served, m.Listen)
 }
 
 func (p *program) mirrorFsckVerb() *cobra.Command {
@@ -104,7 +108,7 @@ func (p *program) mirrorRepair(ctx context.Context, s *apply.Site, path string) 
 	defer in.Close()
 	p.ui.say("bundle", "%s", in.Name())
 	res, err := s.Repair(ctx, apply.Input{Name: in.Name(), Size: in.Size(), Reader: in}, func(ctx context.Context, releases []*bundle.Descriptor) error {
-		client, done, err := apply.OpenMirror(ctx, s.Config().Spec.Mirror)
+		client, done, err := s.OpenMirror(ctx)
 		if err != nil {
 			return err
 		}
@@ -129,7 +133,7 @@ func (p *program) mirrorFsck(ctx context.Context, s *apply.Site) error {
 	if err != nil {
 		return err
 	}
-	client, done, err := apply.OpenMirror(ctx, s.Config().Spec.Mirror)
+	client, done, err := s.OpenMirror(ctx)
 	if err != nil {
 		return err
 	}
@@ -241,7 +245,7 @@ func collect(ctx context.Context, s *apply.Site, dryRun bool) (*gcReport, error)
 	report := &gcReport{Manifests: []mirror.Place{}}
 	cfg := s.Config().Spec.Mirror
 	err := s.Collect(ctx, !dryRun, func(ctx context.Context, keep, drop []*bundle.Descriptor) error {
-		client, done, err := apply.OpenMirror(ctx, cfg)
+		client, done, err := s.OpenMirror(ctx)
 		if err != nil {
 			return err
 		}
@@ -349,7 +353,7 @@ func registryHosts(s *apply.Site) ([]string, error) {
 func endpoint(s *apply.Site) mirror.Endpoint {
 	m := s.Config().Spec.Mirror
 	if m.Embedded() {
-		return mirror.Endpoint{URL: "http://" + m.Listen}
+		return mirror.Endpoint{URL: "http://" + embedded.Reach(m.Listen)}
 	}
 	return mirror.Endpoint{URL: m.URL, CAFile: m.CA, Insecure: m.Insecure}
 }

@@ -452,6 +452,10 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 func TestSkopeoAgrees(t *testing.T) {
 	skopeo := testtools.Skopeo(t)
+	known, err := secret()
+	if err != nil {
+		t.Fatal(err)
+	}
 	onEach(t, func(t *testing.T, _, url string) {
 		c := client(t, url)
 		img := newImage(t, "registry.example.com/team/app:1", "base", "")
@@ -467,7 +471,8 @@ func TestSkopeoAgrees(t *testing.T) {
 			t.Errorf("skopeo copy from: %v\n%s", err, out)
 		}
 		back := "docker://" + strings.TrimPrefix(url, "http://") + "/copied/app:2"
-		out, err = exec.CommandContext(t.Context(), skopeo, "copy", "--dest-tls-verify=false", "--preserve-digests", "dir:"+to, back).CombinedOutput()
+		out, err = exec.CommandContext(t.Context(), skopeo, "copy", "--dest-tls-verify=false", "--dest-creds", known.User+":"+known.Password,
+			"--preserve-digests", "dir:"+to, back).CombinedOutput()
 		if err != nil {
 			t.Errorf("skopeo copy to: %v\n%s", err, out)
 		}

@@ -31,6 +31,10 @@ type login struct {
 
 func (l *login) wrap(t *testing.T, target string) string {
 	real := network(t)
+	behind, err := secret()
+	if err != nil {
+		t.Fatal(err)
+	}
 	u, err := url.Parse(target)
 	if err != nil {
 		t.Fatal(err)
@@ -58,6 +62,7 @@ func (l *login) wrap(t *testing.T, target string) string {
 		}
 		out := r.Clone(r.Context())
 		out.URL.Scheme, out.URL.Host, out.RequestURI = u.Scheme, u.Host, ""
+		out.SetBasicAuth(behind.User, behind.Password)
 		resp, err := real.RoundTrip(out)
 		if err != nil {
 			w.WriteHeader(http.StatusBadGateway)
@@ -115,7 +120,11 @@ func TestDockerConfigurationLogsIn(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := newClient(t, mirror.Config{URL: door}).Ping(t.Context()); err != nil {
+	c, err := mirror.New(mirror.Config{URL: door})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Ping(t.Context()); err != nil {
 		t.Error(err)
 	}
 }

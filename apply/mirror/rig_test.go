@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -37,11 +38,31 @@ func onEach(t *testing.T, test func(t *testing.T, kind, url string)) {
 	t.Run(docker, func(t *testing.T) { test(t, docker, testtools.DockerRegistry(t)) })
 }
 
+// secret is what lets one push to every embedded mirror of these tests.
+var secret = sync.OnceValues(func() (at embedded.Served, err error) {
+	dir, err := os.MkdirTemp("", "secret")
+	if err != nil {
+		return at, err
+	}
+	defer os.RemoveAll(dir)
+	at.User = embedded.User
+	at.Password, err = embedded.Secret(context.Background(), filepath.Join(dir, "secret"))
+	return at, err
+})
+
 // serveEmbedded starts an embedded mirror on an empty folder.
 func serveEmbedded(t testing.TB) (url, dir string) {
 	t.Helper()
 	dir = t.TempDir()
-	url, stop, err := embedded.Attach(t.Context(), embedded.Config{Dir: dir}, "127.0.0.1:0")
+	known, err := secret()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, []byte(known.Password), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	at, stop, err := embedded.Attach(t.Context(), embedded.Config{Dir: dir, Secret: file}, "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,11 +71,19 @@ func serveEmbedded(t testing.TB) (url, dir string) {
 			t.Error(err)
 		}
 	})
-	return url, dir
+	return at.URL, dir
 }
 
+// newClient makes a client that can push to embedded mirrors, unless it is to log in otherwise.
 func newClient(t testing.TB, cfg mirror.Config) *mirror.Client {
 	t.Helper()
+	if cfg.Username == "" && cfg.CredentialsFile == "" && cfg.Keychain == nil {
+		known, err := secret()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.Username, cfg.Password = known.User, known.Password
+	}
 	c, err := mirror.New(cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -10,5 +10,7 @@
 //     blob of the wrong size, is replaced when it is pushed, and damaged bytes go when a blob is deleted.
 //   - Sparse indexes are accepted, foreign layers are, and a full disk is answered with 507 Insufficient Storage.
 //
-// There are no users: anybody may pull, and only this machine may push or delete, unless Config.RemoteWrites is set.
+// Anybody may pull. To push, to delete or to move a tag takes a secret that only the user has who runs sallyport, and
+// unless Config.RemoteWrites is set it has to be done from this machine: whoever can push can change what the site runs.
+// A request is answered only under a name by which the mirror is known, and not for a web page of somebody else's.
 package embedded

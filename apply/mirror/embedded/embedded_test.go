@@ -26,11 +26,33 @@ import (
 
 func open(t *testing.T, dir string) *embedded.Registry {
 	t.Helper()
-	r, err := embedded.Open(t.Context(), embedded.Config{Dir: dir, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	r, err := embedded.Open(t.Context(), embedded.Config{Dir: dir, Secret: secretFile(t), Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// password is what the file of secretFile holds.
+const password = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+func secretFile(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, []byte(password+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// login makes a client that can push.
+func login(t *testing.T, url string) *mirror.Client {
+	t.Helper()
+	c, err := mirror.New(mirror.Config{URL: url, Tries: 1, Username: embedded.User, Password: password})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // serve opens a folder and answers for it until the test ends.
@@ -44,11 +66,7 @@ func serve(t *testing.T, dir string) *mirror.Client {
 			t.Error(err)
 		}
 	})
-	c, err := mirror.New(mirror.Config{URL: s.URL, Tries: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
+	return login(t, s.URL)
 }
 
 func push(t *testing.T, c *mirror.Client, repo string, data []byte) ocispec.Descriptor {
@@ -116,19 +134,19 @@ func TestOneProcessServesAFolder(t *testing.T) {
 }
 
 func TestAttachUsesWhoServesAlready(t *testing.T) {
-	cfg := embedded.Config{Dir: t.TempDir()}
-	url, stop, err := embedded.Attach(t.Context(), cfg, "127.0.0.1:0")
+	cfg := embedded.Config{Dir: t.TempDir(), Secret: filepath.Join(t.TempDir(), "state", "secret")}
+	at, stop, err := embedded.Attach(t.Context(), cfg, "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, stopSecond, err := embedded.Attach(t.Context(), cfg, strings.TrimPrefix(url, "http://"))
-	if err != nil || second != url {
-		t.Fatalf("attached to %s, %v; want %s", second, err, url)
+	second, stopSecond, err := embedded.Attach(t.Context(), cfg, strings.TrimPrefix(at.URL, "http://"))
+	if err != nil || second != at || at.Password == "" {
+		t.Fatalf("attached to %s, %v; want %s", second.URL, err, at.URL)
 	}
 	if err := stopSecond(); err != nil {
 		t.Error(err)
 	}
-	c, err := mirror.New(mirror.Config{URL: url})
+	c, err := mirror.New(mirror.Config{URL: at.URL})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,12 +175,23 @@ func TestAttachSaysWhenTheAddressIsTaken(t *testing.T) {
 	}
 }
 
+// request makes one with the secret.
+func request(t *testing.T, method, url string, body io.Reader) *http.Request {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.SetBasicAuth(embedded.User, password)
+	return req
+}
+
 func TestUploadsOfACrashAreThrownAway(t *testing.T) {
 	dir := t.TempDir()
 	c := serve(t, dir)
 	desc := push(t, c, "app", []byte("stays"))
 	for range 3 {
-		resp, err := http.Post(c.URL()+"/v2/app/blobs/uploads/", "", nil)
+		resp, err := http.DefaultClient.Do(request(t, http.MethodPost, c.URL()+"/v2/app/blobs/uploads/", nil))
 		if err != nil || resp.StatusCode != http.StatusAccepted {
 			t.Fatalf("upload: %v, %v", resp, err)
 		}
@@ -366,14 +395,15 @@ func TestOtherMachinesMayOnlyRead(t *testing.T) {
 		{"[2001:db8::7]:4711", "2001:db8::1", false, true},
 		{"@", "", false, true},
 	} {
-		r, err := embedded.Open(t.Context(), embedded.Config{Dir: t.TempDir(), RemoteWrites: test.remoteWrites})
+		r, err := embedded.Open(t.Context(), embedded.Config{Dir: t.TempDir(), Secret: secretFile(t), RemoteWrites: test.remoteWrites})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for method, writes := range map[string]bool{http.MethodGet: false, http.MethodPut: true, http.MethodDelete: true, http.MethodPost: true} {
 			ctx := context.WithValue(t.Context(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.ParseIP(test.to), Port: 5000})
 			req := httptest.NewRequest(method, "/v2/app/manifests/1", nil).WithContext(ctx)
-			req.RemoteAddr = test.from
+			req.RemoteAddr, req.Host = test.from, "localhost"
+			req.SetBasicAuth(embedded.User, password)
 			w := httptest.NewRecorder()
 			r.ServeHTTP(w, req)
 			if got := w.Code == denied; got != (test.denied && writes) {
@@ -400,10 +430,7 @@ func TestHostileRequestsAreRefused(t *testing.T) {
 		"/v2/app/blobs/uploads/00000000-0000-0000-0000-000000000000?digest=sha256:x",
 	} {
 		for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodPatch, http.MethodDelete} {
-			req, err := http.NewRequestWithContext(t.Context(), method, c.URL()+path, strings.NewReader("x"))
-			if err != nil {
-				t.Fatal(err)
-			}
+			req := request(t, method, c.URL()+path, strings.NewReader("x"))
 			resp, err := http.DefaultClient.Do(req)
 			if err != nil {
 				t.Fatal(err)

@@ -31,6 +31,8 @@ func (e *Error) Reason() string {
 // Hint says what to do.
 func (e *Error) Hint() string {
 	switch {
+	case errors.Is(e.Err, ErrNoSecret):
+		return "start sallyport mirror serve anew, with the site.yaml of this site and as the user that runs this: systemctl restart sallyport-mirror"
 	case errors.Is(e.Err, ErrServed):
 		return "stop the other sallyport mirror serve, or let it do the work"
 	case errors.Is(e.Err, syscall.EADDRINUSE):

@@ -4,10 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/netip"
 	"os"
+	"path/filepath"
 
 	"github.com/distribution/distribution/v3"
 	"github.com/distribution/distribution/v3/registry/api/errcode"
@@ -36,10 +35,18 @@ type handler func(*request) error
 // ServeHTTP implements the OCI distribution protocol.
 func (r *Registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	w.Header().Set("Docker-Distribution-Api-Version", "registry/2.0")
+	if err := r.admit(w, req); err != nil {
+		r.note(req, err)
+		w.Header().Set("Connection", "close") // what is left of the request is not worth reading
+		r.refuse(&request{w: w, Request: req}, err)
+		return
+	}
 	r.router.ServeHTTP(w, req)
 }
 
-func base(w http.ResponseWriter, _ *http.Request) {
+func (r *Registry) base(w http.ResponseWriter, req *http.Request) {
+	r.prove(w, req)
+	w.Header().Set("WWW-Authenticate", authenticate) // skopeo sends no credentials to push with unless it is told here
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write([]byte("{}"))
 }
@@ -47,39 +54,22 @@ func base(w http.ResponseWriter, _ *http.Request) {
 func (r *Registry) handle(named bool, h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		q := &request{w: w, Request: req, vars: mux.Vars(req)}
-		err := r.mayWrite(req)
-		if err == nil && named {
+		var err error
+		if named {
 			err = r.find(q)
 		}
 		if err == nil {
 			err = h(q)
 		}
-		r.log.Debug("mirror: request", "method", req.Method, "path", req.URL.Path, "from", req.RemoteAddr, "error", err)
+		r.note(req, err)
 		if err != nil {
 			r.refuse(q, err)
 		}
 	})
 }
 
-// mayWrite lets other machines read only: without users, whoever reaches the port could change what the site runs.
-func (r *Registry) mayWrite(req *http.Request) error {
-	if req.Method == http.MethodGet || req.Method == http.MethodHead || r.cfg.RemoteWrites || fromHere(req) {
-		return nil
-	}
-	return errcode.ErrorCodeDenied.WithMessage("only the machine itself may push to this mirror")
-}
-
-// fromHere tells whether a connection comes from this machine: from a loopback address, or from the one it leads to.
-func fromHere(req *http.Request) bool {
-	from, err := netip.ParseAddrPort(req.RemoteAddr)
-	if err != nil {
-		return false
-	}
-	if from.Addr().Unmap().IsLoopback() {
-		return true
-	}
-	local, ok := req.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
-	return ok && local.AddrPort().Addr().Unmap().WithZone("") == from.Addr().Unmap().WithZone("")
+func (r *Registry) note(req *http.Request, err error) {
+	r.log.Debug("mirror: request", "method", req.Method, "path", req.URL.Path, "from", req.RemoteAddr, "error", err)
 }
 
 func (r *Registry) find(q *request) error {
@@ -192,7 +182,7 @@ func verifyErrors(verify distribution.ErrManifestVerification) errcode.Errors {
 
 // publish runs what makes blobs or manifests visible, or takes them away, apart from sweeps.
 func (r *Registry) publish(q *request, f func() error) error {
-	lock, err := lockWrite(q.Context(), r.cfg.Dir, unix.LOCK_SH)
+	lock, err := lockFile(q.Context(), filepath.Join(r.cfg.Dir, writeLock), unix.LOCK_SH)
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,8 @@ import (
 
 // Two locks guard the folder, both given up by the system when a process dies. serveLock is held by the one process
 // that serves it. writeLock is shared by requests while they make blobs or manifests visible, and exclusive to a
-// sweep, which may come from another process: what it has not marked must not become needed meanwhile.
+// sweep, which may come from another process: what it has not marked must not become needed meanwhile. Whoever can open
+// a file can lock it; so nobody but the owner can.
 const (
 	serveLock = "serve.lock"
 	writeLock = "write.lock"
@@ -21,7 +22,7 @@ const (
 )
 
 func lockServe(dir string) (*os.File, error) {
-	f, err := openLock(dir, serveLock)
+	f, err := openLock(filepath.Join(dir, serveLock))
 	if err != nil {
 		return nil, err
 	}
@@ -35,9 +36,9 @@ func lockServe(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// lockWrite takes the write lock; how is unix.LOCK_SH or unix.LOCK_EX. Closing the file gives it up.
-func lockWrite(ctx context.Context, dir string, how int) (*os.File, error) {
-	f, err := openLock(dir, writeLock)
+// lockFile waits for a lock; how is unix.LOCK_SH or unix.LOCK_EX. Closing the file gives it up.
+func lockFile(ctx context.Context, path string, how int) (*os.File, error) {
+	f, err := openLock(path)
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +60,19 @@ func lockWrite(ctx context.Context, dir string, how int) (*os.File, error) {
 	}
 }
 
-func openLock(dir, name string) (*os.File, error) {
-	return os.OpenFile(filepath.Join(dir, name), os.O_RDWR|os.O_CREATE, 0o644)
+// openLock opens a lock's file, and closes it to others if an earlier version did not.
+func openLock(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	fi, err := f.Stat()
+	if err == nil && fi.Mode().Perm()&0o077 != 0 {
+		err = f.Chmod(0o600)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
 }

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/distribution/distribution/v3"
@@ -33,8 +36,12 @@ const (
 type Config struct {
 	// Dir is the registry's folder. It is created if it is missing. One process serves it at a time.
 	Dir string
-	// RemoteWrites lets other machines push and delete.
+	// Secret is the file that holds what lets one push and delete; see the function of that name. Without one nobody can.
+	Secret string
+	// RemoteWrites lets other machines push and delete, too, by the secret.
 	RemoteWrites bool
+	// Names are hosts by which clients know the mirror, beside this machine's names and addresses.
+	Names []string
 	// Log gets failures, and every request at debug level. nil discards them.
 	Log *slog.Logger
 }
@@ -46,7 +53,9 @@ type Registry struct {
 	driver   *driver
 	storage  distribution.Namespace
 	router   *mux.Router
-	lock     *os.File // held while the registry is open
+	names    map[string]bool
+	fault    atomic.Value // string: what was wrong with the secret last
+	lock     *os.File     // held while the registry is open
 	digests  [64]sync.Mutex
 	sessions sync.Map // upload IDs that a request is busy with
 }
@@ -54,7 +63,7 @@ type Registry struct {
 // Open takes the folder for this process and throws away uploads that a crash left behind. The error is ErrServed if
 // another process serves the folder.
 func Open(ctx context.Context, cfg Config) (*Registry, error) {
-	r := &Registry{cfg: cfg, log: cfg.Log}
+	r := &Registry{cfg: cfg, log: cfg.Log, names: namesOf(cfg.Names)}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
@@ -169,20 +178,31 @@ func (f *freshConns) close() {
 
 // Serve opens the folder and serves it at listen, HOST:PORT, until ctx is done.
 func Serve(ctx context.Context, cfg Config, listen string) error {
+	if cfg.Secret != "" {
+		if _, err := readSecret(cfg.Secret); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
 	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
 	if err != nil {
 		return &Error{Dir: cfg.Dir, Err: err}
 	}
-	r, err := Open(ctx, cfg)
+	r, err := Open(ctx, cfg.known(listen))
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
 	return errors.Join(r.Serve(ctx, ln), r.Close())
 }
 
+// known adds the host of the address at which the folder is served.
+func (cfg Config) known(listen string) Config {
+	cfg.Names = append(slices.Clip(cfg.Names), listen)
+	return cfg
+}
+
 func (r *Registry) routes() *mux.Router {
 	router := v2.Router()
-	router.GetRoute(v2.RouteNameBase).HandlerFunc(base)
+	router.GetRoute(v2.RouteNameBase).HandlerFunc(r.base)
 	router.GetRoute(v2.RouteNameCatalog).Handler(r.handle(false, r.catalog))
 	for name, h := range map[string]handler{
 		v2.RouteNameTags:            r.tags,

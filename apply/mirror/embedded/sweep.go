@@ -39,7 +39,7 @@ func sweep(ctx context.Context, dir string, log *slog.Logger) (Freed, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	redirectLogs(log)
-	lock, err := lockWrite(ctx, dir, unix.LOCK_EX)
+	lock, err := lockFile(ctx, filepath.Join(dir, writeLock), unix.LOCK_EX)
 	if err != nil {
 		return Freed{}, err
 	}
