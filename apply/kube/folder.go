@@ -12,9 +12,9 @@ import (
 	"syscall"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/yaml"
 
 	"github.com/sallyport-dev/sallyport/internal/durable"
+	"github.com/sallyport-dev/sallyport/internal/kubeyaml"
 )
 
 // FolderFile is the one file that a Folder writes.
@@ -181,8 +181,8 @@ func (f *Folder) read() ([]*unstructured.Unstructured, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	if err == nil && st.Size() > 2*maxYAML {
-		err = fmt.Errorf("%s is larger than %d bytes", FolderFile, 2*maxYAML)
+	if err == nil && st.Size() > kubeyaml.MaxFile {
+		err = fmt.Errorf("%s is larger than %d bytes", FolderFile, kubeyaml.MaxFile)
 	}
 	var b []byte
 	if err == nil {
@@ -206,7 +206,7 @@ func (f *Folder) write(objs []*unstructured.Unstructured) error {
 		b.WriteString("# No release is installed: there are no objects.\n")
 	}
 	for _, u := range objs {
-		y, err := yaml.Marshal(u.Object)
+		y, err := kubeyaml.Marshal(u.Object)
 		if err != nil {
 			return fmt.Errorf("%s: %w", idOf(u), err)
 		}

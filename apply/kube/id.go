@@ -7,7 +7,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// ID names an object. Two IDs that differ only in Version name the same object.
+// ID names an object. Two IDs that differ only in Version, or in having no namespace and the namespace default, name the
+// same object.
 type ID struct {
 	Group     string `json:"group,omitempty"`
 	Version   string `json:"version"`
@@ -24,9 +25,12 @@ func (id ID) String() string {
 	return id.Kind + " " + id.Namespace + "/" + id.Name
 }
 
-// key is the ID without the version.
+// key is what IDs of the same object have in common.
 func (id ID) key() ID {
 	id.Version = ""
+	if id.Namespace == "default" {
+		id.Namespace = ""
+	}
 	return id
 }
 

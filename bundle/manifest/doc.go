@@ -11,9 +11,9 @@
 //   - any other folder: every *.yaml, *.yml and *.json file in it and below, sorted by path. Names that begin with a
 //     dot are passed over; a sub-folder with a kustomization is built
 //
-// YAML is read as kubectl reads it (YAML 1.1: yes is a boolean), except that repeated keys are errors. Documents
-// without content are skipped, lists (kind: List) are taken apart. Two objects of the same group, kind, namespace and
-// name are an error, because the later would silently win. So is an object without a name: it could not be found again.
+// Files are read by package kubeyaml: as kubectl reads them, and what kubectl would drop or change without a word is an
+// error. So are two objects of the same group, kind, namespace and name, because the later would silently win, objects
+// that kustomize would leave out, and what is no text where Kubernetes wants text.
 //
 // # Images
 //

@@ -1,49 +1,16 @@
 package manifest
 
-import "fmt"
+import (
+	"fmt"
 
-// Place is a line of a file; Line is 0 if only the file is known.
-type Place struct {
-	File string
-	Line int // 1-based
-}
+	"github.com/sallyport-dev/sallyport/internal/kubeyaml"
+)
 
-// String gives FILE:LINE, or FILE.
-func (p Place) String() string {
-	if p.Line == 0 {
-		return p.File
-	}
-	return fmt.Sprintf("%s:%d", p.File, p.Line)
-}
+// Place is a line of a file.
+type Place = kubeyaml.Place
 
 // Error is what is wrong with a manifest.
-type Error struct {
-	Place
-	Problem string
-	Advice  string // what to do next, one sentence; may be empty
-	Err     error  // cause; may be nil
-}
-
-// Error gives file:line, the problem and its cause.
-func (e *Error) Error() string {
-	s := e.Problem
-	if e.File != "" {
-		s = e.String() + ": " + s
-	}
-	if e.Err != nil {
-		s += ": " + e.Err.Error()
-	}
-	return s
-}
-
-// Unwrap returns the cause, or nil.
-func (e *Error) Unwrap() error { return e.Err }
-
-// Reason is the stable word for scripts.
-func (e *Error) Reason() string { return "manifest" }
-
-// Hint is what to do next; empty if there is nothing to say.
-func (e *Error) Hint() string { return e.Advice }
+type Error = kubeyaml.Error
 
 // ImageError is an image reference that is none.
 type ImageError struct {

@@ -7,31 +7,6 @@ import (
 	"strings"
 )
 
-// fieldPath leads to a field: keys (string) and list positions (int).
-type fieldPath []any
-
-// String gives spec.containers[0].image.
-func (p fieldPath) String() string {
-	var b strings.Builder
-	for _, step := range p {
-		switch step := step.(type) {
-		case int:
-			fmt.Fprintf(&b, "[%d]", step)
-		case string:
-			if b.Len() > 0 {
-				b.WriteByte('.')
-			}
-			b.WriteString(step)
-		}
-	}
-	return b.String()
-}
-
-// with gives a longer path; the old one may be used again.
-func (p fieldPath) with(steps ...any) fieldPath {
-	return append(p[:len(p):len(p)], steps...)
-}
-
 // every stands for all items of a list in the path of an ImageField.
 type every struct{}
 

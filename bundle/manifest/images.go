@@ -8,6 +8,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/sallyport-dev/sallyport/bundle"
+	"github.com/sallyport-dev/sallyport/internal/kubeyaml"
 )
 
 // maxDepth bounds how deep objects are searched.
@@ -22,7 +23,7 @@ type ImageUse struct {
 	Place
 
 	object int // in Rendered.Objects
-	path   fieldPath
+	path   kubeyaml.Path
 }
 
 // Images finds every image reference, in the order of the objects. Extra names fields of custom resources.
@@ -69,14 +70,14 @@ func (s *search) run(extra []ImageField) error {
 }
 
 // walk looks for pod specifications anywhere in a value.
-func (s *search) walk(v any, path fieldPath) error {
+func (s *search) walk(v any, path kubeyaml.Path) error {
 	if len(path) > maxDepth {
 		return &Error{Place: s.object.Place, Problem: fmt.Sprintf("%s is nested deeper than %d levels", s.object.ID(), maxDepth)}
 	}
 	switch v := v.(type) {
 	case []any:
 		for i, item := range v {
-			if err := s.walk(item, path.with(i)); err != nil {
+			if err := s.walk(item, path.With(i)); err != nil {
 				return err
 			}
 		}
@@ -85,7 +86,7 @@ func (s *search) walk(v any, path fieldPath) error {
 			return err
 		}
 		for _, key := range slices.Sorted(maps.Keys(v)) {
-			if err := s.walk(v[key], path.with(key)); err != nil {
+			if err := s.walk(v[key], path.With(key)); err != nil {
 				return err
 			}
 		}
@@ -95,16 +96,16 @@ func (s *search) walk(v any, path fieldPath) error {
 
 // podSpec takes the images of the lists that a pod specification has. A list under such a name that holds anything
 // but maps is something else.
-func (s *search) podSpec(spec map[string]any, path fieldPath) error {
+func (s *search) podSpec(spec map[string]any, path kubeyaml.Path) error {
 	for _, key := range []string{"initContainers", "containers", "ephemeralContainers", "volumes"} {
 		items, ok := spec[key].([]any)
 		if !ok || slices.ContainsFunc(items, func(item any) bool { _, isMap := item.(map[string]any); return !isMap }) {
 			continue
 		}
 		for i, item := range items {
-			image, field := item.(map[string]any)["image"], path.with(key, i, "image")
+			image, field := item.(map[string]any)["image"], path.With(key, i, "image")
 			if volume, ok := image.(map[string]any); ok && key == "volumes" {
-				image, field = volume["reference"], field.with("reference")
+				image, field = volume["reference"], field.With("reference")
 			}
 			if ref, ok := image.(string); ok && ref != "" {
 				if err := s.add(ref, field); err != nil {
@@ -117,7 +118,7 @@ func (s *search) podSpec(spec map[string]any, path fieldPath) error {
 }
 
 // follow takes the images that an ImageField leads to. What is absent is no fault, what is no text is.
-func (s *search) follow(v any, steps []any, path fieldPath) error {
+func (s *search) follow(v any, steps []any, path kubeyaml.Path) error {
 	if v == nil {
 		return nil
 	}
@@ -133,7 +134,7 @@ func (s *search) follow(v any, steps []any, path fieldPath) error {
 		if !ok {
 			return s.unfit(path, "a set of fields")
 		}
-		return s.follow(m[step], steps[1:], path.with(step))
+		return s.follow(m[step], steps[1:], path.With(step))
 	case int:
 		list, ok := v.([]any)
 		if !ok {
@@ -142,14 +143,14 @@ func (s *search) follow(v any, steps []any, path fieldPath) error {
 		if step >= len(list) {
 			return nil
 		}
-		return s.follow(list[step], steps[1:], path.with(step))
+		return s.follow(list[step], steps[1:], path.With(step))
 	default:
 		list, ok := v.([]any)
 		if !ok {
 			return s.unfit(path, "a list")
 		}
 		for i, item := range list {
-			if err := s.follow(item, steps[1:], path.with(i)); err != nil {
+			if err := s.follow(item, steps[1:], path.With(i)); err != nil {
 				return err
 			}
 		}
@@ -157,13 +158,13 @@ func (s *search) follow(v any, steps []any, path fieldPath) error {
 	}
 }
 
-func (s *search) unfit(path fieldPath, want string) error {
-	return &Error{Place: s.object.fieldPlace(path), Advice: "check spec.imageFields in release.yaml",
+func (s *search) unfit(path kubeyaml.Path, want string) error {
+	return &Error{Place: s.object.FieldPlace(path), Advice: "check spec.imageFields in release.yaml",
 		Problem: fmt.Sprintf("%s: %s is not %s, so no image can be found there", s.object.ID(), path, want)}
 }
 
 // add notes one reference, once.
-func (s *search) add(ref string, path fieldPath) error {
+func (s *search) add(ref string, path kubeyaml.Path) error {
 	field := path.String()
 	if s.seen[field] {
 		return nil
@@ -180,11 +181,11 @@ func (s *search) add(ref string, path fieldPath) error {
 }
 
 // imagePlace tells where an image reference is written.
-func (o *Object) imagePlace(ref string, path fieldPath) Place {
+func (o *Object) imagePlace(ref string, path kubeyaml.Path) Place {
 	if o.tree != nil {
 		return o.tree.findImage(ref, o.Place)
 	}
-	return o.fieldPlace(path)
+	return o.FieldPlace(path)
 }
 
 // Pin replaces references by HOST/REPOSITORY@DIGEST in the objects that Images searched. Digests are by canonical
@@ -205,7 +206,7 @@ func (r *Rendered) Pin(uses []ImageUse, digests map[string]digest.Digest) ([]Ima
 }
 
 // set changes the text at a path and reports whether there was one.
-func set(v any, path fieldPath, value string) bool {
+func set(v any, path kubeyaml.Path, value string) bool {
 	for k, step := range path {
 		last := k == len(path)-1
 		switch step := step.(type) {

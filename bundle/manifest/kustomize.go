@@ -6,6 +6,8 @@ import (
 
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	"github.com/sallyport-dev/sallyport/internal/kubeyaml"
 )
 
 // kustomize builds a folder's kustomization. Krusty's default options allow no plugins and no files outside the
@@ -26,17 +28,15 @@ func kustomize(dir string) ([]Object, error) {
 		if err != nil {
 			return nil, &Error{Place: place, Problem: "this kustomization gives an object that is none", Err: err}
 		}
-		fields, err := decodeFields(asJSON)
-		if err != nil {
-			return nil, &Error{Place: place, Problem: "this kustomization gives an object that is none", Err: err}
-		}
-		o := Object{Fields: fields, Place: place, tree: t}
-		o.Place = t.findObject(&o, place)
-		flat, err := flatten(o)
+		o, err := kubeyaml.FromJSON(asJSON, place)
 		if err != nil {
 			return nil, err
 		}
-		objects = append(objects, flat...)
+		for _, flat := range o {
+			made := Object{Object: flat, tree: t}
+			made.Place = t.findObject(&made, place)
+			objects = append(objects, made)
+		}
 	}
 	return objects, nil
 }

@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,12 +11,13 @@ import (
 	"strings"
 
 	"sigs.k8s.io/kustomize/api/konfig"
-	kyaml "sigs.k8s.io/yaml"
+
+	"github.com/sallyport-dev/sallyport/internal/kubeyaml"
 )
 
 const (
 	// maxObjects bounds a release, maxFolderDepth how deep folders are searched (links may lead in circles).
-	maxObjects     = 1 << 16
+	maxObjects     = kubeyaml.MaxObjects
 	maxFolderDepth = 16
 )
 
@@ -47,6 +47,11 @@ func Render(ctx context.Context, sources []Source) (*Rendered, error) {
 		}
 		if len(r.Objects) == before {
 			return nil, &Error{Place: s.Place, Problem: fmt.Sprintf("manifests: no object is in %s", s.Path)}
+		}
+	}
+	for k := range r.Objects {
+		if err := r.Objects[k].checkTexts(); err != nil {
+			return nil, err
 		}
 	}
 	return r, r.checkUnique()
@@ -132,10 +137,10 @@ func (r *Rendered) checkUnique() error {
 	seen := make(map[[4]string]Place, len(r.Objects))
 	for k := range r.Objects {
 		o := &r.Objects[k]
-		if first, ok := seen[o.key()]; ok {
+		if first, ok := seen[o.Key()]; ok {
 			return &Error{Place: o.Place, Problem: fmt.Sprintf("%s is also in %s", o.ID(), first), Advice: "keep one of the two"}
 		}
-		seen[o.key()] = o.Place
+		seen[o.Key()] = o.Place
 	}
 	return nil
 }
@@ -143,16 +148,17 @@ func (r *Rendered) checkUnique() error {
 // Marshal gives the objects as one multi-document YAML stream, keys sorted; the same objects always give the same
 // bytes.
 func (r *Rendered) Marshal() ([]byte, error) {
-	var out bytes.Buffer
+	documents := make([][]byte, len(r.Objects))
 	for k := range r.Objects {
-		b, err := kyaml.Marshal(r.Objects[k].Fields)
+		o := &r.Objects[k]
+		b, err := kubeyaml.Marshal(o.Fields)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", r.Objects[k].ID(), err)
+			return nil, &Error{Place: o.Place, Problem: o.ID() + " cannot be packed", Err: err}
 		}
-		if k > 0 {
-			out.WriteString("---\n")
+		if len(b) > kubeyaml.MaxObject {
+			return nil, &Error{Place: o.Place, Problem: fmt.Sprintf("%s has %d bytes, more than the %d that an API server takes", o.ID(), len(b), kubeyaml.MaxObject)}
 		}
-		out.Write(b)
+		documents[k] = b
 	}
-	return out.Bytes(), nil
+	return kubeyaml.Join(documents), nil
 }

@@ -192,7 +192,7 @@ func TestRenderErrors(t *testing.T) {
 		{"bad item", "-- a.yaml --\napiVersion: v1\nkind: List\nitems:\n- a: b\n", "DIR/a.yaml:4: this is no Kubernetes object", ""},
 		{"text in a list", "-- a.yaml --\napiVersion: v1\nkind: List\nitems:\n- text\n", "DIR/a.yaml:4: item 0 of the list is no Kubernetes object", ""},
 		{"syntax", "-- a.yaml --\n" + object + "---\na: b\n c: d: e\n", "DIR/a.yaml:4: this is not valid YAML: mapping values are not allowed", ""},
-		{"repeated key", "-- a.yaml --\n" + object + "---\na: b\nc: d\na: e\n", `DIR/a.yaml:5: this is not valid YAML: key "a" already set in map`, ""},
+		{"repeated key", "-- a.yaml --\n" + object + "---\na: b\nc: d\na: e\n", `DIR/a.yaml:5: the key "a" is already set on line 3`, "keep one"},
 		{"beside a separator", "-- a.yaml --\n" + object + "--- {a: b}\n", "DIR/a.yaml:2: there is content on the line of a separator", "next line"},
 		{"JSON", "-- a.json --\n{\"a\": 1,\n}", "DIR/a.json:1: this is not JSON", ""},
 		{"empty folder", "-- a.txt --\n", "release.yaml:1: manifests: no object is in DIR", ""},

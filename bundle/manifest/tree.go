@@ -1,8 +1,10 @@
 package manifest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,6 +13,9 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+	"sigs.k8s.io/kustomize/api/provider"
+
+	"github.com/sallyport-dev/sallyport/internal/kubeyaml"
 )
 
 const (
@@ -44,7 +49,9 @@ type treeKey struct {
 type role int
 
 const (
-	roleOther         role = iota // resources, patches, data
+	roleOther         role = iota // data
+	roleResource                  // objects
+	rolePatch                     // changes of objects
 	roleKustomization             // a kustomization
 	roleConfig                    // the configuration of a built-in generator, transformer or validator
 )
@@ -98,21 +105,37 @@ func (t *tree) addFile(path string, r role, config bool) error {
 		return err
 	}
 	f := treeFile{path: path, role: r, raw: raw}
-	if r == roleOther {
-		f.objects, _ = parse(path, raw) // patches and data need not be objects
+	if r == roleKustomization || r == roleConfig {
 		t.files = append(t.files, f)
-		return nil
+		return t.followDocuments(raw, reference{Place: Place{File: path}, role: r, config: config})
+	}
+	f.objects, err = parse(path, raw)
+	switch {
+	case err == nil && r != roleOther:
+		err = checkRead(path, raw, f.objects)
+	case r != roleResource:
+		err = nil // neither patches nor data need be objects
 	}
 	t.files = append(t.files, f)
-	documents, err := splitYAML(path, raw)
+	return err
+}
+
+// checkRead refuses a file of which kustomize would not read every object, and say nothing: it takes only the first of
+// several JSON values, or of several documents in UTF-16.
+func checkRead(path string, raw []byte, objects []Object) error {
+	read, err := provider.NewDefaultDepProvider().GetResourceFactory().SliceFromBytes(raw)
 	if err != nil {
-		return err
+		return nil //nolint:nilerr // kustomize will say so itself
 	}
-	ref := reference{role: r, config: config}
-	for _, doc := range documents {
-		ref.Place = Place{path, doc.offset}
-		if err := t.followDocument(doc.raw, ref); err != nil {
-			return err
+	type name struct{ kind, name string }
+	have := make(map[name]bool, len(read))
+	for _, r := range read {
+		have[name{r.GetKind(), r.GetName()}] = true
+	}
+	for k := range objects {
+		if o := &objects[k]; !have[name{o.Kind(), o.Name()}] {
+			return &Error{Place: o.Place, Problem: fmt.Sprintf("kustomize does not read %s in this file", o.ID()),
+				Advice: "save the file as UTF-8, and begin each object with --- on a line of its own"}
 		}
 	}
 	return nil
@@ -120,23 +143,27 @@ func (t *tree) addFile(path string, r role, config bool) error {
 
 // reference is where in a tree a path is written.
 type reference struct {
-	Place         // before it is used, the line is the number of lines before the document
+	Place         // before it is used, the line is the number of lines before the text
 	role   role   // of the file
 	config bool   // what the file lists are configurations
 	key    string // one of pathKeys, or empty
 	depth  int    // of the node in its document
 }
 
-// followDocument looks for paths in YAML.
-func (t *tree) followDocument(raw []byte, ref reference) error {
-	var root yaml.Node
-	if err := yaml.Unmarshal(raw, &root); err != nil {
-		return document{offset: ref.Line}.syntaxError(ref.File, err)
+// followDocuments looks for paths in YAML.
+func (t *tree) followDocuments(raw []byte, ref reference) error {
+	dec := yaml.NewDecoder(bytes.NewReader(raw))
+	for {
+		var root yaml.Node
+		if err := dec.Decode(&root); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return kubeyaml.SyntaxError(ref.File, ref.Line, err)
+		}
+		if err := t.follow(root.Content[0], ref); err != nil {
+			return err
+		}
 	}
-	if root.Kind != yaml.DocumentNode {
-		return nil
-	}
-	return t.follow(root.Content[0], ref)
 }
 
 func (t *tree) follow(n *yaml.Node, ref reference) error {
@@ -202,7 +229,7 @@ func (t *tree) refer(value string, ref reference) error {
 		if !config {
 			return nil
 		}
-		return t.followDocument([]byte(value), reference{Place: Place{ref.File, ref.Line}, role: roleConfig})
+		return t.followDocuments([]byte(value), reference{Place: Place{ref.File, ref.Line}, role: roleConfig})
 	}
 	for _, path := range []string{value, afterKey(value)} {
 		if remoteForm.MatchString(path) {
@@ -227,7 +254,18 @@ func (t *tree) refer(value string, ref reference) error {
 	case config:
 		return t.addFile(path, roleConfig, false)
 	}
-	return t.addFile(path, roleOther, false)
+	return t.addFile(path, roleOf(ref.key), false)
+}
+
+// roleOf tells what a file is by the key that leads to it.
+func roleOf(key string) role {
+	switch key {
+	case "bases", "resources":
+		return roleResource
+	case "patches", "patchesStrategicMerge", "path":
+		return rolePatch
+	}
+	return roleOther
 }
 
 // afterKey takes the key off KEY=PATH, as generators have it.
