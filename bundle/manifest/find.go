@@ -36,7 +36,7 @@ func (t *tree) findImage(ref string, object Place) Place {
 			if f.path == object.File && object.Line > 0 {
 				start = object.Line - 1
 			}
-			return Place{f.path, max(findWord(f.raw, ref, start), line)}
+			return Place{File: f.path, Line: max(findWord(f.raw, ref, start), line)}
 		}
 	}
 	repository := repositoryOf(ref)
@@ -45,7 +45,7 @@ func (t *tree) findImage(ref string, object Place) Place {
 			continue
 		}
 		if line := findWord(f.raw, repository, 0); line > 0 {
-			return Place{f.path, line}
+			return Place{File: f.path, Line: line}
 		}
 	}
 	return object

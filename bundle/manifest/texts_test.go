@@ -3,7 +3,6 @@ package manifest_test
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 )
 

@@ -196,7 +196,7 @@ func (t *tree) followFields(n *yaml.Node, ref reference) error {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		if ref.role == roleKustomization && strings.HasPrefix(strings.ToLower(key.Value), "helm") {
-			return &Error{Place: Place{ref.File, ref.Line + key.Line},
+			return &Error{Place: Place{File: ref.File, Line: ref.Line + key.Line},
 				Problem: fmt.Sprintf("this kustomization uses Helm charts (%s), which are not supported by this version", key.Value),
 				Advice:  "render the chart with helm template and name the result as a resource"}
 		}
@@ -229,7 +229,7 @@ func (t *tree) refer(value string, ref reference) error {
 		if !config {
 			return nil
 		}
-		return t.followDocuments([]byte(value), reference{Place: Place{ref.File, ref.Line}, role: roleConfig})
+		return t.followDocuments([]byte(value), reference{Place: Place{File: ref.File, Line: ref.Line}, role: roleConfig})
 	}
 	for _, path := range []string{value, afterKey(value)} {
 		if remoteForm.MatchString(path) {
