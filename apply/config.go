@@ -56,6 +56,9 @@ type MirrorConfig struct {
 	// CA is a PEM file of certificates to trust beside the system's.
 	CA       string `json:"ca"`
 	Insecure bool   `json:"insecure"` // accept any certificate
+	// Proxy is the URL of the proxy by which to reach the registry; without it the environment's, unless the registry is on
+	// this machine or its network.
+	Proxy string `json:"proxy"`
 
 	Dir    string `json:"dir"`
 	Listen string `json:"listen"` // HOST:PORT
@@ -181,6 +184,9 @@ func (m *MirrorConfig) check(fail failFunc) {
 		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 			fail("spec.mirror.url", fmt.Sprintf("%q is not http://HOST[:PORT] or https://HOST[:PORT]", m.URL), "")
 		}
+		if p, err := url.Parse(m.Proxy); m.Proxy != "" && (err != nil || p.Host == "" || (p.Scheme != "http" && p.Scheme != "https" && p.Scheme != "socks5")) {
+			fail("spec.mirror.proxy", fmt.Sprintf("%q is not http://HOST:PORT", m.Proxy), "")
+		}
 		if m.Listen != "" {
 			fail("spec.mirror.listen", "goes with dir, not with url", "remove it, or give dir in place of url")
 		}
@@ -207,8 +213,8 @@ func (m *MirrorConfig) checkEmbedded(fail failFunc) {
 			fail(fmt.Sprintf("spec.mirror.names[%d]", i), fmt.Sprintf("%q is not a host", name), "give a host name or an address, without a port")
 		}
 	}
-	if m.Credentials != "" || m.CA != "" || m.Insecure {
-		fail("spec.mirror", "has credentials, ca or insecure, which go with url, not with dir", "")
+	if m.Credentials != "" || m.CA != "" || m.Insecure || m.Proxy != "" {
+		fail("spec.mirror", "has credentials, ca, insecure or proxy, which go with url, not with dir", "")
 	}
 }
 

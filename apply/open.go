@@ -35,7 +35,7 @@ func Open(cfg *Config, observe func(Event)) *Site {
 // by this process until then.
 func OpenMirror(ctx context.Context, site *Config) (*mirror.Client, func() error, error) {
 	cfg := site.Spec.Mirror
-	to := mirror.Config{URL: cfg.URL, CredentialsFile: cfg.Credentials, CAFile: cfg.CA, Insecure: cfg.Insecure}
+	to := mirror.Config{URL: cfg.URL, CredentialsFile: cfg.Credentials, CAFile: cfg.CA, Insecure: cfg.Insecure, Proxy: cfg.Proxy}
 	stop := func() error { return nil }
 	if cfg.Embedded() {
 		at, end, err := embedded.Attach(ctx, site.ServedMirror(), cfg.Listen)

@@ -32,6 +32,7 @@ spec:
   #   url: "http://127.0.0.1:5000"
   #   credentials: /etc/sallyport/mirror.credentials   # two lines: user name, password
   #   ca: /etc/sallyport/mirror-ca.pem
+  #   proxy: "http://proxy.store:3128"   # HTTP_PROXY counts for none on this machine or its network
 
   # Where manifests go. Either a Kubernetes API ...
   target:

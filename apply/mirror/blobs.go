@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -48,9 +49,23 @@ func (c *Client) headBlob(ctx context.Context, repo string, dgst digest.Digest) 
 		return 0, fmt.Errorf("%w: asked for %s it speaks of %s", errGarbage, dgst, shorten(got))
 	}
 	if resp.ContentLength < 0 {
-		return 0, fmt.Errorf("%w: no size for blob %s", errGarbage, dgst)
+		return c.measureBlob(ctx, repo, dgst)
 	}
 	return resp.ContentLength, nil
+}
+
+// measureBlob finds out a blob's size where the registry, or a proxy before it, answers HEAD without one: GET may tell,
+// or else the bytes have to be read.
+func (c *Client) measureBlob(ctx context.Context, repo string, dgst digest.Digest) (int64, error) {
+	b := &blobReader{ctx: ctx, c: c, repo: repo, dgst: dgst, hash: sha256.New(), last: time.Now()}
+	if err := b.open(); err != nil {
+		return 0, err
+	}
+	defer b.Close()
+	if b.size >= 0 {
+		return b.size, nil
+	}
+	return io.Copy(io.Discard, b)
 }
 
 // OpenBlob reads a blob. Reading goes on after the connection broke, by a request for the rest. A Read that would
@@ -59,7 +74,7 @@ func (c *Client) OpenBlob(ctx context.Context, repo string, dgst digest.Digest) 
 	if err := checkDigest(dgst); err != nil {
 		return nil, c.fail(ctx, err, "read blob from %s", repo)
 	}
-	b := &blobReader{ctx: ctx, c: c, repo: repo, dgst: dgst, hash: sha256.New()}
+	b := &blobReader{ctx: ctx, c: c, repo: repo, dgst: dgst, hash: sha256.New(), last: time.Now()}
 	if err := b.open(); err != nil {
 		return nil, c.fail(ctx, err, "read blob %s from %s", dgst, repo)
 	}
@@ -73,9 +88,10 @@ type blobReader struct {
 	dgst digest.Digest
 	hash hash.Hash
 	body io.ReadCloser
-	size int64
+	size int64 // -1: the registry does not say
 	off  int64
-	try  int // since the last byte
+	try  int       // since the last byte
+	last time.Time // when that came
 	err  error
 }
 
@@ -85,7 +101,7 @@ func (b *blobReader) open() error {
 		method: http.MethodGet, repo: b.repo, url: b.c.repoURL(b.repo, "blobs/"+b.dgst.String()),
 		want: []int{http.StatusOK, http.StatusPartialContent},
 	}
-	if b.off > 0 {
+	if b.off > 0 && b.size >= 0 {
 		r.header = http.Header{"Range": {fmt.Sprintf("bytes=%d-", b.off)}}
 	}
 	resp, err := b.c.send(b.ctx, r)
@@ -102,12 +118,9 @@ func (b *blobReader) open() error {
 
 // accept checks that an answer continues the blob at off.
 func (b *blobReader) accept(resp *reply) error {
-	if resp.ContentLength < 0 {
-		return fmt.Errorf("%w: no size for blob %s", errGarbage, b.dgst)
-	}
 	if resp.StatusCode == http.StatusPartialContent {
 		want := fmt.Sprintf("bytes %d-%d/%d", b.off, b.size-1, b.size)
-		if got := resp.Header.Get("Content-Range"); b.off == 0 || got != want {
+		if got := resp.Header.Get("Content-Range"); b.off == 0 || b.size < 0 || got != want {
 			return fmt.Errorf("%w: range %s where %s is due", errGarbage, shorten(got), want)
 		}
 		return nil
@@ -139,7 +152,7 @@ func (b *blobReader) read(p []byte) (int, error) {
 		if n > 0 {
 			b.off += int64(n)
 			b.hash.Write(p[:n])
-			b.try = 0
+			b.try, b.last = 0, time.Now()
 			return n, nil // an error comes again with the next Read
 		}
 		switch {
@@ -152,7 +165,7 @@ func (b *blobReader) read(p []byte) (int, error) {
 			err = io.ErrUnexpectedEOF
 		}
 		b.try++
-		if err := b.c.pause(b.ctx, b.try, err, "read blob "+b.dgst.String()); err != nil {
+		if err := b.c.pause(b.ctx, b.try, b.last, err, "read blob "+b.dgst.String()); err != nil {
 			return 0, err
 		}
 		_ = b.body.Close()

@@ -25,8 +25,18 @@ import (
 // Defaults of Config.
 const (
 	DefaultWorkers = 4
-	DefaultStall   = 2 * time.Minute
+	DefaultStall   = 45 * time.Second
 	DefaultTries   = 4
+)
+
+const (
+	// answerTime bounds how long a registry may think about a request whose body is small.
+	answerTime = 20 * time.Second
+	// patience is how long after the first try, or the last progress, another try may begin. With what a try may take,
+	// a registry that never answers is given up within a minute.
+	patience = 25 * time.Second
+	// storeRate is the rate in bytes a second at which the slowest registry stores what it was sent, before it answers.
+	storeRate = 4 << 20
 )
 
 // Config says where the mirror is and how to log in.
@@ -45,8 +55,11 @@ type Config struct {
 	Insecure bool
 	// Workers bounds parallel transfers of PushBlobs and Fsck. 0 means DefaultWorkers.
 	Workers int
-	// Stall is how long a request may make no progress. 0 means DefaultStall. A registry that flushes a large blob
-	// to a slow disk before it answers makes none; less than a minute is risky.
+	// Proxy is the URL of the proxy by which to go. Without one the environment's is used, and for hosts on this machine
+	// or its own network none.
+	Proxy string
+	// Stall is how long a transfer may make no progress. 0 means DefaultStall. A registry that flushes a large blob to a
+	// slow disk before it answers makes none, and is given more time by the blob's size.
 	Stall time.Duration
 	// Tries is how often a request is tried in all. 0 means DefaultTries.
 	Tries int
@@ -185,6 +198,10 @@ func (c *Client) setNetwork(cfg Config) error {
 	if c.network != nil {
 		return nil
 	}
+	proxy, err := proxyFor(cfg.Proxy)
+	if err != nil {
+		return err
+	}
 	tlsConfig := &tls.Config{InsecureSkipVerify: cfg.Insecure, MinVersion: tls.VersionTLS12}
 	if cfg.CAFile != "" {
 		pem, err := readSmall(cfg.CAFile)
@@ -201,10 +218,10 @@ func (c *Client) setNetwork(cfg Config) error {
 		tlsConfig.RootCAs = pool
 	}
 	c.network = &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
+		Proxy:                 proxy,
 		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		TLSClientConfig:       tlsConfig,
-		TLSHandshakeTimeout:   15 * time.Second,
+		TLSHandshakeTimeout:   10 * time.Second,
 		ExpectContinueTimeout: time.Second,
 		ForceAttemptHTTP2:     true,
 		MaxIdleConnsPerHost:   16,

@@ -91,6 +91,13 @@ func (c *Client) headManifest(ctx context.Context, repo, ref string) (ocispec.De
 	if desc.Digest == "" && isDigest(ref) {
 		desc.Digest = digest.Digest(ref)
 	}
+	if desc.Digest == "" || desc.Size < 0 { // GET tells more than HEAD does
+		raw, mediaType, err := c.getManifest(ctx, repo, ref)
+		if err != nil {
+			return ocispec.Descriptor{}, err
+		}
+		return ocispec.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(raw), Size: int64(len(raw))}, nil
+	}
 	if checkDigest(desc.Digest) != nil || desc.Size < 0 || isDigest(ref) && desc.Digest.String() != ref {
 		return ocispec.Descriptor{}, fmt.Errorf("%w: manifest %s is %q", errGarbage, ref, shorten(string(desc.Digest)))
 	}

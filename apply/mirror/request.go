@@ -9,6 +9,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -48,19 +49,20 @@ func (c *Client) repoURL(repo, rest string) string {
 // send sends a call, trying again after faults that may pass. The caller closes the answer's body, whose Read fails
 // when the registry stalls.
 func (c *Client) send(ctx context.Context, r call) (*reply, error) {
+	begun := time.Now()
 	for try := 1; ; try++ {
 		resp, err := c.sendOnce(ctx, r)
 		if err == nil {
 			return resp, nil
 		}
-		if err := c.pause(ctx, try, err, r.method+" "+r.url); err != nil {
+		if err := c.pause(ctx, try, begun, err, r.method+" "+r.url); err != nil {
 			return nil, err
 		}
 	}
 }
 
 func (c *Client) sendOnce(ctx context.Context, r call) (*reply, error) {
-	ctx, watch := newWatch(ctx, c.stall)
+	ctx, watch := newWatch(ctx, min(c.stall, answerTime))
 	req, err := http.NewRequestWithContext(ctx, r.method, r.url, bytes.NewReader(r.body))
 	if err != nil {
 		watch.stop()
@@ -77,15 +79,15 @@ func (c *Client) roundTrip(req *http.Request, repo string, watch *watch, want []
 	hc, err := c.client(req.Context(), repo)
 	if err != nil {
 		watch.stop()
-		return nil, watch.explain(err)
+		return nil, c.elsewhere(req.URL, err, watch.explain(err))
 	}
 	req.Header.Set("User-Agent", userAgent)
 	resp, err := hc.Do(req)
 	if err != nil {
 		watch.stop()
-		return nil, watch.explain(loginError(err))
+		return nil, c.elsewhere(req.URL, err, watch.explain(loginError(err)))
 	}
-	watch.touch()
+	watch.allow(c.stall)
 	resp.Body = &watchedBody{resp.Body, watch}
 	if slices.Contains(want, resp.StatusCode) {
 		return &reply{resp}, nil
@@ -97,9 +99,23 @@ func (c *Client) roundTrip(req *http.Request, repo string, watch *watch, want []
 	return nil, statusError(req, resp)
 }
 
-// pause sleeps before the next try, or returns err when there is none.
-func (c *Client) pause(ctx context.Context, try int, err error, what string) error {
-	if ctx.Err() != nil || !temporary(err) || try >= c.tries {
+// elsewhere names in a failure the host to which the registry redirected, or sent the upload.
+func (c *Client) elsewhere(at *url.URL, err, cause error) error {
+	var failed *url.Error
+	if errors.As(err, &failed) {
+		if u, err := url.Parse(failed.URL); err == nil {
+			at = u
+		}
+	}
+	if at.Host == c.base.Host {
+		return cause
+	}
+	return fmt.Errorf("%s://%s, to which it leads: %w", at.Scheme, at.Host, cause)
+}
+
+// pause sleeps before the next try, or returns err when there is none: the first began, or there was progress, at since.
+func (c *Client) pause(ctx context.Context, try int, since time.Time, err error, what string) error {
+	if ctx.Err() != nil || !temporary(err) || try >= c.tries || time.Since(since) > patience {
 		return err
 	}
 	wait := 200 * time.Millisecond << (try - 1)
@@ -131,6 +147,9 @@ func (c *Client) fail(ctx context.Context, err error, action string, args ...any
 // statusError reads a refusal. Registries explain themselves in JSON; anything else is shown as it is, shortened.
 func statusError(req *http.Request, resp *http.Response) *StatusError {
 	e := &StatusError{Method: req.Method, Path: req.URL.Path, Code: resp.StatusCode}
+	if last := resp.Request; last != nil && last.URL.Host != req.URL.Host {
+		e.Path = last.URL.Host + last.URL.Path // it redirects
+	}
 	b, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // a cut-off explanation is better than none
 	var doc struct {
 		Errors []struct {

@@ -32,6 +32,7 @@ func (u *upload) run(ctx context.Context) (err error) {
 	}()
 	var best int64
 	var broken error
+	begun := time.Now()
 	for try := 1; ; try++ {
 		err := u.attempt(ctx)
 		if err == nil {
@@ -48,12 +49,12 @@ func (u *upload) run(ctx context.Context) (err error) {
 			continue
 		}
 		broken = err
-		if err := u.c.pause(ctx, try, err, "push blob "+u.desc.Digest.String()); err != nil {
+		if err := u.c.pause(ctx, try, begun, err, "push blob "+u.desc.Digest.String()); err != nil {
 			return err
 		}
 		u.resume(ctx)
 		if u.off > best { // progress: a bad line may break often
-			best, try = u.off, 0
+			best, try, begun = u.off, 0, time.Now()
 		}
 	}
 }
@@ -153,7 +154,7 @@ func (u *upload) put(ctx context.Context, body io.Reader, size int64) error {
 // transfer sends bytes of the source. When it returns, the source is not read any more.
 func (u *upload) transfer(ctx context.Context, method string, to *url.URL, header http.Header, body io.Reader, size int64, want int) (*reply, error) {
 	ctx, watch := newWatch(ctx, u.c.stall)
-	src := &source{r: io.LimitReader(body, size), want: size, watch: watch}
+	src := &source{r: io.LimitReader(body, size), want: size, watch: watch, store: u.c.stall + time.Duration(size)*time.Second/storeRate}
 	req, err := http.NewRequestWithContext(ctx, method, to.String(), src)
 	if err != nil {
 		watch.stop()

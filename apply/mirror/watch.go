@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,20 +15,27 @@ type watch struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	timer  *time.Timer
-	limit  time.Duration
+	limit  atomic.Int64 // a time.Duration
 }
 
 func newWatch(ctx context.Context, limit time.Duration) (context.Context, *watch) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	w := &watch{ctx: ctx, cancel: cancel, limit: limit}
+	w := &watch{ctx: ctx, cancel: cancel}
+	w.limit.Store(int64(limit))
 	w.timer = time.AfterFunc(limit, func() {
-		cancel(fmt.Errorf("%w for %s", errStalled, limit))
+		cancel(fmt.Errorf("%w for %s", errStalled, time.Duration(w.limit.Load()).Round(time.Millisecond)))
 	})
 	return ctx, w
 }
 
 // touch notes progress.
-func (w *watch) touch() { w.timer.Reset(w.limit) }
+func (w *watch) touch() { w.timer.Reset(time.Duration(w.limit.Load())) }
+
+// allow notes progress, and sets how long the next may take.
+func (w *watch) allow(limit time.Duration) {
+	w.limit.Store(int64(limit))
+	w.touch()
+}
 
 // hold stops the clock while it is not the registry that is waited for.
 func (w *watch) hold() { w.timer.Stop() }
@@ -73,6 +81,7 @@ func (b *watchedBody) Close() error {
 type source struct {
 	watch *watch
 	want  int64
+	store time.Duration // that the registry may take once it has it all
 
 	mu     sync.Mutex
 	r      io.Reader
@@ -88,9 +97,12 @@ func (s *source) Read(p []byte) (int, error) {
 		return 0, errors.New("body is closed")
 	}
 	s.watch.hold()
-	defer s.watch.touch()
 	n, err := s.r.Read(p)
-	s.n += int64(n)
+	if s.n += int64(n); s.n == s.want {
+		s.watch.allow(s.store)
+	} else {
+		s.watch.touch()
+	}
 	switch {
 	case err == nil:
 	case err != io.EOF:
