@@ -241,16 +241,16 @@ func TestClusterThatGoesDownDuringTheTrial(t *testing.T) {
 
 func TestTargetIsAskedBeforeTheSwitch(t *testing.T) {
 	r := newReleases(t)
-	for name, spoil := range map[string]func(*world){
-		"down":    func(w *world) { w.down = true },
-		"refuses": func(w *world) { w.refuses = "c" },
+	for reason, spoil := range map[string]func(*world){
+		"target":  func(w *world) { w.down = true },
+		"refused": func(w *world) { w.refuses = "c" },
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(reason, func(t *testing.T) {
 			w := newWorld()
 			s := newTestSite(t, r.factory, w)
 			s.must(r.one)
 			spoil(w)
-			if _, err := s.apply(r.two); reasonOf(err) != "target" {
+			if _, err := s.apply(r.two); reasonOf(err) != reason {
 				t.Fatalf("error is %v", err)
 			}
 			if p := s.problem(&r.one); p != "" {

@@ -64,7 +64,8 @@ type ImageStore interface {
 
 // Target is where a release's objects go; *kube.Cluster and *kube.Folder are targets.
 type Target interface {
-	Ping(ctx context.Context) (version string, err error)
+	// Ready tells whether objects could be put there now, and changes nothing. prev is what may be there because of us.
+	Ready(ctx context.Context, prev kube.Inventory) (version string, err error)
 	Inventory(ctx context.Context, want kube.Objects) (kube.Inventory, error)
 	DryRun(ctx context.Context, want kube.Objects, prev kube.Inventory) ([]kube.Change, error)
 	Apply(ctx context.Context, want kube.Objects, prev kube.Inventory) (kube.Inventory, []kube.Change, error)

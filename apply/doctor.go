@@ -13,6 +13,8 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/sallyport-dev/sallyport/apply/kube"
 )
 
 // Finding is one thing that Doctor looked at.
@@ -171,10 +173,14 @@ func (s *Site) targetAnswers(ctx context.Context) Finding {
 	if err != nil {
 		return found("target", err, "", "correct spec.target in site.yaml")
 	}
-	version, err := t.Ping(ctx)
-	good := fmt.Sprintf("%s answers", t)
+	var live kube.Inventory
+	if j, err := loadJournal(s.journalPath()); err == nil {
+		live = j.Live
+	}
+	version, err := t.Ready(ctx, live)
+	good := fmt.Sprintf("%s can be written", t)
 	if version != "" {
-		good += ": " + version
+		good = fmt.Sprintf("%s answers: %s", t, version)
 	}
 	return found("target", err, good, "start the cluster, or correct spec.target in site.yaml")
 }

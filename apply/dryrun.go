@@ -28,9 +28,10 @@ type Forecast struct {
 	Checks []string `json:"checks"`
 }
 
-// DryRun verifies every byte of the bundle, judges whether it fits and asks the target what it would do. It changes
-// nothing; a transaction that was left unfinished stays so.
-func (s *Site) DryRun(ctx context.Context, in Input) (f *Forecast, err error) {
+// DryRun verifies every byte of the bundle, judges as Apply does whether it fits and asks the target what it would do.
+// It changes nothing; a transaction that was left unfinished stays so. If the target refuses objects, there is a forecast
+// as well as an error, whose reason is "refused".
+func (s *Site) DryRun(ctx context.Context, in Input, o Options) (f *Forecast, err error) {
 	r, err := s.look()
 	if err != nil {
 		return nil, err
@@ -48,22 +49,15 @@ func (s *Site) DryRun(ctx context.Context, in Input) (f *Forecast, err error) {
 		f.Runs = true
 		return f, nil
 	}
-	if err := s.fits(d, r.journal); err != nil {
-		return nil, err
-	}
-	if err := r.openAll(ctx); err != nil {
-		return nil, err
-	}
-	p, err := r.newPlan(ctx, d)
+	p, err := r.judge(ctx, d, about, o)
 	if err != nil {
 		return nil, err
 	}
-	if err := r.roomFor(p); err != nil {
+	f.Push, f.Reuse = p.pushing, p.total()-p.pushing
+	if f.Changes, err = r.changes(ctx, b); err != nil {
 		return nil, err
 	}
-	f.Push, f.Reuse = p.pushing, p.total()-p.pushing
-	f.Changes, err = r.changes(ctx, b)
-	return f, err
+	return f, r.refusal(f.Changes)
 }
 
 // look begins a verb that changes nothing: it locks the site, if there is one yet.

@@ -37,6 +37,7 @@ type world struct {
 	failing func(version string) bool // which release's checks fail
 	down    bool                      // the cluster does not answer
 	refuses string                    // the name of an object that the cluster refuses
+	unready error                     // why the cluster cannot be written
 }
 
 func newWorld() *world {
@@ -191,13 +192,15 @@ type cluster struct{ *world }
 
 var errDown = &kube.TargetError{Target: "https://cluster", Doing: "answer", Err: errors.New("connection refused")}
 
+var errUnready = &kube.TargetError{Target: "https://cluster", Doing: "be used", Err: errors.New("permission denied"), Word: "unusable"}
+
 func (c cluster) String() string { return "https://cluster" }
 
-func (c cluster) Ping(context.Context) (string, error) {
+func (c cluster) Ready(context.Context, kube.Inventory) (string, error) {
 	if c.down {
 		return "", errDown
 	}
-	return "v1.36.3", nil
+	return "v1.36.3", c.unready
 }
 
 // parse reads what configMaps has written.

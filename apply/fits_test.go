@@ -124,7 +124,7 @@ func TestReusedBlobsAreMounted(t *testing.T) {
 func TestDryRunChangesNothing(t *testing.T) {
 	r := newReleases(t)
 	s := newTestSite(t, r.factory, newWorld())
-	fc, err := s.DryRun(context.Background(), r.one.input())
+	fc, err := s.DryRun(context.Background(), r.one.input(), Options{})
 	if err != nil || len(fc.Changes) != 2 || fc.Push == 0 || fc.Current != nil {
 		t.Errorf("on an empty site: %+v, %v", fc, err)
 	}
@@ -133,7 +133,7 @@ func TestDryRunChangesNothing(t *testing.T) {
 	}
 	s.must(r.one)
 	before, world := s.status(), s.world.clone()
-	fc, err = s.DryRun(context.Background(), r.two.input())
+	fc, err = s.DryRun(context.Background(), r.two.input(), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,13 +149,44 @@ func TestDryRunChangesNothing(t *testing.T) {
 	if p := s.problem(&r.one); p != "" {
 		t.Error(p)
 	}
-	if fc, err = s.DryRun(context.Background(), r.one.input()); err != nil || !fc.Runs {
+	if fc, err = s.DryRun(context.Background(), r.one.input(), Options{}); err != nil || !fc.Runs {
 		t.Errorf("of what runs: %+v, %v", fc, err)
 	}
 	in := r.two.input()
 	in.Reader = strings.NewReader(string(r.two.bytes[:len(r.two.bytes)-1]))
-	if _, err = s.DryRun(context.Background(), in); reasonOf(err) != "truncated" {
+	if _, err = s.DryRun(context.Background(), in, Options{}); reasonOf(err) != "truncated" {
 		t.Errorf("of a truncated bundle: %v", err)
+	}
+}
+
+// People gate on the exit status of a dry run (fluxcd/flux2#2365, zapier/kubechecks#160): what stops an apply stops it.
+func TestDryRunFindsWhatApplyWould(t *testing.T) {
+	r := newReleases(t)
+	s := newTestSite(t, r.factory, newWorld())
+	s.must(r.one)
+	dry := func(o Options) (*Forecast, error) { return s.DryRun(context.Background(), r.two.input(), o) }
+
+	s.world.refuses = "c"
+	fc, err := dry(Options{})
+	if reasonOf(err) != "refused" || fc == nil || len(fc.Changes) != 3 {
+		t.Errorf("of refused objects: %+v, %v", fc, err)
+	}
+	s.world.refuses, s.world.unready = "", errUnready
+	if fc, err = dry(Options{}); reasonOf(err) != "unusable" || fc != nil {
+		t.Errorf("of a target that cannot be written: %+v, %v", fc, err)
+	}
+	s.world.unready, s.world.failing = nil, func(version string) bool { return version == "2.0.0" }
+	if _, err = s.apply(r.two); reasonOf(err) != "rolled-back" {
+		t.Fatal(err)
+	}
+	if fc, err = dry(Options{}); reasonOf(err) != "bad" || fc != nil {
+		t.Errorf("of a release that failed here: %+v, %v", fc, err)
+	}
+	if _, err = dry(Options{Retry: true}); err != nil {
+		t.Errorf("of one that is to be retried: %v", err)
+	}
+	if p := s.problem(&r.one); p != "" {
+		t.Error(p)
 	}
 }
 

@@ -39,7 +39,7 @@ func TestVariantOfWhatRunsDoesNothing(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, res, err)
 		}
 	}
-	if f, err := s.DryRun(context.Background(), again.input()); err != nil || !f.Runs {
+	if f, err := s.DryRun(context.Background(), again.input(), Options{}); err != nil || !f.Runs {
 		t.Errorf("dry run: %+v, %v", f, err)
 	}
 	res, err := s.Rollback(context.Background())

@@ -315,7 +315,7 @@ func TestSiteChecksDecideToo(t *testing.T) {
 	if _, err := s.apply(one); reasonOf(err) != "spec" || !strings.Contains(err.Error(), file+":3") {
 		t.Fatalf("error is %v", err)
 	}
-	if st, err := s.Status(); err != nil || st.Phase != Written {
+	if st, err := s.Status(); err != nil || st.Phase != Idle {
 		t.Errorf("status is %+v, %v", st, err)
 	}
 	write("checks:\n  - name: own\n    http: {url: \"" + s.server.URL + "\", body: never}\n    timeout: 100ms\n")
@@ -333,7 +333,7 @@ func TestSiteChecksDecideToo(t *testing.T) {
 	}
 	c, _ = realRelease(t, "2.0.0", 2, s.server.URL)
 	two := f.seal(t, c)
-	if _, err := s.apply(two); reasonOf(err) != "spec" || !strings.Contains(err.Error(), tills+": it is neither executable nor") {
+	if _, err := s.apply(two); reasonOf(err) != "checks" || !strings.Contains(err.Error(), tills+": it is neither executable nor") {
 		t.Errorf("a program that is not executable: error is %v", err)
 	}
 	if err := os.Chmod(tills, 0o700); err != nil {

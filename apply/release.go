@@ -149,6 +149,11 @@ func (r *run) accepted(ctx context.Context, rel *slotRelease) error {
 	if err != nil {
 		return err
 	}
+	return r.refusal(changes)
+}
+
+// refusal is the error of the changes that the target refuses; nil if there are none.
+func (r *run) refusal(changes []kube.Change) error {
 	var refused []kube.Change
 	for _, c := range changes {
 		if c.Action == kube.Conflict {

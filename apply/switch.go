@@ -31,10 +31,10 @@ func (r *run) preflight(ctx context.Context, which Release) (kube.Inventory, err
 	if err != nil {
 		return kube.Inventory{}, err
 	}
-	if _, err := r.siteChecks(); err != nil {
+	if err := r.ready(ctx); err != nil {
 		return kube.Inventory{}, err
 	}
-	if err := r.openAll(ctx); err != nil {
+	if err := r.openMirror(ctx); err != nil {
 		return kube.Inventory{}, err
 	}
 	if err := r.imagesServed(ctx, rel); err != nil {
@@ -92,6 +92,9 @@ func (r *run) try(ctx context.Context) (Phase, func(*journal), error) {
 	if err := r.change(func(j *journal) { j.Attempts++ }); err != nil {
 		return "", nil, err
 	}
+	if _, err := r.siteChecks(); err != nil {
+		return r.fail(unlucky, nil, "%s", err)
+	}
 	if err := r.put(ctx, *r.journal.Trial); err != nil {
 		if ctx.Err() != nil || isStateError(err) {
 			return "", nil, err
@@ -111,7 +114,10 @@ func (r *run) try(ctx context.Context) (Phase, func(*journal), error) {
 // verdict on a release: bad is one that is not to be tried here again, unlucky one for which others are to blame.
 type verdict bool
 
-const bad verdict = true
+const (
+	bad     verdict = true
+	unlucky verdict = false
+)
 
 // isRefusal tells a release that the target does not take from a target or mirror that is out of order.
 func isRefusal(err error) verdict {

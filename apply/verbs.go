@@ -41,6 +41,7 @@ func (s *Site) take(ctx context.Context, verb string, in Input, o Options) (res 
 		return nil, err
 	}
 	defer func() { err = r.end(err) }()
+	leftover := r.journal.Phase
 	if err := r.resume(ctx); err != nil {
 		return nil, err
 	}
@@ -55,7 +56,7 @@ func (s *Site) take(ctx context.Context, verb string, in Input, o Options) (res 
 	}()
 	about := releaseOf(b.Descriptor(), b.ReleaseDigest())
 	switch {
-	case r.outcome != nil && r.outcome.same(about) && r.outcome.Result != resultInterrupted:
+	case r.decided(about, leftover):
 		return r.concluded() // this very release was under way
 	case r.journal.Current != nil && r.journal.Current.same(about):
 		r.say("note", "%s runs already", about)
@@ -87,6 +88,16 @@ func (r *run) stagedAlready(about Release) bool {
 		return false
 	}
 	return r.journal.Staged.Digest == about.Digest || r.stillGood() == nil
+}
+
+// decided tells whether this run, which found the transaction in the phase leftover, has brought that of the release to
+// its end. A release that was only still to be taken back, and was not to blame, is tried anew.
+func (r *run) decided(about Release, leftover Phase) bool {
+	o := r.outcome
+	if o == nil || !o.same(about) || o.Result == resultInterrupted {
+		return false
+	}
+	return o.Result != ResultRolledBack || leftover != RollingBack || r.journal.isBad(about)
 }
 
 // ApplyStaged switches to the release that Stage has brought.
@@ -254,39 +265,51 @@ func (r *run) asked() (*Result, error) {
 
 func (r *run) rolledBackError() error {
 	text := fmt.Sprintf("%s failed: %s", r.outcome.Release, r.outcome.Reason)
+	hint := "mend what is named, which sallyport doctor looks at, too; then apply the release again: it is not to blame"
+	if r.journal.isBad(r.outcome.Release) {
+		hint = "there is nothing to do here: tell those who sent the release; sallyport history tells more"
+	}
 	switch {
 	case r.journal.NeedsPerson != "":
 		return personError(text + "; " + r.journal.NeedsPerson)
 	case r.journal.Current == nil:
-		return errorf("rolled-back", "sallyport history tells more", "%s; the site is empty again", text)
+		return errorf("rolled-back", hint, "%s; the site is empty again", text)
 	}
-	return errorf("rolled-back", "there is nothing to do here: tell those who sent the release; sallyport history tells more",
-		"%s; %s runs again", text, r.journal.Current)
+	return errorf("rolled-back", hint, "%s; %s runs again", text, r.journal.Current)
 }
 
 func personError(text string) error {
 	return errorf("person", "look at what is named; sallyport confirm runs the checks again", "%s", text)
 }
 
-// accept judges whether the release fits this site, and begins its transaction.
-func (r *run) accept(ctx context.Context, b *verify.Bundle, about Release, o Options) error {
-	d := b.Descriptor()
+// judge says whether a transaction about the release could begin here and now, and what would have to be loaded. It
+// changes nothing.
+func (r *run) judge(ctx context.Context, d *bundle.Descriptor, about Release, o Options) (*plan, error) {
 	if r.journal.isBad(about) && !o.Retry {
-		return errorf("bad", "ask for a newer release, or try it again with --retry",
+		return nil, errorf("bad", "ask for a newer release, or try it again with --retry",
 			"%s failed its trial on this site before", about)
 	}
 	if err := r.fits(d, r.journal); err != nil {
-		return err
+		return nil, err
+	}
+	if err := r.readyToSwitch(ctx); err != nil {
+		return nil, err
 	}
 	if err := r.openMirror(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	p, err := r.newPlan(ctx, d)
 	if err != nil {
-		return r.stopped(ctx, err)
+		return nil, err
 	}
-	if err := r.roomFor(p); err != nil {
-		return err
+	return p, r.roomFor(p)
+}
+
+// accept judges whether the release fits this site, and begins its transaction.
+func (r *run) accept(ctx context.Context, b *verify.Bundle, about Release, o Options) error {
+	p, err := r.judge(ctx, b.Descriptor(), about, o)
+	if err != nil {
+		return r.stopped(ctx, err)
 	}
 	r.bundle, r.plan = b, p
 	about.Slot = r.journal.inactive()

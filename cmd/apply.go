@@ -37,7 +37,7 @@ Exit status: 0 committed, 3 not trusted, 4 does not fit here now, 5 failed and r
 			case len(a) != 1:
 				return args("BUNDLE")(c, a)
 			case dryRun:
-				return p.dryRun(c.Context(), a[0])
+				return p.dryRun(c.Context(), a[0], apply.Options{Retry: retry})
 			}
 			return p.take(c.Context(), a[0], func(s *apply.Site, in apply.Input) (*apply.Result, error) {
 				return s.Apply(c.Context(), in, apply.Options{Retry: retry})
@@ -146,7 +146,7 @@ func (p *program) onSite(_ context.Context, verb func(*apply.Site) (*apply.Resul
 		return err
 	}
 	if p.flags.json {
-		return p.resultObject(res, err)
+		return p.objectWithError(resultError{Result: res, Error: newErrorObject(err)}, err)
 	}
 	p.closing(s, res, err)
 	return err
@@ -158,11 +158,8 @@ type resultError struct {
 	Error *errorObject `json:"error,omitempty"`
 }
 
-func (p *program) resultObject(res *apply.Result, err error) error {
-	out := resultError{Result: res}
-	if err != nil {
-		out.Error = newErrorObject(err)
-	}
+// objectWithError prints an object that tells of err too, if there is one, and ends as err does.
+func (p *program) objectWithError(out any, err error) error {
 	if printed := p.object(out); printed != nil {
 		return printed
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // dryRun says what applying a bundle would change.
-func (p *program) dryRun(ctx context.Context, path string) error {
+func (p *program) dryRun(ctx context.Context, path string, o apply.Options) error {
 	s, err := p.openSite()
 	if err != nil {
 		return err
@@ -18,18 +18,33 @@ func (p *program) dryRun(ctx context.Context, path string) error {
 		return err
 	}
 	defer in.Close()
-	f, err := s.DryRun(ctx, apply.Input{Name: in.Name(), Size: in.Size(), Reader: in})
-	if err != nil {
+	f, err := s.DryRun(ctx, apply.Input{Name: in.Name(), Size: in.Size(), Reader: in}, o)
+	if f == nil {
 		return err
 	}
 	if p.flags.json {
-		return p.object(f)
+		return p.objectWithError(forecastError{Forecast: f, Error: newErrorObject(err)}, err)
 	}
-	site := s.Config().Metadata.Name
 	if f.Runs {
-		p.ui.fine("Nothing would be done: %s runs %s.\n", site, f.Release)
+		p.ui.fine("Nothing would be done: %s runs %s.\n", s.Config().Metadata.Name, f.Release)
 		return nil
 	}
+	p.forecast(f)
+	if err != nil {
+		p.ui.fine("\nThis was a dry run: nothing has changed, and sallyport apply would change nothing either.\n")
+		return err
+	}
+	p.ui.fine("\nThis was a dry run: nothing has changed. To do it: sallyport apply %s\n", path)
+	return nil
+}
+
+// forecastError is a forecast of a release that the target would refuse.
+type forecastError struct {
+	*apply.Forecast
+	Error *errorObject `json:"error,omitempty"`
+}
+
+func (p *program) forecast(f *apply.Forecast) {
 	from := "nothing"
 	if f.Current != nil {
 		from = f.Current.String()
@@ -48,6 +63,4 @@ func (p *program) dryRun(ctx context.Context, path string) error {
 	if len(f.Checks) > 0 {
 		p.ui.line("checks", "%s", strings.Join(f.Checks, ", "))
 	}
-	p.ui.fine("\nThis was a dry run: nothing has changed. To do it: sallyport apply %s\n", path)
-	return nil
 }

@@ -53,6 +53,9 @@ var reasons = map[string]struct {
 	"requires": {exitNotApplicable, "apply the release that this one requires first"},
 	"room":     {exitNotApplicable, "make room and try again: sallyport mirror gc removes what no release needs"},
 	"window":   {exitNotApplicable, "wait for the window"},
+	"unusable": {exitNotApplicable, "mend what is named, then try again: sallyport doctor looks at it, too"},
+	"refused":  {exitNotApplicable, "have the objects that are named corrected"},
+	"checks":   {exitNotApplicable, "correct spec.checksDir in site.yaml, or the file that is named"},
 	"frozen":   {exitNotApplicable, "sallyport unfreeze lifts the freeze"},
 	"bad":      {exitNotApplicable, "this release failed here before: ask for a newer one"},
 	"newer":    {exitNotApplicable, "install the newer sallyport that made it"},
@@ -156,7 +159,11 @@ type errorObject struct {
 	Hint    string `json:"hint"`
 }
 
+// newErrorObject gives nil for nil.
 func newErrorObject(err error) *errorObject {
+	if err == nil {
+		return nil
+	}
 	return &errorObject{exitCode(err), reason(err), message(err), oneLine(hint(err))}
 }
 

@@ -116,7 +116,7 @@ func (e *fileError) Error() string {
 func (e *fileError) Unwrap() error { return e.err }
 
 // Reason is the stable word for scripts.
-func (e *fileError) Reason() string { return "spec" }
+func (e *fileError) Reason() string { return "checks" }
 
 // Hint says what to do next.
 func (e *fileError) Hint() string { return e.advice }

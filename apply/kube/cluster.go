@@ -3,13 +3,16 @@ package kube
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/fluxcd/pkg/ssa"
 	"github.com/go-logr/logr"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/discovery"
@@ -60,14 +63,22 @@ func NewCluster(c Config) (*Cluster, error) {
 	}
 	rc, err := restConfig(c)
 	if err != nil {
-		return nil, &TargetError{Target: "the kubeconfig " + c.Kubeconfig, Doing: "be used", Err: err,
-			Advice: "correct target.kubernetes.kubeconfig in site.yaml; it is a file as kubectl reads it"}
+		return nil, kubeconfigError(c, err)
 	}
 	k := &Cluster{config: c, server: rc.Host}
 	if err := k.connect(rc); err != nil {
-		return nil, k.failed("be used", err)
+		return nil, kubeconfigError(c, err) // nobody has been connected to: it is what the file names that is at fault
 	}
 	return k, nil
+}
+
+func kubeconfigError(c Config, err error) error {
+	e := &TargetError{Target: "the kubeconfig " + c.Kubeconfig, Doing: "be used", Err: err, Word: unusable,
+		Advice: "correct target.kubernetes.kubeconfig in site.yaml; it is a file as kubectl reads it"}
+	if errors.Is(err, fs.ErrPermission) {
+		e.Advice = "run sallyport as a user who may read it, usually root"
+	}
+	return e
 }
 
 func restConfig(c Config) (*rest.Config, error) {
@@ -112,12 +123,19 @@ func (c *Cluster) connect(rc *rest.Config) error {
 // String names the server by its URL.
 func (c *Cluster) String() string { return "the cluster at " + c.server }
 
-// Ping asks the server for its version, such as v1.36.3+k3s1.
-func (c *Cluster) Ping(ctx context.Context) (version string, err error) {
+// Ready asks the server, which has half a minute, for its version, such as v1.36.3+k3s1: it runs, and accepts the
+// credentials. Rights are asked for with each object, by DryRun.
+func (c *Cluster) Ready(ctx context.Context, _ Inventory) (version string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
 	var info struct {
 		GitVersion string `json:"gitVersion"`
 	}
-	if err := c.getJSON(ctx, "/version", &info); err != nil {
+	err = c.getJSON(ctx, "/version", &info)
+	if apierrors.IsNotFound(err) || apierrors.IsBadRequest(err) { // every API server knows its version
+		err = fmt.Errorf("%w: %w", errStranger, err)
+	}
+	if err != nil {
 		return "", c.failed("tell its version", err)
 	}
 	return info.GitVersion, nil

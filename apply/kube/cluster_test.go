@@ -116,7 +116,7 @@ func TestRefusedObjectsChangeNothing(t *testing.T) {
 			t.Errorf("%s: note %q lacks %q", refused.Refused[i].ID, note, want)
 		}
 	}
-	if refused.Reason() != "target" || !strings.Contains(refused.Hint(), ForceAnnotation) {
+	if refused.Reason() != "refused" || !strings.Contains(refused.Hint(), ForceAnnotation) {
 		t.Errorf("reason %q, hint %q", refused.Reason(), refused.Hint())
 	}
 	if u, err := c.get(ctx, ID{Version: "v1", Kind: "ConfigMap", Namespace: ns, Name: "new"}); u != nil || err != nil {

@@ -55,7 +55,7 @@ func (c *Cluster) getJSON(ctx context.Context, path string, into any) error {
 		return err
 	}
 	if err := json.Unmarshal(b, into); err != nil {
-		return fmt.Errorf("it does not answer as an API server: %w", err)
+		return fmt.Errorf("%w: %w", errStranger, err)
 	}
 	return nil
 }

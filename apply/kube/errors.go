@@ -1,9 +1,13 @@
 package kube
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
+
+// unusable is the reason of a target that somebody has to mend first.
+const unusable = "unusable"
 
 // TargetError tells that the target did not do what it was asked.
 type TargetError struct {
@@ -11,6 +15,9 @@ type TargetError struct {
 	Doing  string // "apply Deployment a/b"
 	Err    error
 	Advice string
+	// Word is the reason if the target cannot be had as things are, whoever waits: "unusable" until somebody mends what is
+	// named, "room" until there is some. Empty: the target is out of order, and another try may do better.
+	Word string
 }
 
 // Error says what could not be done, and where.
@@ -22,7 +29,7 @@ func (e *TargetError) Error() string {
 func (e *TargetError) Unwrap() error { return e.Err }
 
 // Reason is the stable word for scripts.
-func (e *TargetError) Reason() string { return "target" }
+func (e *TargetError) Reason() string { return cmp.Or(e.Word, "target") }
 
 // Hint says what to do next.
 func (e *TargetError) Hint() string { return e.Advice }
@@ -54,7 +61,7 @@ func (e *RefusedError) Error() string {
 }
 
 // Reason is the stable word for scripts.
-func (e *RefusedError) Reason() string { return "target" }
+func (e *RefusedError) Reason() string { return "refused" }
 
 // Hint says what to do next.
 func (e *RefusedError) Hint() string {
@@ -64,7 +71,7 @@ func (e *RefusedError) Hint() string {
 				": enabled to have it deleted and created again"
 		}
 	}
-	return "correct the objects and build the release again; sallyport apply --dry-run shows what the target would do"
+	return "nothing has changed; have these objects corrected where the release is made, or the rule of the cluster that they break"
 }
 
 // ManifestError tells that the release's objects cannot be read.

@@ -28,23 +28,30 @@ func (c *Cluster) failed(doing string, err error) error {
 	if errors.As(err, &g) {
 		err = g.cause
 	}
-	return &TargetError{Target: c.String(), Doing: doing, Err: short(err), Advice: c.advice(err)}
+	e := &TargetError{Target: c.String(), Doing: doing, Err: short(err)}
+	e.Word, e.Advice = c.judge(err)
+	return e
 }
 
-// advice is the one next step that the error suggests.
-func (c *Cluster) advice(err error) string {
+// judge tells by the error whether the cluster is out of order, or cannot be used before somebody has mended something,
+// and the one next step.
+func (c *Cluster) judge(err error) (word, advice string) {
 	var netErr *net.OpError
 	switch {
 	case isCertificateError(err):
-		return "check that the kubeconfig has the certificate authority of " + c.server
-	case apierrors.IsUnauthorized(err):
-		return "the credentials in " + c.config.Kubeconfig + " are not accepted; ask the cluster's administrator for new ones"
+		return unusable, "check that the kubeconfig has the certificate authority of " + c.server
+	case isCredentialsError(err):
+		return unusable, "make the credentials in " + c.config.Kubeconfig + " work: kubectl --kubeconfig " + c.config.Kubeconfig + " version"
+	case apierrors.IsUnauthorized(err), isRemoteAlert(err):
+		return unusable, "the credentials in " + c.config.Kubeconfig + " are not accepted; ask the cluster's administrator for new ones"
 	case apierrors.IsForbidden(err):
-		return "the user of " + c.config.Kubeconfig + " lacks this right; sallyport needs those of a cluster administrator"
+		return unusable, "the user of " + c.config.Kubeconfig + " lacks this right; sallyport needs those of a cluster administrator"
+	case isStranger(err):
+		return unusable, "correct the server in " + c.config.Kubeconfig + ": what listens at " + c.server + " is something else"
 	case errors.As(err, &netErr), isTimeout(err), errors.Is(err, io.EOF):
-		return "check that the API server at " + c.server + " runs and can be reached, then try again"
+		return "", "check that the API server at " + c.server + " runs and can be reached, then try again"
 	}
-	return "see the log of the API server at " + c.server + ", then try again"
+	return "", "see the log of the API server at " + c.server + ", then try again"
 }
 
 func isTimeout(err error) bool {
@@ -57,6 +64,28 @@ func isCertificateError(err error) bool {
 	var unknown x509.UnknownAuthorityError
 	var host x509.HostnameError
 	return errors.As(err, &verification) || errors.As(err, &unknown) || errors.As(err, &host)
+}
+
+// isCredentialsError tells of credentials that this machine cannot get: a program that the kubeconfig names and that is
+// not there or fails. client-go gives such errors no type.
+func isCredentialsError(err error) bool {
+	var ue *url.Error
+	return errors.As(err, &ue) && strings.HasPrefix(ue.Err.Error(), "getting credentials: ")
+}
+
+// isRemoteAlert tells that the server broke TLS off: it wants a client's certificate, or another one.
+func isRemoteAlert(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "remote error"
+}
+
+// errStranger is of something that listens where the API server should.
+var errStranger = errors.New("it does not answer as an API server")
+
+// isStranger tells that what answers is no API server: it speaks another language, or no TLS.
+func isStranger(err error) bool {
+	var record tls.RecordHeaderError
+	return errors.Is(err, errStranger) || errors.As(err, &record)
 }
 
 // shortError prints less than the error that it wraps.
@@ -80,7 +109,7 @@ func short(err error) error {
 	case errors.Is(err, io.EOF):
 		return &shortError{"the connection was closed without an answer", err}
 	case errors.As(err, &ue):
-		return &shortError{ue.Err.Error(), err}
+		return &shortError{tidy(ue.Err.Error()), err}
 	}
 	return err
 }

@@ -134,21 +134,21 @@ func TestShortFaultsAreOutlived(t *testing.T) {
 
 func TestLastingFaults(t *testing.T) {
 	for _, tt := range []struct {
-		name       string
-		f          fault
-		want, hint string
+		name               string
+		f                  fault
+		want, reason, hint string
 	}{
-		{"down", drop, "cannot tell what it knows of v1: the connection was closed without an answer", "check that the API server"},
-		{"unavailable", on("PATCH", "", 1, always, answer(503, "{}")), "cannot dry-run ConfigMap default/never", "API server"},
+		{"down", drop, "cannot tell what it knows of v1: the connection was closed without an answer", "target", "check that the API server"},
+		{"unavailable", on("PATCH", "", 1, always, answer(503, "{}")), "cannot dry-run ConfigMap default/never", "target", "API server"},
 		{"write fails after the dry run", on("PATCH", "", 3, always, answer(500, `{"kind":"Status","apiVersion":"v1","status":"Failure","message":"etcdserver: no space","code":500}`)),
-			"cannot apply ConfigMap default/never: ConfigMap/default/never apply failed: etcdserver: no space", "API server"},
+			"cannot apply ConfigMap default/never: ConfigMap/default/never apply failed: etcdserver: no space", "target", "API server"},
 		{"not known", answer(401, `{"kind":"Status","apiVersion":"v1","status":"Failure","message":"Unauthorized","reason":"Unauthorized","code":401}`),
-			"cannot tell what it knows of v1: the server has asked for the client to provide credentials", "credentials"},
-		{"garbage", on("GET", "/api/v1", 1, always, answer(200, "<html>")), "does not answer as an API server", ""},
+			"cannot tell what it knows of v1: the server has asked for the client to provide credentials", "unusable", "credentials"},
+		{"garbage", on("GET", "/api/v1", 1, always, answer(200, "<html>")), "does not answer as an API server", "unusable", "something else"},
 		{"forbidden", on("PATCH", "", 1, always, answer(403, `{"kind":"Status","apiVersion":"v1","status":"Failure","message":"no, you may not","reason":"Forbidden","code":403}`)),
-			"refuses 1 object: ConfigMap default/never: no, you may not", "dry-run"},
+			"refuses 1 object: ConfigMap default/never: no, you may not", "refused", "corrected"},
 		{"webhook says no on the write", on("PATCH", "", 3, always, answer(400, `{"kind":"Status","apiVersion":"v1","status":"Failure","message":"admission webhook \"w\" denied the request","reason":"BadRequest","code":400}`)),
-			"refuses 1 object: ConfigMap default/never: admission webhook", "dry-run"},
+			"refuses 1 object: ConfigMap default/never: admission webhook", "refused", "corrected"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := proxied(t, tt.f)
@@ -157,8 +157,8 @@ func TestLastingFaults(t *testing.T) {
 				Reason() string
 				Hint() string
 			}
-			if !errors.As(err, &typed) || typed.Reason() != "target" {
-				t.Fatalf("got %v, want an error with the reason target", err)
+			if !errors.As(err, &typed) || typed.Reason() != tt.reason {
+				t.Fatalf("got %v, want an error with the reason %s", err, tt.reason)
 			}
 			if !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), c.server) {
 				t.Errorf("got %q, want %q and the server", err, tt.want)
@@ -202,7 +202,7 @@ func TestCertificateOfSomebodyElse(t *testing.T) {
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err = connect(t, path).Ping(t.Context())
+	_, err = connect(t, path).Ready(t.Context(), Inventory{})
 	var target *TargetError
 	if !errors.As(err, &target) || !strings.Contains(target.Hint(), "certificate authority") {
 		t.Errorf("got %v with the hint %q", err, target.Hint())
@@ -242,7 +242,7 @@ func TestSilentServer(t *testing.T) {
 	c := proxied(t, hang)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if _, err := c.Ping(ctx); err == nil || !strings.Contains(err.Error(), "no answer in time") {
+	if _, err := c.Ready(ctx, Inventory{}); err == nil || !strings.Contains(err.Error(), "no answer in time") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -250,12 +250,12 @@ func TestSilentServer(t *testing.T) {
 func TestAPIServerRestarts(t *testing.T) {
 	var down atomic.Bool
 	c := proxied(t, func(w http.ResponseWriter, r *http.Request) bool { return down.Load() && drop(w, r) })
-	if v, err := c.Ping(t.Context()); err != nil || v == "" {
+	if v, err := c.Ready(t.Context(), Inventory{}); err != nil || v == "" {
 		t.Fatal(v, err)
 	}
 	down.Store(true)
 	time.AfterFunc(300*time.Millisecond, func() { down.Store(false) })
-	if _, err := c.Ping(t.Context()); err != nil {
+	if _, err := c.Ready(t.Context(), Inventory{}); err != nil {
 		t.Errorf("a server that is back in time: %v", err)
 	}
 }

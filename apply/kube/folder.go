@@ -39,21 +39,6 @@ func (f *Folder) String() string { return "the manifests folder " + f.dir }
 
 func (f *Folder) path() string { return filepath.Join(f.dir, FolderFile) }
 
-// Ping tells whether the folder is there. It has no version.
-func (f *Folder) Ping(ctx context.Context) (version string, err error) {
-	if err := ctx.Err(); err != nil {
-		return "", err
-	}
-	st, err := os.Stat(f.dir)
-	if err == nil && !st.IsDir() {
-		err = errors.New("it is not a folder")
-	}
-	if err != nil {
-		return "", f.failed("be used", err)
-	}
-	return "", nil
-}
-
 // Inventory lists the objects. It changes nothing.
 func (f *Folder) Inventory(ctx context.Context, want Objects) (Inventory, error) {
 	objs, err := f.parse(ctx, want)
@@ -150,7 +135,7 @@ func (f *Folder) Prune(ctx context.Context, prev, keep Inventory) ([]Change, err
 		stay = nil // also when somebody has made the file unreadable
 	}
 	if len(stay) != len(have) || keep.Len() == 0 {
-		if err := f.write(stay); err != nil {
+		if err := f.write(stay); err != nil && !f.untouched() {
 			return nil, err
 		}
 	}
@@ -178,10 +163,13 @@ func (f *Folder) Health(ctx context.Context, want Objects) ([]ObjectStatus, erro
 // read returns the objects of the file; none if there is no file.
 func (f *Folder) read() ([]*unstructured.Unstructured, error) {
 	st, err := os.Stat(f.path())
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
-	}
-	if err == nil && st.Size() > kubeyaml.MaxFile {
+	case err != nil:
+	case !st.Mode().IsRegular():
+		err = errNoFile
+	case st.Size() > kubeyaml.MaxFile:
 		err = fmt.Errorf("%s is larger than %d bytes", FolderFile, kubeyaml.MaxFile)
 	}
 	var b []byte
@@ -197,6 +185,17 @@ func (f *Folder) read() ([]*unstructured.Unstructured, error) {
 		return nil, nil //nolint:nilerr
 	}
 	return objs, nil
+}
+
+// untouched tells of a folder that is there and without the file: what has not been written need not be taken out.
+func (f *Folder) untouched() bool {
+	_, err := os.Lstat(f.path())
+	return errors.Is(err, fs.ErrNotExist) && isDir(f.dir)
+}
+
+func isDir(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.IsDir()
 }
 
 func (f *Folder) write(objs []*unstructured.Unstructured) error {
@@ -224,14 +223,27 @@ func (f *Folder) write(objs []*unstructured.Unstructured) error {
 }
 
 func (f *Folder) failed(doing string, err error) error {
-	e := &TargetError{Target: f.String(), Doing: doing, Err: err, Advice: "check target.manifestsDir.path in site.yaml and the disk behind it"}
+	e := &TargetError{Target: f.String(), Doing: doing, Err: err, Word: unusable,
+		Advice: "check target.manifestsDir.path in site.yaml and the disk behind it"}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		e.Advice = "start the cluster's software, which makes the folder, or correct target.manifestsDir.path in site.yaml"
+	case errors.Is(err, errImmutable):
+		e.Advice = "take the flag away: chattr -i -a"
+	case errors.Is(err, errUnmounted):
+		e.Advice = "mount the disk that belongs there; if there is none, and the folder was emptied: touch " + f.path()
+	case errors.Is(err, errNoFile):
+		e.Advice = "move " + f.path() + " away: sallyport writes a file of that name"
 	case errors.Is(err, fs.ErrPermission):
 		e.Advice = "run sallyport as a user who may write there, usually root"
-	case errors.Is(err, syscall.ENOSPC):
-		e.Advice = "free some space on that disk, then try again"
+	case errors.Is(err, syscall.EROFS):
+		e.Advice = "mount that disk for writing; if it was mounted so before, its log says why it is not: dmesg"
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		e.Word, e.Advice = "room", "free some space on that disk, then try again"
+	case errors.Is(err, context.DeadlineExceeded):
+		e.Word, e.Advice = "", "check the disk or the server behind that folder, then try again"
+	case errors.Is(err, syscall.EIO):
+		e.Word = ""
 	}
 	return e
 }

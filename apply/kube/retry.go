@@ -72,7 +72,7 @@ func (r *retrier) repeat(req *http.Request) (*http.Response, error) {
 // again tells whether another try may do better. client-go itself repeats what the server answers with Retry-After.
 func again(resp *http.Response, err error) bool {
 	if err != nil {
-		return !isCertificateError(err)
+		return !isCertificateError(err) && !isRemoteAlert(err) && !isStranger(err)
 	}
 	if resp.Header.Get("Retry-After") != "" {
 		return false
