@@ -26,10 +26,13 @@ func TestAnotherProductIsRefused(t *testing.T) {
 	other := r.product(t, "till-software", "9.0.0", 900)
 	nothing := func(context.Context, []*bundle.Descriptor) error { return nil }
 	for name, verb := range map[string]func(s *testSite) error{
-		"apply":   func(s *testSite) error { _, err := s.apply(other); return err },
-		"stage":   func(s *testSite) error { _, err := s.Stage(context.Background(), other.input(), Options{}); return err },
-		"dry run": func(s *testSite) error { _, err := s.DryRun(context.Background(), other.input(), Options{}); return err },
-		"repair":  func(s *testSite) error { _, err := s.Repair(context.Background(), other.input(), nothing); return err },
+		"apply": func(s *testSite) error { _, err := s.apply(other); return err },
+		"stage": func(s *testSite) error { _, err := s.Stage(context.Background(), other.input(), Options{}); return err },
+		"dry run": func(s *testSite) error {
+			_, err := s.DryRun(context.Background(), other.input(), Options{})
+			return err
+		},
+		"repair": func(s *testSite) error { _, err := s.Repair(context.Background(), other.input(), nothing); return err },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newTestSite(t, r.factory, newWorld())
