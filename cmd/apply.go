@@ -106,11 +106,15 @@ Its checks decide as in apply.`,
 // before it.
 const siteMemory = 64 << 20
 
-// openSite reads site.yaml.
-func (p *program) openSite() (*apply.Site, error) {
+func boundMemory() {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(siteMemory)
 	}
+}
+
+// openSite reads site.yaml.
+func (p *program) openSite() (*apply.Site, error) {
+	boundMemory()
 	cfg, err := apply.LoadConfig(p.flags.site)
 	if err != nil {
 		return nil, err

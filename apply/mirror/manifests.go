@@ -13,6 +13,8 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/sallyport-dev/sallyport/bundle"
 )
 
 // MaxManifest is the largest manifest in bytes that registries accept, and that is read from one.
@@ -54,6 +56,9 @@ func (c *Client) getManifest(ctx context.Context, repo, ref string) ([]byte, str
 	}
 	if len(raw) > MaxManifest {
 		return nil, "", fmt.Errorf("%w: manifest %s is larger than %d bytes", errGarbage, ref, MaxManifest)
+	}
+	if err := bundle.CheckManifest(raw); err != nil {
+		return nil, "", fmt.Errorf("%w: manifest %s: %w", errGarbage, ref, err)
 	}
 	want := resp.Header.Get("Docker-Content-Digest")
 	if isDigest(ref) {
@@ -252,6 +257,9 @@ func decodeJSON(r io.Reader, into any) error {
 	}
 	if len(b) > MaxManifest {
 		return fmt.Errorf("%w: more than %d bytes", errGarbage, MaxManifest)
+	}
+	if err := bundle.CheckManifest(b); err != nil {
+		return fmt.Errorf("%w: %w", errGarbage, err)
 	}
 	if err := json.Unmarshal(b, into); err != nil {
 		return fmt.Errorf("%w: %w", errGarbage, err)

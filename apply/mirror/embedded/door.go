@@ -30,6 +30,9 @@ func (r *Registry) admit(w http.ResponseWriter, req *http.Request) error {
 		return errcode.ErrorCodeDenied.WithMessage("this mirror answers no web pages of others")
 	}
 	if !writes(req) {
+		if req.ContentLength != 0 {
+			return errcode.ErrorCodeUnsupported.WithMessage("a request to read has no body")
+		}
 		return nil
 	}
 	if !r.cfg.RemoteWrites && !fromHere(req) {
@@ -54,7 +57,11 @@ func (r *Registry) knowsSecret(req *http.Request) bool {
 		return false
 	}
 	secret, ok := r.secret()
-	return ok && sameSecret(password, secret)
+	if !ok || !sameSecret(password, secret) {
+		return false
+	}
+	trust(req)
+	return true
 }
 
 // secret reads the secret, if there is one that can be used. What is wrong with it goes to the log, once.

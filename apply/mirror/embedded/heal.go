@@ -27,8 +27,18 @@ func (r *Registry) dropUnlessSize(dgst digest.Digest, size int64) error {
 
 // dropUnlessEqual removes a manifest's bytes if they are others than raw.
 func (r *Registry) dropUnlessEqual(dgst digest.Digest, raw []byte) error {
-	have, err := readManifest(r.driver.blobFile(dgst))
-	if errors.Is(err, os.ErrNotExist) || err == nil && bytes.Equal(have, raw) {
+	f, err := os.Open(r.driver.blobFile(dgst))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	have, err := readManifest(f)
+	if closed := f.Close(); closed != nil {
+		return closed
+	}
+	if err == nil && bytes.Equal(have, raw) {
 		return nil
 	}
 	return r.drop(dgst, err)

@@ -37,11 +37,12 @@ func (r *Registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	w.Header().Set("Docker-Distribution-Api-Version", "registry/2.0")
 	if err := r.admit(w, req); err != nil {
 		r.note(req, err)
+		hurry(w)
 		w.Header().Set("Connection", "close") // what is left of the request is not worth reading
 		r.refuse(&request{w: w, Request: req}, err)
 		return
 	}
-	r.router.ServeHTTP(w, req)
+	r.router.ServeHTTP(pace(w, req), req)
 }
 
 func (r *Registry) base(w http.ResponseWriter, req *http.Request) {

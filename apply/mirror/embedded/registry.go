@@ -24,10 +24,6 @@ import (
 )
 
 const (
-	// staleUpload is the age at which an upload session that nobody finished is thrown away, purgeEvery how often
-	// such are looked for.
-	staleUpload = 24 * time.Hour
-	purgeEvery  = 6 * time.Hour
 	// drainTime is how long requests may go on after Serve's context has ended.
 	drainTime = 10 * time.Second
 )
@@ -57,13 +53,16 @@ type Registry struct {
 	fault    atomic.Value // string: what was wrong with the secret last
 	lock     *os.File     // held while the registry is open
 	digests  [64]sync.Mutex
-	sessions sync.Map // upload IDs that a request is busy with
+	sessions sessions
+	parsing  chan struct{} // held while a manifest is decoded
+	storing  chan struct{} // held while one is received and stored
 }
 
 // Open takes the folder for this process and throws away uploads that a crash left behind. The error is ErrServed if
 // another process serves the folder.
 func Open(ctx context.Context, cfg Config) (*Registry, error) {
-	r := &Registry{cfg: cfg, log: cfg.Log, names: namesOf(cfg.Names)}
+	r := &Registry{cfg: cfg, log: cfg.Log, names: namesOf(cfg.Names),
+		parsing: make(chan struct{}, maxParsing), storing: make(chan struct{}, maxParsing)}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
@@ -123,14 +122,16 @@ func (r *Registry) Serve(ctx context.Context, ln net.Listener) error {
 	var fresh freshConns
 	server := &http.Server{
 		ConnState:         fresh.note,
+		ConnContext:       withConn,
 		Handler:           r,
-		ReadHeaderTimeout: 30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
+		ReadHeaderTimeout: headerTime,
+		IdleTimeout:       idleTime,
+		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(r.log.Handler(), slog.LevelDebug),
 		BaseContext:       func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(ln) }()
+	go func() { failed <- server.Serve(newConnections(ln)) }()
 	tick := time.NewTicker(purgeEvery)
 	defer tick.Stop()
 	for {
@@ -138,9 +139,7 @@ func (r *Registry) Serve(ctx context.Context, ln net.Listener) error {
 		case err := <-failed:
 			return &Error{Dir: r.cfg.Dir, Err: fmt.Errorf("serve %s: %w", ln.Addr(), err)}
 		case <-tick.C:
-			if err := r.purge(ctx, time.Now().Add(-staleUpload)); err != nil {
-				r.log.Warn("mirror: unfinished uploads not thrown away", "error", err)
-			}
+			_ = r.makeRoom(ctx, 0) // what it cannot do is in the log
 		case <-ctx.Done():
 			return shutdown(server, &fresh)
 		}

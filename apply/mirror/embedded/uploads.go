@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -12,9 +13,10 @@ import (
 	"github.com/distribution/distribution/v3/registry/api/errcode"
 	"github.com/distribution/distribution/v3/registry/storage"
 	"github.com/distribution/reference"
-	"github.com/google/uuid"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/sallyport-dev/sallyport/bundle"
 )
 
 // beginUpload opens a session, or makes a blob of another repository available in this one.
@@ -28,11 +30,16 @@ func (r *Registry) beginUpload(q *request) error {
 			return err
 		}
 	}
+	if err := r.makeRoom(q.Context(), 1); err != nil {
+		return err
+	}
 	w, err := q.repo.Blobs(q.Context()).Create(q.Context())
 	if err != nil {
 		return err
 	}
 	defer w.Close()
+	r.sessions.begin(w.ID(), filepath.Join(r.cfg.Dir, repositoriesDir, q.name.Name(), uploadsDir, w.ID()))
+	defer r.sessions.leave(w.ID())
 	if dgst := query.Get("digest"); dgst != "" {
 		return r.receiveAndCommit(q, w, dgst)
 	}
@@ -72,14 +79,10 @@ func (r *Registry) mount(q *request, what, from string) (done bool, err error) {
 // upload goes on with a session.
 func (r *Registry) upload(q *request) error {
 	id := q.vars["uuid"]
-	if uuid.Validate(id) != nil {
-		return errcode.ErrorCodeBlobUploadUnknown
+	if err := r.sessions.take(id); err != nil {
+		return err
 	}
-	// After a broken connection a client may be back before we have noticed.
-	if _, busy := r.sessions.LoadOrStore(id, true); busy {
-		return errcode.ErrorCodeUnavailable.WithMessage("the upload is busy with another request")
-	}
-	defer r.sessions.Delete(id)
+	defer r.sessions.leave(id)
 	w, err := q.repo.Blobs(q.Context()).Resume(q.Context(), id)
 	if err != nil {
 		return err
@@ -112,7 +115,7 @@ func (q *request) receive(w distribution.BlobWriter) error {
 	if err := checkRange(q.Header.Get("Content-Range"), w.Size(), q.ContentLength); err != nil {
 		return err
 	}
-	n, err := io.Copy(w, q.Body)
+	n, err := io.Copy(w, http.MaxBytesReader(q.w, q.Body, bundle.MaxBlobSize-w.Size()))
 	if err == nil && q.ContentLength >= 0 && n != q.ContentLength {
 		err = io.ErrUnexpectedEOF
 	}
