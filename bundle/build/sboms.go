@@ -88,6 +88,7 @@ func (b *builder) newSBOMs(ctx context.Context, img *released, m image.PlatformM
 	if err != nil {
 		return nil, err
 	}
+	b.tellSkipped(img, docs[0].Skipped)
 	var list []bundle.SBOM
 	for _, d := range docs {
 		desc := ocispec.Descriptor{Digest: digest.FromBytes(d.Compressed), Size: int64(len(d.Compressed))}
@@ -96,6 +97,18 @@ func (b *builder) newSBOMs(ctx context.Context, img *released, m image.PlatformM
 			Form: bundle.FormFull, Packages: d.Packages})
 	}
 	return list, nil
+}
+
+// tellSkipped says what the SBOM of an image does not know.
+func (b *builder) tellSkipped(img *released, lines []string) {
+	if len(lines) == 0 {
+		return
+	}
+	text := lines[0]
+	if len(lines) > 1 {
+		text += fmt.Sprintf(" (and %d more, which it names)", len(lines)-1)
+	}
+	b.say("note", "the SBOM of %s is not complete: %s", img.name, text)
 }
 
 // openLayer opens a layer's original bytes, from its file if it has been fetched or is worth fetching.

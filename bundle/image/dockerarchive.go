@@ -1,7 +1,6 @@
 package image
 
 import (
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +12,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/sallyport-dev/sallyport/bundle"
+	"github.com/sallyport-dev/sallyport/internal/gunzip"
 )
 
 // dockerManifestFile lists the images of docker's classic format.
@@ -136,17 +136,17 @@ func gzipLayer(ctx context.Context, r *io.SectionReader, diffID digest.Digest) (
 	desc := ocispec.Descriptor{MediaType: ocispec.MediaTypeImageLayerGzip, Size: r.Size()}
 	packed, plain := digest.SHA256.Digester(), digest.SHA256.Digester()
 	tee := io.TeeReader(&contextReader{ctx.Err, r}, packed.Hash())
-	zr, err := gzip.NewReader(tee)
+	zr, err := gunzip.NewReader(tee)
 	if err != nil {
 		return desc, &Error{Problem: "it is not whole", Err: err}
 	}
-	if _, err := io.Copy(plain.Hash(), zr); err != nil {
+	if _, err := io.Copy(plain.Hash(), zr); err != nil && !errors.Is(err, gunzip.ErrGarbage) {
 		return desc, &Error{Problem: "it is not whole", Err: err}
 	}
 	if plain.Digest() != diffID {
 		return desc, errorf("it holds %s, but the config names %s", plain.Digest(), diffID)
 	}
-	desc.Digest = packed.Digest() // gzip reads to the end of its input
+	desc.Digest = packed.Digest() // the whole input was read
 	return desc, checkDescriptor(desc)
 }
 

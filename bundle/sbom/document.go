@@ -22,20 +22,21 @@ import (
 // namespace prefixes the identifiers of the documents. Nothing needs to answer there.
 const namespace = "https://sallyport.dev/sbom/"
 
-// encode writes found in one format. The document's identifier is derived from its own content, as SPDX demands one
-// identifier per document.
-func encode(format string, found *sbom.SBOM, manifest digest.Digest, created time.Time) ([]byte, error) {
+// encode writes found in one format, and what was left out. The document's identifier is derived from its own content,
+// as SPDX demands one identifier per document.
+func encode(format string, found *sbom.SBOM, manifest digest.Digest, created time.Time, left []string) ([]byte, error) {
 	s := *found
 	s.Relationships = amongPackages(found.Relationships)
+	s.Artifacts.Unknowns = nil // files in which syft found nothing; SPDX would name them with false checksums
 	write := writeSPDX
 	if format == FormatCycloneDX {
 		write = writeCycloneDX
 	}
-	draft, err := write(s, uuid.Nil, manifest, created)
+	draft, err := write(s, uuid.Nil, manifest, created, left)
 	if err != nil {
 		return nil, err
 	}
-	return write(s, uuid.NewSHA1(uuid.NameSpaceURL, draft), manifest, created)
+	return write(s, uuid.NewSHA1(uuid.NameSpaceURL, draft), manifest, created, left)
 }
 
 // amongPackages drops relationships with files: without digests, SPDX could name those only with false checksums.
@@ -61,10 +62,13 @@ func isPackage(x artifact.Identifiable) bool {
 	return false
 }
 
-func writeSPDX(s sbom.SBOM, id uuid.UUID, manifest digest.Digest, created time.Time) ([]byte, error) {
+func writeSPDX(s sbom.SBOM, id uuid.UUID, manifest digest.Digest, created time.Time, left []string) ([]byte, error) {
 	doc := spdxhelpers.ToFormatModel(s)
 	doc.DocumentNamespace = namespace + manifest.Encoded() + "/" + id.String()
 	doc.CreationInfo.Created = created.Format(time.RFC3339)
+	if len(left) > 0 {
+		doc.DocumentComment = "Not looked into:\n" + strings.Join(left, "\n")
+	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
@@ -72,15 +76,31 @@ func writeSPDX(s sbom.SBOM, id uuid.UUID, manifest digest.Digest, created time.T
 	return b.Bytes(), err
 }
 
-func writeCycloneDX(s sbom.SBOM, id uuid.UUID, _ digest.Digest, created time.Time) ([]byte, error) {
+func writeCycloneDX(s sbom.SBOM, id uuid.UUID, _ digest.Digest, created time.Time, left []string) ([]byte, error) {
 	bom := cyclonedxhelpers.ToFormatModel(s)
 	bom.SerialNumber = id.URN()
 	bom.Metadata.Timestamp = created.Format(time.RFC3339)
+	if len(left) > 0 {
+		bom.Compositions = &[]cyclonedx.Composition{{Aggregate: cyclonedx.CompositionAggregateIncomplete}}
+		bom.Metadata.Properties = notLookedInto(bom.Metadata.Properties, left)
+	}
 	var b bytes.Buffer
 	enc := cyclonedx.NewBOMEncoder(&b, cyclonedx.BOMFileFormatJSON)
 	enc.SetEscapeHTML(false)
 	err := enc.Encode(bom)
 	return b.Bytes(), err
+}
+
+// notLookedInto adds a property for each thing that was left out.
+func notLookedInto(properties *[]cyclonedx.Property, left []string) *[]cyclonedx.Property {
+	var all []cyclonedx.Property
+	if properties != nil {
+		all = *properties
+	}
+	for _, l := range left {
+		all = append(all, cyclonedx.Property{Name: "sallyport:not-looked-into", Value: l})
+	}
+	return &all
 }
 
 // compress packs a document. One goroutine, because the output depends on how the work is split.

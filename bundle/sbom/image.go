@@ -1,85 +1,89 @@
 package sbom
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/types"
-	"github.com/opencontainers/go-digest"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// imageCore shows an Image to stereoscope, which wants go-containerregistry's interface. An instance lives for one
-// call of Generate, which is why it may hold the context.
-type imageCore struct {
-	ctx    context.Context
-	img    Image
-	layers map[v1.Hash]v1.Descriptor
-	media  types.MediaType
+// scanned shows an unpacked image to stereoscope, which wants go-containerregistry's interface.
+type scanned struct {
+	v1.Image
+	layers []v1.Layer
 }
 
-func newImageCore(ctx context.Context, img Image) (v1.Image, error) {
-	m, err := v1.ParseManifest(bytes.NewReader(img.Manifest))
-	if err != nil {
-		return nil, fmt.Errorf("reading the image manifest: %w", err)
+func (s *scanned) Layers() ([]v1.Layer, error) { return s.layers, nil }
+
+// core is a manifest and a config, without a byte of a layer.
+type core struct {
+	manifest, config []byte
+	media            types.MediaType
+}
+
+func (c *core) MediaType() (types.MediaType, error) { return c.media, nil }
+func (c *core) RawManifest() ([]byte, error)        { return c.manifest, nil }
+func (c *core) RawConfigFile() ([]byte, error)      { return c.config, nil }
+func (c *core) LayerByDigest(h v1.Hash) (partial.CompressedLayer, error) {
+	return nil, fmt.Errorf("layer %s has been unpacked", h)
+}
+
+// newScanned shows layers that lie unpacked in files. Without files it is an image in which nothing is found.
+func newScanned(m *v1.Manifest, img Image, files []string) (v1.Image, error) {
+	c := &core{manifest: img.Manifest, config: img.Config, media: m.MediaType}
+	if c.media == "" {
+		c.media = types.OCIManifestSchema1
 	}
-	if err := checkLayers(m); err != nil {
+	if files == nil {
+		c.config = []byte(`{"rootfs":{"type":"layers","diff_ids":[]}}`)
+	}
+	image, err := partial.CompressedToImage(c)
+	if err != nil {
 		return nil, err
 	}
-	core := &imageCore{ctx: ctx, img: img, layers: make(map[v1.Hash]v1.Descriptor), media: m.MediaType}
-	if core.media == "" {
-		core.media = types.OCIManifestSchema1
+	s := &scanned{Image: image}
+	for k, file := range files {
+		s.layers = append(s.layers, &layer{desc: m.Layers[k], file: file})
 	}
-	for _, l := range m.Layers {
-		core.layers[l.Digest] = l
-	}
-	return partial.CompressedToImage(core)
+	return s, nil
 }
 
-func (c *imageCore) MediaType() (types.MediaType, error) { return c.media, nil }
-func (c *imageCore) RawManifest() ([]byte, error)        { return c.img.Manifest, nil }
-func (c *imageCore) RawConfigFile() ([]byte, error)      { return c.img.Config, nil }
-func (c *imageCore) LayerByDigest(h v1.Hash) (partial.CompressedLayer, error) {
-	desc, ok := c.layers[h]
-	if !ok {
-		return nil, fmt.Errorf("the manifest has no layer %s", h)
-	}
-	return &layer{core: c, desc: desc}, nil
-}
-
-// layer is one layer of an imageCore.
+// layer is a layer that was unpacked to a file.
 type layer struct {
-	core *imageCore
 	desc v1.Descriptor
+	file string
 }
 
-func (l *layer) Digest() (v1.Hash, error)            { return l.desc.Digest, nil }
-func (l *layer) Size() (int64, error)                { return l.desc.Size, nil }
-func (l *layer) MediaType() (types.MediaType, error) { return l.desc.MediaType, nil }
-func (l *layer) Compressed() (io.ReadCloser, error) {
-	return l.core.img.Open(l.core.ctx, ocispec.Descriptor{
-		MediaType: string(l.desc.MediaType),
-		Digest:    digest.Digest(l.desc.Digest.String()),
-		Size:      l.desc.Size,
-	})
+func (l *layer) Digest() (v1.Hash, error)             { return l.desc.Digest, nil }
+func (l *layer) DiffID() (v1.Hash, error)             { return l.desc.Digest, nil }
+func (l *layer) Size() (int64, error)                 { return l.desc.Size, nil }
+func (l *layer) MediaType() (types.MediaType, error)  { return types.OCIUncompressedLayer, nil }
+func (l *layer) Compressed() (io.ReadCloser, error)   { return os.Open(l.file) }
+func (l *layer) Uncompressed() (io.ReadCloser, error) { return os.Open(l.file) }
+
+// unpackedName is the name under which stereoscope looks for a layer that it has unpacked before; under another it would
+// copy it. The config is what the image says of itself: if it does not fit, the layer's own digest stands in.
+func unpackedName(m *v1.Manifest, config []byte, k int) string {
+	var c v1.ConfigFile
+	id := m.Layers[k].Digest
+	if json.Unmarshal(config, &c) == nil && len(c.RootFS.DiffIDs) == len(m.Layers) {
+		id = c.RootFS.DiffIDs[k]
+	}
+	return fmt.Sprintf("%d-%s", k, id)
 }
 
 // createdTime is when the image was made, by its own word; the epoch if it does not say.
-func createdTime(config []byte) (time.Time, error) {
+func createdTime(config []byte) time.Time {
 	var c struct {
 		Created *time.Time `json:"created"`
 	}
-	if err := json.Unmarshal(config, &c); err != nil {
-		return time.Time{}, fmt.Errorf("reading the image config: %w", err)
+	if json.Unmarshal(config, &c) != nil || c.Created == nil || c.Created.Year() < 1970 || c.Created.Year() > 9999 {
+		return time.Unix(0, 0).UTC()
 	}
-	if c.Created == nil || c.Created.Year() < 1970 || c.Created.Year() > 9999 {
-		return time.Unix(0, 0).UTC(), nil
-	}
-	return c.Created.UTC().Truncate(time.Second), nil
+	return c.Created.UTC().Truncate(time.Second)
 }
