@@ -206,7 +206,8 @@ func (b *builder) lost(x *blob, d digest.Digest, err error) {
 	told := b.told[d]
 	b.told[d] = true
 	b.mu.Unlock()
-	if !told {
+	var known *outOfReach
+	if !told && !errors.As(err, &known) {
 		b.say("note", "layer %s of the base cannot be read, deltas will be larger: %v", short(d), err)
 	}
 }

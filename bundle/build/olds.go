@@ -89,6 +89,18 @@ func (b *builder) findNear(ctx context.Context, near []digest.Digest) error {
 		b.say("note", "%s of the bases cannot be had here; name the folder of the earlier bundles as --base for smaller deltas",
 			count(unknown, "layer"))
 	}
+	if err != nil {
+		return err
+	}
+	lost, err := b.olds.find.reach(ctx, near)
+	for _, l := range lost {
+		what := "it does not carry all of the layers that it names"
+		if l.base.carrier == nil {
+			what = "it is a lock file, which carries no layers"
+		}
+		b.say("note", "base %s: %s, and %v: changed layers travel without them; name the earlier bundles, or their folder, as --base for smaller deltas",
+			l.base.ref, what, l.err)
+	}
 	return err
 }
 

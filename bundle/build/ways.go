@@ -38,11 +38,13 @@ type finder struct {
 	mu      sync.Mutex // for what follows
 	ways    map[digest.Digest]*way
 	images  map[string]func() (*image.Image, error)
+	// unreachable tells by host why a registry is not asked any more: waiting for each image again would take minutes.
+	unreachable map[string]*outOfReach
 }
 
 func newFinder(b *builder, dir string) *finder {
 	return &finder{b: b, dir: dir, ways: make(map[digest.Digest]*way), needs: make(map[*known]map[digest.Digest]int64),
-		images: make(map[string]func() (*image.Image, error))}
+		images: make(map[string]func() (*image.Image, error)), unreachable: make(map[string]*outOfReach)}
 }
 
 // find makes out how blobs can be had, and fetches what that needs. It gives those that can. Bundles that carry a blob go
@@ -180,9 +182,54 @@ func (f *finder) open(ctx context.Context, d digest.Digest,
 	return r, nil
 }
 
+// outOfReach says that layers of a base cannot be had because their registry is not there. Everybody has been told.
+type outOfReach struct {
+	base *known
+	err  error
+}
+
+func (e *outOfReach) Error() string { return e.err.Error() }
+func (e *outOfReach) Unwrap() error { return e.err }
+
+// reach asks the sources of those blobs that no earlier bundle carries, each image once, before any work is built on
+// them. It gives the bases that rely on what cannot be had, once for each registry.
+func (f *finder) reach(ctx context.Context, list []digest.Digest) (lost []*outOfReach, err error) {
+	for _, d := range list {
+		w := f.way(d)
+		if w == nil || w.image == nil || f.unreachable[w.host()] != nil {
+			continue
+		}
+		_, err := f.source(ctx, w)
+		var trouble *image.NetworkError
+		if errors.As(err, &trouble) {
+			f.unreachable[w.host()] = &outOfReach{w.from, trouble}
+			lost = append(lost, f.unreachable[w.host()])
+		}
+	}
+	return lost, ctx.Err()
+}
+
+// host is the registry of the image that has the blob.
+func (w *way) host() string {
+	n, err := bundle.ParseReference(w.image.Name)
+	if err != nil {
+		return w.image.Name // resolve says what is wrong with it
+	}
+	return n.Host
+}
+
 // fromImage opens a blob in one of the places that may have the image: the sources that the spec names for images of
 // the same repository, then its registry.
 func (f *finder) fromImage(ctx context.Context, w *way) (io.ReadCloser, error) {
+	img, err := f.source(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	return img.OpenBlob(ctx, w.desc)
+}
+
+// source finds the image that has a blob, once for all its blobs.
+func (f *finder) source(ctx context.Context, w *way) (*image.Image, error) {
 	f.mu.Lock()
 	find := f.images[w.image.Name]
 	if find == nil {
@@ -190,11 +237,10 @@ func (f *finder) fromImage(ctx context.Context, w *way) (io.ReadCloser, error) {
 		f.images[w.image.Name] = find
 	}
 	f.mu.Unlock()
-	img, err := find()
-	if err != nil {
+	if err := f.unreachable[w.host()]; err != nil {
 		return nil, err
 	}
-	return img.OpenBlob(ctx, w.desc)
+	return find()
 }
 
 func (f *finder) resolve(ctx context.Context, w *way) (*image.Image, error) {
