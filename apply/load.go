@@ -123,6 +123,9 @@ func keepers(d *bundle.Descriptor) map[digest.Digest]bool {
 	m := map[digest.Digest]bool{d.Manifests.Digest: true}
 	for _, img := range d.Images {
 		m[img.Digest] = true
+		for _, x := range img.Indexes {
+			m[x.Digest] = true
+		}
 		for _, im := range img.Manifests {
 			m[im.Digest] = true
 		}

@@ -92,14 +92,20 @@ func savedManifests(images []bundle.Image, raw mirror.Raw) ([]byte, error) {
 		if !bundle.IsIndex(img.MediaType) || saved[img.Digest] != nil {
 			continue
 		}
-		b, err := raw(img.Digest)
-		if err != nil {
-			return nil, err
+		names := []digest.Digest{img.Digest}
+		for _, x := range img.Indexes {
+			names = append(names, x.Digest)
 		}
-		if total += len(b); total > maxSaved {
-			break // the mirror is asked for the others
+		for _, d := range names {
+			b, err := raw(d)
+			if err != nil {
+				return nil, err
+			}
+			if total += len(b); total > maxSaved {
+				return json.Marshal(saved) // the mirror is asked for the others
+			}
+			saved[d] = b
 		}
-		saved[img.Digest] = b
 	}
 	return json.Marshal(saved)
 }

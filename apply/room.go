@@ -20,6 +20,9 @@ func (p *plan) needs(workers int) (inMirror, inState int64) {
 	inState = 2*d.Manifests.Size + p.restoring(workers) // the objects are spooled, then in the slot
 	for _, img := range d.Images {
 		inState += img.Size
+		for _, x := range img.Indexes {
+			inState += x.Size
+		}
 		for _, m := range img.Manifests {
 			inState += m.Size
 		}

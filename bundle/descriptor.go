@@ -73,8 +73,17 @@ type Image struct {
 	Size      int64         `json:"size"`
 	// Manifests are the image manifests that are shipped: Digest itself, or those of an index that fit the platforms.
 	Manifests []ImageManifest `json:"manifests"`
+	// Indexes are those inside the index Digest that lead to Manifests, each after those inside it.
+	Indexes []InnerIndex `json:"indexes,omitempty"`
 	// Attached are cosign signatures, attestations and other OCI artifacts that belong to the image.
 	Attached []Attached `json:"attached,omitempty"`
+}
+
+// InnerIndex is an index that another index lists.
+type InnerIndex struct {
+	Digest    digest.Digest `json:"digest"`
+	MediaType string        `json:"mediaType"`
+	Size      int64         `json:"size"`
 }
 
 // ImageManifest is an image for one platform. Layers and config stand in Descriptor.Blobs.

@@ -8,7 +8,7 @@ import (
 // Layers are the blobs that a bundle of this release carries beside its manifest, its descriptor and its signatures,
 // in the order in which they stand there. A blob that has several parts to play is listed once, at the first.
 //
-// Metadata: for each image its index or manifest, the image manifests, their configs, the attached artifacts' manifests and
+// Metadata: for each image its index or manifest, the indexes inside it, the image manifests, their configs, the attached artifacts' manifests and
 // their small blobs; then the rendered objects; then the SBOMs. Payload: what remains of Blobs, in that order.
 func (d *Descriptor) Layers() (metadata, payload []ocispec.Descriptor) {
 	l := &layerList{seen: map[digest.Digest]bool{}, blobs: make(map[digest.Digest]*Blob, len(d.Blobs))}
@@ -50,6 +50,9 @@ func (l *layerList) add(mediaType string, d digest.Digest, size int64) {
 
 func (l *layerList) image(im *Image) {
 	l.add(im.MediaType, im.Digest, im.Size)
+	for _, x := range im.Indexes {
+		l.add(x.MediaType, x.Digest, x.Size)
+	}
 	for _, m := range im.Manifests {
 		l.add(m.MediaType, m.Digest, m.Size)
 	}

@@ -14,6 +14,8 @@ const (
 	MaxObjectsSize = 32 << 20
 	// MaxSignatures is how many signatures, provenance included, a bundle may carry.
 	MaxSignatures = 16
+	// MaxInnerIndexes is how many indexes there may be inside the index of one image.
+	MaxInnerIndexes = 64
 	// MaxLayers is how many blobs a release manifest may name.
 	MaxLayers = 65536
 	// MaxParts is how many parts a bundle may be split into: as many as three digits can number.

@@ -45,6 +45,7 @@ func (im *Image) normalise() {
 	for i := range im.Manifests {
 		im.Manifests[i].Layers = list(im.Manifests[i].Layers)
 	}
+	im.Indexes = append([]InnerIndex(nil), im.Indexes...)
 	im.Attached = append([]Attached(nil), im.Attached...)
 	for i := range im.Attached {
 		im.Attached[i].Blobs = list(im.Attached[i].Blobs)

@@ -59,7 +59,36 @@ func (v *validator) image(im *Image) error {
 	if err := v.imageManifests(im); err != nil {
 		return err
 	}
+	if err := v.innerIndexes(im); err != nil {
+		return err
+	}
 	return v.attached(im)
+}
+
+func (v *validator) innerIndexes(im *Image) error {
+	if len(im.Indexes) > 0 && !IsIndex(im.MediaType) {
+		return fmt.Errorf("it is no index and has indexes inside")
+	}
+	if len(im.Indexes) > MaxInnerIndexes {
+		return fmt.Errorf("%d indexes inside it, more than %d", len(im.Indexes), MaxInnerIndexes)
+	}
+	seen := map[digest.Digest]bool{im.Digest: true}
+	for _, m := range im.Manifests {
+		seen[m.Digest] = true
+	}
+	for _, x := range im.Indexes {
+		if seen[x.Digest] {
+			return fmt.Errorf("index %q is listed twice", x.Digest)
+		}
+		seen[x.Digest] = true
+		if !IsIndex(x.MediaType) {
+			return fmt.Errorf("index %q: media type %q is not an index's", x.Digest, x.MediaType)
+		}
+		if err := v.size(x.Digest, x.Size, MaxManifestSize); err != nil {
+			return fmt.Errorf("index %q: %w", x.Digest, err)
+		}
+	}
+	return nil
 }
 
 func (v *validator) imageManifests(im *Image) error {

@@ -3,6 +3,7 @@ package mirror_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -327,6 +328,71 @@ func TestCutIndexKeepsAttestations(t *testing.T) {
 			}
 		}
 	})
+}
+
+// An index may list indexes. A registry that wants every platform gets them whole, or what is carried of them.
+func TestNestedIndexes(t *testing.T) {
+	other := ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: digest.FromString("s390x"), Size: 100,
+		Platform: &ocispec.Platform{OS: "linux", Architecture: "s390x"}}
+	onEach(t, func(t *testing.T, kind, url string) {
+		for name, img := range map[string]*image{
+			"whole":        newImage(t, "registry.example.com/whole:1", "base", "w").attest(t).nest(t).nest(t),
+			"inner sparse": newImage(t, "registry.example.com/inner:1", "base", "i").sparse(t).nest(t),
+			"outer sparse": newImage(t, "registry.example.com/outer:1", "base", "o").attest(t).nest(t, other),
+		} {
+			ctx, c := t.Context(), client(t, url)
+			load(t, c, img)
+			if err := c.CheckImage(ctx, img.Image, nil); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			repo, _, _ := strings.Cut(strings.TrimPrefix(img.Name, "registry.example.com/"), ":")
+			tag, _, err := c.Manifest(ctx, repo, "1")
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			whole := kind != docker || name == "whole"
+			if bytes.Equal(tag, img.raws[img.Digest]) != whole {
+				t.Errorf("%s: the tag gives %s", name, tag)
+			}
+			if found := leadsTo(t, c, repo, tag, img.Manifests[0].Digest); !found {
+				t.Errorf("%s: the tag's index does not lead to the image: %s", name, tag)
+			}
+			release := []*bundle.Descriptor{img.descriptor()}
+			if report, err := mirror.Fsck(ctx, c, release); err != nil || len(report.Problems) != 0 {
+				t.Errorf("%s: fsck gave %+v, %v", name, report, err)
+			}
+			if _, err := mirror.GC(ctx, c, mirror.GCConfig{Drop: release}); err != nil {
+				t.Fatal(err)
+			}
+			for _, d := range []digest.Digest{img.Digest, img.Indexes[0].Digest, img.Manifests[0].Digest} {
+				if _, _, err := c.Manifest(ctx, repo, d.String()); !errors.Is(err, mirror.ErrNotFound) {
+					t.Errorf("%s: after gc %s gives %v", name, d, err)
+				}
+			}
+		}
+	})
+}
+
+// leadsTo follows indexes as a runtime does.
+func leadsTo(t *testing.T, c *mirror.Client, repo string, raw []byte, want digest.Digest) bool {
+	t.Helper()
+	var index ocispec.Index
+	if err := json.Unmarshal(raw, &index); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range index.Manifests {
+		if m.Digest == want {
+			return true
+		}
+		if m.MediaType != ocispec.MediaTypeImageIndex {
+			continue
+		}
+		inner, _, err := c.Manifest(t.Context(), repo, m.Digest.String())
+		if err == nil && leadsTo(t, c, repo, inner, want) {
+			return true
+		}
+	}
+	return false
 }
 
 func TestFsckFindsWhatIsMissing(t *testing.T) {

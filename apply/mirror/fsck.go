@@ -72,6 +72,7 @@ type need struct {
 	images []string
 	size   int64 // of a blob; -1: any
 	root   *bundle.Image
+	within digest.Digest // of an index inside another: the image's
 }
 
 type fsck struct {
@@ -97,6 +98,9 @@ func (f *fsck) plan(d *bundle.Descriptor) error {
 			return err
 		}
 		f.add(content{name.Repository, img.Digest, true}, img.Name, -1).root = img
+		for _, x := range img.Indexes {
+			f.add(content{name.Repository, x.Digest, true}, img.Name, -1).within = img.Digest
+		}
 		for _, m := range img.Manifests {
 			f.add(content{name.Repository, m.Digest, true}, img.Name, -1)
 			f.addBlobs(name.Repository, img.Name, append([]digest.Digest{m.Config}, m.Layers...), sizes)
@@ -178,6 +182,9 @@ func (f *fsck) look(ctx context.Context, what content) error {
 			return err
 		}
 		return f.c.checkRoot(ctx, name, *n.root)
+	}
+	if n.within != "" {
+		return f.c.checkInner(ctx, what.repo, what.digest, n.within)
 	}
 	raw, _, err := f.c.Manifest(ctx, what.repo, what.digest.String())
 	f.bytes.Add(int64(len(raw)))

@@ -66,6 +66,7 @@ type rank int
 const (
 	rankAttached rank = iota
 	rankIndex
+	rankInner
 	rankManifest
 )
 
@@ -102,6 +103,9 @@ func (b belongings) add(name bundle.Reference, img bundle.Image) {
 	}
 	if bundle.IsIndex(img.MediaType) {
 		b.manifests[Place{name.Repository, img.Digest}] = entry{rank: rankIndex}
+		for _, x := range img.Indexes {
+			b.manifests[Place{name.Repository, x.Digest}] = entry{rank: rankInner}
+		}
 		if name.Tag != "" {
 			b.tags[tagged{name.Repository, name.Tag}] = true
 		}

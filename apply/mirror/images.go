@@ -41,11 +41,13 @@ func (c *Client) PushImage(ctx context.Context, img bundle.Image, raw Raw) (push
 	if !bundle.IsIndex(img.MediaType) {
 		return p.pushed, nil
 	}
-	err = p.push(ctx, img.Digest.String(), img.Digest, img.MediaType)
-	if errors.Is(err, ErrSparseIndex) && name.Tag != "" {
-		err = nil
+	for _, x := range append(img.Indexes[:len(img.Indexes):len(img.Indexes)], bundle.InnerIndex{Digest: img.Digest, MediaType: img.MediaType}) {
+		err := p.push(ctx, x.Digest.String(), x.Digest, x.MediaType)
+		if err != nil && (!errors.Is(err, ErrSparseIndex) || name.Tag == "") {
+			return p.pushed, err
+		}
 	}
-	return p.pushed, err
+	return p.pushed, nil
 }
 
 // TagImage makes the mirror answer for the image's name, after PushImage. Names pinned by digest alone need nothing.
@@ -119,7 +121,13 @@ func (p *imagePusher) pushCut(ctx context.Context, tag string, img bundle.Image)
 	if err != nil {
 		return err
 	}
-	cut, err := cutIndex(full, carried(img))
+	inner := make(map[digest.Digest][]byte)
+	for _, x := range img.Indexes {
+		if inner[x.Digest], err = p.bytes(x.Digest); err != nil {
+			return err
+		}
+	}
+	cut, err := cutIndex(full, carried(img), inner)
 	if err != nil {
 		return fmt.Errorf("index %s: %w", img.Digest, err)
 	}
@@ -141,28 +149,51 @@ func carried(img bundle.Image) []digest.Digest {
 }
 
 // cutIndex keeps the named entries. The bytes of each entry and the order of everything are kept; so the same input
-// gives the same digest at every site.
-func cutIndex(full []byte, keep []digest.Digest) ([]byte, error) {
-	var doc struct {
-		Manifests []json.RawMessage `json:"manifests"`
-	}
-	if err := json.Unmarshal(full, &doc); err != nil {
+// gives the same digest at every site. An index inside that is not whole either, which the registry refused, gives way
+// to what is left of its own entries.
+func cutIndex(full []byte, keep []digest.Digest, inner map[digest.Digest][]byte) ([]byte, error) {
+	kept, _, err := cutEntries(full, keep, inner)
+	if err != nil {
 		return nil, err
-	}
-	var kept []json.RawMessage
-	for _, entry := range doc.Manifests {
-		var d ocispec.Descriptor
-		if err := json.Unmarshal(entry, &d); err != nil {
-			return nil, err
-		}
-		if slices.Contains(keep, d.Digest) {
-			kept = append(kept, entry)
-		}
 	}
 	if len(kept) == 0 {
 		return nil, errors.New("it names none of the platforms that the release carries")
 	}
 	return replaceMember(full, "manifests", kept)
+}
+
+// cutEntries gives the entries of an index that are kept, and whether these are all.
+func cutEntries(full []byte, keep []digest.Digest, inner map[digest.Digest][]byte) (kept []json.RawMessage, whole bool, err error) {
+	var doc struct {
+		Manifests []json.RawMessage `json:"manifests"`
+	}
+	if err := json.Unmarshal(full, &doc); err != nil {
+		return nil, false, err
+	}
+	whole = true
+	for _, entry := range doc.Manifests {
+		var d ocispec.Descriptor
+		if err := json.Unmarshal(entry, &d); err != nil {
+			return nil, false, err
+		}
+		if slices.Contains(keep, d.Digest) {
+			kept = append(kept, entry)
+			continue
+		}
+		if inner[d.Digest] == nil {
+			whole = false
+			continue
+		}
+		inside, all, err := cutEntries(inner[d.Digest], keep, inner)
+		if err != nil {
+			return nil, false, err
+		}
+		if all {
+			inside = []json.RawMessage{entry}
+		}
+		kept, whole = append(kept, inside...), whole && all
+	}
+	return kept, whole, nil
 }
 
 // replaceMember rewrites one member of a JSON object and leaves the others in their order.
@@ -270,6 +301,11 @@ func (c *Client) CheckImage(ctx context.Context, img bundle.Image, sizes map[dig
 	if err := c.checkRoot(ctx, name, img); err != nil {
 		return err
 	}
+	for _, x := range img.Indexes {
+		if err := c.checkInner(ctx, name.Repository, x.Digest, img.Digest); err != nil {
+			return err
+		}
+	}
 	for _, m := range img.Manifests {
 		if _, _, err := c.Manifest(ctx, name.Repository, m.Digest.String()); err != nil {
 			return err
@@ -291,6 +327,18 @@ func (c *Client) checkSize(ctx context.Context, repo string, dgst digest.Digest,
 	return c.fail(ctx, err, "look for blob %s in %s", dgst, repo)
 }
 
+// checkInner reads an index inside that of an image. Where a cut index stands in for the image's, none is needed.
+func (c *Client) checkInner(ctx context.Context, repo string, inner, root digest.Digest) error {
+	_, _, err := c.Manifest(ctx, repo, inner.String())
+	if !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	if _, _, rootErr := c.Manifest(ctx, repo, root.String()); errors.Is(rootErr, ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
 // checkRoot reads what the image's name resolves to. In a registry that refuses sparse indexes that is a cut one,
 // found by the tag.
 func (c *Client) checkRoot(ctx context.Context, name bundle.Reference, img bundle.Image) error {
@@ -307,7 +355,10 @@ func (c *Client) checkRoot(ctx context.Context, name bundle.Reference, img bundl
 		return err
 	}
 	for _, m := range img.Manifests {
-		if !slices.ContainsFunc(index.Manifests, func(d ocispec.Descriptor) bool { return d.Digest == m.Digest }) {
+		leads := func(d ocispec.Descriptor) bool {
+			return d.Digest == m.Digest || slices.ContainsFunc(img.Indexes, func(x bundle.InnerIndex) bool { return x.Digest == d.Digest })
+		}
+		if !slices.ContainsFunc(index.Manifests, leads) {
 			return err
 		}
 	}

@@ -44,14 +44,14 @@ func FuzzCutIndex(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, full []byte) {
-		cut, err := cutIndex(full, keep)
+		cut, err := cutIndex(full, keep, nil)
 		if err != nil {
 			return
 		}
 		if !json.Valid(cut) || !strings.Contains(string(cut), d.String()) {
 			t.Fatalf("%s became %s", full, cut)
 		}
-		again, err := cutIndex(cut, keep)
+		again, err := cutIndex(cut, keep, nil)
 		if err != nil || string(again) != string(cut) {
 			t.Errorf("%s became %s, then %s, %v", full, cut, again, err)
 		}

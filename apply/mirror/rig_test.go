@@ -188,6 +188,19 @@ func (i *image) sparse(t testing.TB) *image {
 	return i
 }
 
+// nest makes the image's index one inside another. The other entries of the outer one are not carried.
+func (i *image) nest(t testing.TB, others ...ocispec.Descriptor) *image {
+	t.Helper()
+	i.Indexes = append(i.Indexes, bundle.InnerIndex{Digest: i.Digest, MediaType: i.MediaType, Size: i.Size})
+	index := newBlob(asJSON(t, ocispec.Index{
+		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex,
+		Manifests: append(others, ocispec.Descriptor{MediaType: i.MediaType, Digest: i.Digest, Size: i.Size}),
+	}), ocispec.MediaTypeImageIndex)
+	i.Digest, i.Size = index.Digest, index.Size
+	i.raws[index.Digest] = index.data
+	return i
+}
+
 // sign attaches an artifact: by tag, or as a referrer if tag is empty.
 func (i *image) sign(t testing.TB, tag, note string) *image {
 	t.Helper()

@@ -111,6 +111,9 @@ func (b *builder) describeImage(img *released, platforms map[digest.Digest]strin
 		out.Manifests = append(out.Manifests, bundle.ImageManifest{Digest: m.Desc.Digest, MediaType: m.Desc.MediaType,
 			Size: m.Desc.Size, Platform: platforms[m.Desc.Digest], Config: m.Config.Desc.Digest, Layers: digests(m.Layers)})
 	}
+	for _, x := range img.Indexes {
+		out.Indexes = append(out.Indexes, bundle.InnerIndex{Digest: x.Desc.Digest, MediaType: x.Desc.MediaType, Size: x.Desc.Size})
+	}
 	for _, a := range img.Attached {
 		out.Attached = append(out.Attached, bundle.Attached{Tag: a.Tag, Subject: a.Subject.Digest, Digest: a.Desc.Digest,
 			MediaType: a.Desc.MediaType, Size: a.Desc.Size, Blobs: digests(append([]ocispec.Descriptor{a.Config}, a.Layers...)),
@@ -135,6 +138,9 @@ func (b *builder) seal(ctx context.Context, d *bundle.Descriptor) (*bundle.Seale
 	b.addBytes(d.Manifests.Digest, b.objects)
 	for _, img := range b.release.images {
 		b.addBytes(img.Root.Desc.Digest, img.Root.Raw)
+		for _, x := range img.Indexes {
+			b.addBytes(x.Desc.Digest, x.Raw)
+		}
 		for _, m := range img.Manifests {
 			b.addBytes(m.Desc.Digest, m.Raw)
 		}

@@ -29,6 +29,15 @@
 // (sha256-<hex>.sig, .att, .sbom), OCI referrers (by the registry's API or the fallback tag), and BuildKit's
 // attestations. In a layout they are found by the same tags, or by their subject.
 //
+// All of that may be absent, in whatever way a registry says so: what cannot be read stays behind, and Image.Notes says
+// why. Faults of the moment are no such answer, because what they cost would be there in the next build.
+//
+// # Registries that fail
+//
+// A request that meets a fault of the moment (no connection, no answer, a busy or broken server, bytes that stop coming) is
+// sent again a few times, when the registry says or after growing pauses. If it stays, the error is a *NetworkError; what
+// trying again will not mend is an *Error. Downloads are limited by standstill, not by the time that they take.
+//
 // # docker-archive
 //
 // The classic format has no manifest, so one is made, always the same for the same input: an OCI image manifest with

@@ -9,13 +9,12 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/sallyport-dev/sallyport/bundle"
 )
 
-// maxNested bounds how deep indexes may lie in one another, maxInner how many there may be inside one.
-const (
-	maxNested = 4
-	maxInner  = 64
-)
+// maxNested bounds how deep indexes may lie in one another.
+const maxNested = 4
 
 // walk finds what an index leads to. An index may lie in another, one manifest may be listed for several platforms,
 // and copies often lack what they list: only what is wanted has to be there.
@@ -59,8 +58,8 @@ func (w *walk) index(ctx context.Context, entries []ocispec.Descriptor, through 
 
 // inner goes into an index that another lists.
 func (w *walk) inner(ctx context.Context, e ocispec.Descriptor, through []digest.Digest) error {
-	if len(through) >= maxNested || len(w.indexes) >= maxInner {
-		return errorf("its index has more than %d indexes inside, or more than %d in one another", maxInner, maxNested)
+	if len(through) >= maxNested || len(w.indexes) >= bundle.MaxInnerIndexes {
+		return errorf("its index has more than %d indexes inside, or more than %d in one another", bundle.MaxInnerIndexes, maxNested)
 	}
 	if e.Digest == w.img.Root.Desc.Digest || w.indexes[e.Digest].Raw != nil {
 		return nil // nothing new is in it
