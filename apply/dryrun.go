@@ -32,7 +32,7 @@ type Forecast struct {
 // It changes nothing; a transaction that was left unfinished stays so. If the target refuses objects, there is a forecast
 // as well as an error, whose reason is "refused".
 func (s *Site) DryRun(ctx context.Context, in Input, o Options) (f *Forecast, err error) {
-	r, err := s.look()
+	r, err := s.look("apply --dry-run")
 	if err != nil {
 		return nil, err
 	}
@@ -61,8 +61,8 @@ func (s *Site) DryRun(ctx context.Context, in Input, o Options) (f *Forecast, er
 }
 
 // look begins a verb that changes nothing: it locks the site, if there is one yet.
-func (s *Site) look() (*run, error) {
-	r := &run{Site: s, verb: "apply --dry-run", began: s.deps.Now(), slots: s.Slots()}
+func (s *Site) look(verb string) (*run, error) {
+	r := &run{Site: s, verb: verb, began: s.deps.Now(), slots: s.Slots()}
 	if _, err := os.Stat(s.cfg.Spec.State); errors.Is(err, fs.ErrNotExist) {
 		r.journal = newJournal()
 		return r, nil

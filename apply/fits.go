@@ -33,26 +33,35 @@ func (s *Site) verified(in Input, j *journal) (*verify.Bundle, *counter, error) 
 
 // verifiedAmong is verified; a bundle of a release that is there already may be older than what runs, and expired.
 func (s *Site) verifiedAmong(held []*Release, in Input, j *journal) (*verify.Bundle, *counter, error) {
-	trust, err := s.deps.LoadTrust()
-	if err != nil {
-		return nil, nil, err
-	}
 	c := &counter{r: in.Reader}
 	front, err := bundle.NewReader(c)
 	if err != nil {
 		return nil, nil, err
 	}
-	p := verify.Policy{Trust: trust, Now: s.deps.Now(), MinSequence: j.Names[front.Descriptor().Name].RollbackIndex}
-	if among(held, releaseOf(front.Descriptor(), front.ReleaseDigest())) {
-		// The very release that runs is neither older than itself nor stopped by its age: it is there.
-		p.MinSequence, p.AllowExpired = 0, true
-	}
-	b, err := verify.Open(front, p)
+	b, err := s.verifiedFront(held, front, j)
 	if err != nil {
 		return nil, nil, err
 	}
 	s.say("trusted", "%s", trustedBy(b.Report()))
 	return b, c, nil
+}
+
+// verifiedFront holds the front of a bundle to the site's trust, and to what was committed here.
+func (s *Site) verifiedFront(held []*Release, front *bundle.Reader, j *journal) (*verify.Bundle, error) {
+	trust, err := s.deps.LoadTrust()
+	if err != nil {
+		return nil, err
+	}
+	name := front.Descriptor().Name
+	p := verify.Policy{Trust: trust, Now: s.deps.Now(), MinSequence: j.Names[name].RollbackIndex}
+	if !s.takesName(name, j) {
+		p.MinSequence = 0 // fits refuses it, for its name
+	}
+	if among(held, releaseOf(front.Descriptor(), front.ReleaseDigest())) {
+		// The very release that runs is neither older than itself nor stopped by its age: it is there.
+		p.MinSequence, p.AllowExpired = 0, true
+	}
+	return verify.Open(front, p)
 }
 
 func trustedBy(r verify.Report) string {
@@ -76,10 +85,10 @@ func (s *Site) fits(d *bundle.Descriptor, j *journal) error {
 	if err := s.fitsName(d, j); err != nil {
 		return err
 	}
-	if err := fitsSequence(d, j); err != nil {
+	if err := s.fitsPlatform(d); err != nil {
 		return err
 	}
-	if err := s.fitsPlatform(d); err != nil {
+	if err := fitsSequence(d, j); err != nil {
 		return err
 	}
 	if d.Requires == nil {

@@ -67,12 +67,17 @@ func (s *Site) takes(j *journal) string {
 	return j.Name
 }
 
+func (s *Site) takesName(name string, j *journal) bool {
+	ours := s.takes(j)
+	return ours == "" || ours == name
+}
+
 // fitsName refuses a release of another name.
 func (s *Site) fitsName(d *bundle.Descriptor, j *journal) error {
-	ours := s.takes(j)
-	if ours == "" || ours == d.Name {
+	if s.takesName(d.Name, j) {
 		return nil
 	}
+	ours := s.takes(j)
 	return errorf("name", fmt.Sprintf("ask for a bundle of %s; to move this site to %s for good, write spec.release: %s in site.yaml", ours, d.Name, d.Name),
 		"%s %s is another product: this site takes releases of %s", d.Name, d.Version, ours)
 }

@@ -227,6 +227,12 @@ func (r *run) findBase(ctx context.Context, p *plan, base bundle.BaseBlob, known
 	return r.baseError(p.descriptor, base.Digest)
 }
 
+// isBaseError tells whether err says that a base is not there.
+func isBaseError(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Word == "base"
+}
+
 // baseError says which release the bundle is built against and which one runs here.
 func (r *run) baseError(d *bundle.Descriptor, missing digest.Digest) error {
 	var bases string

@@ -19,7 +19,7 @@ func (s *Site) Repair(ctx context.Context, in Input, drop func(context.Context, 
 	if err := r.resume(ctx); err != nil {
 		return nil, err
 	}
-	held := []*Release{r.journal.Current, r.journal.Previous, r.journal.Staged}
+	held := r.held()
 	b, counter, err := r.verifiedAmong(held, in, r.journal)
 	if err != nil {
 		return nil, err

@@ -24,7 +24,8 @@ the checks. If they pass the release is committed; if not, the previous release 
 Whatever happens on the way (a pulled stick, a power cut, Ctrl-C), the site runs the old release or the new one, and
 the next sallyport finishes or undoes the work. A release that already runs is left alone.
 
-BUNDLE is a file, its first part (FILE.001), a directory that holds one bundle, or - for standard input.
+BUNDLE is a file, its first part (FILE.001), - for standard input, or a directory that holds bundles of one release:
+then the smallest that fits this site is taken.
 Exit status: 0 committed, 3 not trusted, 4 does not fit here now, 5 failed and rolled back, 6 a person is needed.`,
 		Example: `  sallyport apply /media/stick
   sallyport apply --dry-run store-platform-2.4.0.tar`,
@@ -125,7 +126,7 @@ func (p *program) openSite() (*apply.Site, error) {
 // take opens a bundle and hands it to a verb of the site.
 func (p *program) take(ctx context.Context, path string, verb func(*apply.Site, apply.Input) (*apply.Result, error)) error {
 	return p.onSite(ctx, func(s *apply.Site) (*apply.Result, error) {
-		in, err := p.openBundle(path, "reading")
+		in, err := p.openForSite(ctx, s, path, "reading", false)
 		if err != nil {
 			return nil, err
 		}

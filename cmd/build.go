@@ -122,12 +122,14 @@ func (p *program) build(ctx context.Context, f buildFlags) error {
 // builtBundle is what build prints of a bundle with --json.
 type builtBundle struct {
 	*inspect.Inspection
-	File    string   `json:"file"`
-	Parts   []string `json:"parts,omitempty"`
-	Lock    string   `json:"lock"`
-	Seconds float64  `json:"seconds"`
-	PeakRSS int64    `json:"peakRSS"`
-	res     *build.Result
+	File  string   `json:"file"`
+	Parts []string `json:"parts,omitempty"`
+	Lock  string   `json:"lock"`
+	// Warnings are what to know before the bundle travels, a sentence each.
+	Warnings []string `json:"warnings"`
+	Seconds  float64  `json:"seconds"`
+	PeakRSS  int64    `json:"peakRSS"`
+	res      *build.Result
 }
 
 // built looks at a bundle as anybody sees it.
@@ -143,16 +145,23 @@ func (p *program) built(res *build.Result) (builtBundle, error) {
 			}
 		}
 	}
-	return builtBundle{in, res.File, res.Parts, res.Lock, res.Seconds, res.PeakRSS, res}, nil
+	return builtBundle{in, res.File, res.Parts, res.Lock, append([]string{}, res.Warnings...), res.Seconds, res.PeakRSS, res}, nil
 }
 
-// told prints the object, or for people each of the bundles.
+// told prints the object, or for people each of the bundles. Warnings come last, where they are seen.
 func (p *program) told(object any, all []builtBundle, keys []string) error {
 	if p.flags.json {
-		return p.object(object)
+		if err := p.object(object); err != nil {
+			return err
+		}
 	}
 	for _, b := range all {
-		p.buildSummary(b.Inspection, b.res, keys)
+		if !p.flags.json {
+			p.buildSummary(b.Inspection, b.res, keys)
+		}
+		for _, w := range b.Warnings {
+			p.ui.warn("%s", w)
+		}
 	}
 	return nil
 }

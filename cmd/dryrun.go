@@ -13,7 +13,7 @@ func (p *program) dryRun(ctx context.Context, path string, o apply.Options) erro
 	if err != nil {
 		return err
 	}
-	in, err := p.openBundle(path, "")
+	in, err := p.openForSite(ctx, s, path, "", false)
 	if err != nil {
 		return err
 	}

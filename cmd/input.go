@@ -1,10 +1,13 @@
 package cmd
 
 import (
+	"context"
 	"errors"
 	"io"
 	"io/fs"
+	"os"
 
+	"github.com/sallyport-dev/sallyport/apply"
 	"github.com/sallyport-dev/sallyport/bundle"
 )
 
@@ -26,6 +29,34 @@ func (p *program) openBundle(path, label string) (*input, error) {
 		return nil, err
 	}
 	return &input{File: f, ui: p.ui, label: label}, nil
+}
+
+// openForSite opens what BUNDLE names: where that is a folder with several bundles, the one that the site takes.
+func (p *program) openForSite(ctx context.Context, s *apply.Site, path, label string, forRepair bool) (*input, error) {
+	if st, err := os.Stat(path); err == nil && st.IsDir() {
+		found, err := bundle.FindBundles(path)
+		if err != nil {
+			return nil, err
+		}
+		if len(found) > 1 {
+			if path, err = p.choose(ctx, s, found, forRepair); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return p.openBundle(path, label)
+}
+
+func (p *program) choose(ctx context.Context, s *apply.Site, found []string, forRepair bool) (string, error) {
+	var all []apply.Candidate
+	for _, path := range found {
+		all = append(all, apply.Candidate{Name: path, Open: func() (io.ReadCloser, error) { return p.openBundle(path, "") }})
+	}
+	i, err := s.Choose(ctx, all, forRepair)
+	if err != nil {
+		return "", err
+	}
+	return found[i], nil
 }
 
 // Read reads on and moves the bar.

@@ -102,7 +102,7 @@ the staged release. A bundle that was built against a base needs that base in th
 
 // mirrorRepair deletes what is damaged and brings what is missing from a bundle.
 func (p *program) mirrorRepair(ctx context.Context, s *apply.Site, path string) error {
-	in, err := p.openBundle(path, "")
+	in, err := p.openForSite(ctx, s, path, "", apply.ForRepair)
 	if err != nil {
 		return err
 	}

@@ -55,6 +55,9 @@ func (p *program) printStatus(s *apply.Site, st *apply.Status) {
 		}
 		line("runs", "%s (sequence %d) in slot %s%s", st.Current, st.Current.Sequence, st.Current.Slot, since)
 	}
+	if st.Takes != "" && (st.Current == nil || st.Current.Name != st.Takes) {
+		line("takes", "releases of %s", st.Takes)
+	}
 	if st.Previous != nil {
 		line("before", "%s in slot %s, ready to roll back to", st.Previous, st.Previous.Slot)
 	}

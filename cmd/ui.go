@@ -129,6 +129,19 @@ func (u *ui) say(label, format string, args ...any) {
 	}
 }
 
+// warn tells on standard error, with --quiet too, what must not be missed although nothing has failed.
+func (u *ui) warn(format string, args ...any) {
+	text := u.text(format, args...)
+	if u.log != nil {
+		u.log.Warn(text)
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.wipe()
+	fmt.Fprintf(u.err, "warning: %s\n", text)
+}
+
 // print writes what a verb was asked for, or has changed. It appears with --quiet too.
 func (u *ui) print(format string, args ...any) { u.write(u.text(format, args...)) }
 

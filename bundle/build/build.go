@@ -79,8 +79,10 @@ type Result struct {
 	Signers    []Signer
 	Images     []ImageLine
 	Packages   int
-	Seconds    float64
-	PeakRSS    int64 // bytes; 0 if the system does not tell
+	// Warnings are what whoever built this should know before it travels, a sentence each.
+	Warnings []string
+	Seconds  float64
+	PeakRSS  int64 // bytes; 0 if the system does not tell
 }
 
 // Signer is a key that signed.
@@ -113,6 +115,7 @@ type builder struct {
 	bases   *bases
 	staged  *staged
 	told    map[digest.Digest]bool // olds that were said to be lost
+	warned  []string
 	olds    *oldBlobs
 	cache   *patchCache // nil: none
 	effort  delta.Effort
@@ -134,7 +137,7 @@ func Run(ctx context.Context, cfg Config) (res *Result, err error) {
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
 
-	for _, step := range []func(context.Context) error{b.gather, b.openBases, b.announce, b.planBlobs, b.encode, b.writeSBOMs} {
+	for _, step := range []func(context.Context) error{b.openBases, b.head, b.gather, b.announce, b.planBlobs, b.encode, b.writeSBOMs} {
 		if err := step(ctx); err != nil {
 			return nil, interrupted(ctx, err)
 		}
@@ -232,4 +235,9 @@ func (b *builder) observe(e Event) {
 
 func (b *builder) say(label, format string, args ...any) {
 	b.observe(Event{Label: label, Text: fmt.Sprintf(format, args...)})
+}
+
+// warn keeps for the end what must not be missed among the lines of a long build.
+func (b *builder) warn(format string, args ...any) {
+	b.warned = append(b.warned, fmt.Sprintf(format, args...))
 }

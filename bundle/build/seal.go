@@ -15,26 +15,6 @@ import (
 	"github.com/sallyport-dev/sallyport/bundle/attest"
 )
 
-// sequence is the release's rollback index: that of the spec, or one more than the bases'.
-func (b *builder) sequence() (uint64, error) {
-	var highest *known
-	for _, k := range b.bases.list {
-		if highest == nil || k.desc.Sequence > highest.desc.Sequence {
-			highest = k
-		}
-	}
-	switch {
-	case highest == nil:
-		return max(b.spec.Sequence, 1), nil
-	case b.spec.Sequence == 0 && highest.desc.Sequence < bundle.MaxSequence:
-		return max(highest.desc.Sequence+1, b.atLeast), nil
-	case b.spec.Sequence <= highest.desc.Sequence:
-		return 0, b.spec.fail("spec.sequence", "leave it out to count up from the base",
-			fmt.Sprintf("%d is not above that of the base %s, which is %d", b.spec.Sequence, highest.desc.Version, highest.desc.Sequence))
-	}
-	return b.spec.Sequence, nil
-}
-
 // created is the release's time.
 func (b *builder) created() time.Time {
 	if b.Created != nil {

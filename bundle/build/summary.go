@@ -76,7 +76,7 @@ func (b *builder) changedImages() int {
 
 // summary collects what the closing table shows.
 func (b *builder) summary(d *bundle.Descriptor) *Result {
-	res := &Result{Descriptor: d}
+	res := &Result{Descriptor: d, Warnings: b.warned}
 	blobs := make(map[digest.Digest]*blob)
 	for _, x := range b.blobs {
 		blobs[x.desc.Digest] = x
