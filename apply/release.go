@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
@@ -155,21 +156,23 @@ func (r *run) accepted(ctx context.Context, rel *slotRelease) error {
 	if err != nil {
 		return err
 	}
+	if untried := pick(changes, func(c kube.Change) bool { return c.Untried }); len(untried) > 0 {
+		r.say("note", "%d objects cannot be tried before the switch, so the trial decides: %s: %s", len(untried), untried[0].ID, untried[0].Note)
+	}
 	return r.refusal(changes)
 }
 
 // refusal is the error of the changes that the target refuses; nil if there are none.
 func (r *run) refusal(changes []kube.Change) error {
-	var refused []kube.Change
-	for _, c := range changes {
-		if c.Action == kube.Conflict {
-			refused = append(refused, c)
-		}
-	}
+	refused := pick(changes, func(c kube.Change) bool { return c.Action == kube.Conflict })
 	if len(refused) > 0 {
 		return &kube.RefusedError{Target: fmt.Sprint(r.target), Refused: refused}
 	}
 	return nil
+}
+
+func pick(changes []kube.Change, wanted func(kube.Change) bool) []kube.Change {
+	return slices.DeleteFunc(slices.Clone(changes), func(c kube.Change) bool { return !wanted(c) })
 }
 
 // summary counts changes: "2 created, 3 unchanged".

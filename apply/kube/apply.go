@@ -137,9 +137,19 @@ func (c *Cluster) applyOne(ctx context.Context, it *item) error {
 			return err
 		}
 	}
-	_, err := c.ssa.Apply(ctx, it.want.DeepCopy(), ssa.DefaultApplyOptions())
+	var err error
+	if !it.untried {
+		_, err = c.ssa.Apply(ctx, it.want.DeepCopy(), ssa.DefaultApplyOptions())
+	}
+	if it.untried || noDryRun(err) { // a webhook may have come with this very release
+		err = c.applyUntried(ctx, it)
+	}
 	if err == nil {
 		return nil
+	}
+	if it.untried && it.change.Action != Recreated && it.mayBeRecreated(err) {
+		it.change.Action = Recreated
+		return c.applyOne(ctx, it)
 	}
 	if note, fields, ok := refusal(err); ok {
 		refused := Change{ID: it.change.ID, Action: Conflict, Note: note, Fields: fields}

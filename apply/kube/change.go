@@ -26,6 +26,8 @@ type Change struct {
 	Action Action `json:"action"`
 	// Fields are the differences, one line each: spec.replicas: 2 -> 3. Secret values are masked.
 	Fields []string `json:"fields,omitempty"`
+	// Untried tells that the server cannot dry-run the object, so that only the trial shows what becomes of it.
+	Untried bool `json:"untried,omitempty"`
 	// Note is one sentence on what the action does not say by itself.
 	Note string `json:"note,omitempty"`
 }

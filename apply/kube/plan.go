@@ -24,7 +24,9 @@ type item struct {
 	change Change
 	// deferred: the server could not be asked about it yet, because of an object of an earlier stage.
 	deferred bool
-	err      error // behind the action Conflict, if the server gave one
+	// untried: the server cannot dry-run it.
+	untried bool
+	err          error // behind the action Conflict, if the server gave one
 }
 
 // plan is what is to be done for a release, in the order of doing it.
@@ -207,7 +209,7 @@ func (c *Cluster) askAll(ctx context.Context, p *plan, items []*item) error {
 // askOne fills in the item's change. The error is the server's, not the object's.
 func (c *Cluster) askOne(ctx context.Context, p *plan, it *item) error {
 	id := it.change.ID
-	it.deferred, it.err = false, nil
+	it.deferred, it.untried, it.err = false, false, nil
 	var err error
 	if it.live, err = c.get(ctx, id); err != nil {
 		if p.wait(it, err) {
@@ -280,6 +282,8 @@ func (c *Cluster) dryRun(ctx context.Context, p *plan, it *item) error {
 	}
 	entry, before, after, err := c.ssa.Diff(ctx, it.want.DeepCopy(), ssa.DefaultDiffOptions())
 	switch {
+	case noDryRun(err):
+		it.leaveUntried(err)
 	case err != nil && p.wait(it, err):
 		return nil
 	case err != nil:
@@ -306,10 +310,15 @@ func (c *Cluster) refused(it *item, doing string, err error) error {
 	}
 	it.change = Change{ID: id, Action: Conflict, Note: note, Fields: fields}
 	it.err = err
-	if it.live != nil && isImmutable(err) && (enabled(it.want, ForceAnnotation) || enabled(it.live, ForceAnnotation)) {
+	if it.mayBeRecreated(err) {
 		it.change.Action = Recreated
 	}
 	return nil
+}
+
+// mayBeRecreated tells of a field that cannot be changed, in an object that may be deleted for it.
+func (it *item) mayBeRecreated(err error) bool {
+	return it.live != nil && isImmutable(err) && (enabled(it.want, ForceAnnotation) || enabled(it.live, ForceAnnotation))
 }
 
 func enabled(u *unstructured.Unstructured, annotation string) bool {
