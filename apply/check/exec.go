@@ -40,26 +40,27 @@ func newExecProbe(command, environ []string) (Probe, error) {
 		cmd.WaitDelay = killGrace
 		began := time.Now()
 		err := cmd.Run()
-		if err == nil || errors.Is(err, exec.ErrWaitDelay) && ctx.Err() == nil {
-			return nil
+		if cmd.ProcessState != nil && cmd.ProcessState.Success() {
+			return nil // whatever a child of its own still does
 		}
-		return fmt.Errorf("%s %s%s", command[0], ending(ctx, err, time.Since(began)), out.lastLine())
+		return fmt.Errorf("%s %s%s", command[0], ending(ctx, cmd.ProcessState, err, time.Since(began)), out.lastLine())
 	}, nil
 }
 
-// ending says how a program ended that did not end well.
-func ending(ctx context.Context, err error, took time.Duration) string {
-	if ctx.Err() != nil {
+// ending says how a program ended that did not end well. Without a state it did not begin.
+func ending(ctx context.Context, state *os.ProcessState, err error, took time.Duration) string {
+	switch {
+	case state != nil && state.Exited():
+		return fmt.Sprintf("exited with status %d", state.ExitCode())
+	case ctx.Err() != nil:
 		return fmt.Sprintf("did not end in %s and was killed", seconds(took))
-	}
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) {
+	case state == nil:
 		return fmt.Sprintf("could not be run: %v", err)
 	}
-	if ws, ok := exit.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+	if ws, ok := state.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
 		return fmt.Sprintf("was ended by signal %d (%s)", ws.Signal(), ws.Signal())
 	}
-	return fmt.Sprintf("exited with status %d", exit.ExitCode())
+	return fmt.Sprintf("ended badly: %v", err)
 }
 
 // findProgram looks along execPath, not along the caller's PATH.

@@ -9,17 +9,21 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strings"
 
 	"github.com/sallyport-dev/sallyport/bundle"
+	"github.com/sallyport-dev/sallyport/internal/oneline"
 )
 
 const (
-	maxBody      = 1 << 20 // the part of an answer that the body expression sees
+	maxBody      = 1 << 20  // the part of an answer that the body expression sees
+	maxHeader    = 64 << 10 // bytes before it
 	maxRedirects = 3
 )
 
 // newHTTPProbe asks with a client of its own: no proxy from the environment, no kept connections (each measurement is
-// of the server that listens now), and redirects only within the same host.
+// of the server that listens now), and redirects only within the same host and port: a check is no way to have this
+// machine call on others. A redirect that leads elsewhere is itself the answer.
 func newHTTPProbe(h bundle.HTTPCheck) (Probe, error) {
 	u, err := url.Parse(h.URL)
 	if err != nil {
@@ -41,6 +45,8 @@ func newHTTPProbe(h bundle.HTTPCheck) (Probe, error) {
 			Proxy:             nil,
 			DialContext:       (&net.Dialer{}).DialContext,
 			DisableKeepAlives: true,
+
+			MaxResponseHeaderBytes: maxHeader,
 		},
 		CheckRedirect: p.redirect,
 	}
@@ -57,14 +63,34 @@ type httpProbe struct {
 
 func (p *httpProbe) redirect(next *http.Request, via []*http.Request) error {
 	switch {
-	case p.want >= 300 && p.want < 400:
-		return http.ErrUseLastResponse // the redirect itself is what is wanted
+	case p.want >= 300 && p.want < 400, !samePlace(next.URL, p.url):
+		return http.ErrUseLastResponse
 	case len(via) > maxRedirects:
 		return fmt.Errorf("redirects more than %d times", maxRedirects)
-	case next.URL.Hostname() != p.url.Hostname():
-		return fmt.Errorf("redirects to another host, %s", next.URL.Host)
 	}
 	return nil
+}
+
+// samePlace tells whether two addresses are of one host and port.
+func samePlace(a, b *url.URL) bool {
+	return strings.EqualFold(a.Hostname(), b.Hostname()) && port(a) == port(b)
+}
+
+func port(u *url.URL) string {
+	if p := u.Port(); p != "" {
+		return p
+	}
+	return map[string]string{"http": "80", "https": "443"}[u.Scheme]
+}
+
+// elsewhere says where an answer that was not followed points; empty if it does not.
+func (p *httpProbe) elsewhere(resp *http.Response) string {
+	to, err := resp.Location()
+	if err != nil || resp.StatusCode < 300 || resp.StatusCode >= 400 || samePlace(to, p.url) {
+		return ""
+	}
+	place := (&url.URL{Scheme: to.Scheme, Host: to.Host}).String() // what follows may be long, and secret
+	return fmt.Sprintf("; it points to %s, and checks follow no redirect to another host or port", oneline.Clean(place, maxMessage))
 }
 
 func (p *httpProbe) try(ctx context.Context) error {
@@ -79,7 +105,7 @@ func (p *httpProbe) try(ctx context.Context) error {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != p.want {
-		return fmt.Errorf("%s answered %d, wanted %d", p.url.Redacted(), resp.StatusCode, p.want)
+		return fmt.Errorf("%s answered %d, wanted %d%s", p.url.Redacted(), resp.StatusCode, p.want, p.elsewhere(resp))
 	}
 	if p.body.String() == "" {
 		return nil
@@ -99,5 +125,5 @@ func (p *httpProbe) noAnswer(err error) error {
 	if errors.As(err, &ue) {
 		err = ue.Err
 	}
-	return fmt.Errorf("%s did not answer: %w", p.url.Redacted(), dialReason(err))
+	return fmt.Errorf("%s did not answer: %w", p.url.Redacted(), short{dialReason(err)})
 }

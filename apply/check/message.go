@@ -15,6 +15,12 @@ var errTimeout = errors.New("no answer in time")
 // maxMessage bounds what a program or a server may add to a message, in bytes.
 const maxMessage = 300
 
+// short prints the beginning of an error: net/http quotes what a server has sent.
+type short struct{ error }
+
+func (s short) Error() string { return oneline.Clean(s.error.Error(), maxMessage) }
+func (s short) Unwrap() error { return s.error }
+
 // permanent is an error that no later measurement can turn into a good one.
 type permanent struct{ error }
 
