@@ -119,10 +119,11 @@ const (
 	unlucky verdict = false
 )
 
-// isRefusal tells a release that the target does not take from a target or mirror that is out of order.
+// isRefusal tells a release that the target does not take from a target or mirror that is out of order, or that this
+// site may not write.
 func isRefusal(err error) verdict {
 	var refused *kube.RefusedError
-	return verdict(errors.As(err, &refused))
+	return verdict(errors.As(err, &refused) && refused.Reason() == "refused")
 }
 
 // fail gives the trial up.

@@ -98,7 +98,7 @@ func (c *Cluster) askAgain(ctx context.Context, p *plan, it *item) error {
 		return nil
 	}
 	if it.live != nil && it.live.GetDeletionTimestamp() != nil {
-		if err := c.waitGone(ctx, it.live); err != nil {
+		if err := c.waitGone(ctx, it.live, c.settled()); err != nil {
 			return err
 		}
 	}
@@ -133,7 +133,7 @@ func (c *Cluster) applyOne(ctx context.Context, it *item) error {
 		if err := c.delete(ctx, it.live); err != nil {
 			return err
 		}
-		if err := c.waitGone(ctx, it.live); err != nil {
+		if err := c.waitGone(ctx, it.live, c.settled()); err != nil {
 			return err
 		}
 	}
@@ -169,10 +169,10 @@ func (c *Cluster) delete(ctx context.Context, u *unstructured.Unstructured) erro
 	return c.failed("delete "+idOf(u).String(), err)
 }
 
-// waitGone waits until the very object that was looked at is gone.
-func (c *Cluster) waitGone(ctx context.Context, u *unstructured.Unstructured) error {
+// waitGone waits until the very object that was looked at is gone, or until end.
+func (c *Cluster) waitGone(ctx context.Context, u *unstructured.Unstructured, end time.Time) error {
 	id := idOf(u)
-	return c.poll(ctx, func(ctx context.Context) (string, error) {
+	return c.poll(ctx, end, func(ctx context.Context) (string, error) {
 		live, err := c.get(ctx, id)
 		switch {
 		case meta.IsNoMatchError(err):
@@ -198,12 +198,13 @@ func finalizers(u *unstructured.Unstructured) []string {
 
 // established waits until the server knows the new kinds and namespaces.
 func (c *Cluster) established(ctx context.Context, items []*item) error {
+	end := c.settled()
 	for _, it := range items {
 		if it.change.Action == Unchanged {
 			continue
 		}
 		id := it.change.ID
-		err := c.poll(ctx, func(ctx context.Context) (string, error) {
+		err := c.poll(ctx, end, func(ctx context.Context) (string, error) {
 			u, err := c.get(ctx, id)
 			if err != nil {
 				return "", c.failed("look at "+id.String(), err)
@@ -227,9 +228,11 @@ func (c *Cluster) established(ctx context.Context, items []*item) error {
 	return nil
 }
 
-// poll asks until nothing is missing. It gives up after the time to settle.
-func (c *Cluster) poll(ctx context.Context, ask func(context.Context) (missing string, err error)) error {
-	end := time.Now().Add(c.config.Settle)
+// settled is when the time to settle, if it begins now, will be over.
+func (c *Cluster) settled() time.Time { return time.Now().Add(c.config.Settle) }
+
+// poll asks until nothing is missing, or until end.
+func (c *Cluster) poll(ctx context.Context, end time.Time, ask func(context.Context) (missing string, err error)) error {
 	for {
 		missing, err := ask(ctx)
 		if err != nil || missing == "" {

@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -25,8 +26,7 @@ const (
 	defaultPatience = 15 * time.Second
 	defaultSettle   = 2 * time.Minute
 	defaultWorkers  = 4
-	// answerTime is how long the server may take for one answer, beside the repetitions.
-	answerTime = 30 * time.Second
+	defaultAnswer   = 30 * time.Second
 )
 
 // Config says which cluster, and how hard to ask it.
@@ -35,6 +35,8 @@ type Config struct {
 	Context    string // of the kubeconfig; empty: its current one
 	// Patience is how long a request is repeated while the server is down or overloaded (default 15 s).
 	Patience time.Duration
+	// Answer is how long the server may take for one answer, beside the repetitions (default 30 s).
+	Answer time.Duration
 	// Settle is how long to wait for what must be there before anything else, or gone: namespaces,
 	// CustomResourceDefinitions, objects that are being deleted (default 2 min).
 	Settle time.Duration
@@ -56,11 +58,13 @@ type Cluster struct {
 // NewCluster reads the kubeconfig. It does not talk to the server.
 func NewCluster(c Config) (*Cluster, error) {
 	c.Patience = cmp.Or(c.Patience, defaultPatience)
+	c.Answer = cmp.Or(c.Answer, defaultAnswer)
 	c.Settle = cmp.Or(c.Settle, defaultSettle)
 	c.Workers = cmp.Or(c.Workers, defaultWorkers)
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	klog.SetLogger(logr.FromSlogHandler(c.Log.Handler())) // client-go would tell people in words of its own
 	rc, err := restConfig(c)
 	if err != nil {
 		return nil, kubeconfigError(c, err)
@@ -89,8 +93,8 @@ func restConfig(c Config) (*rest.Config, error) {
 		return nil, err
 	}
 	rc.UserAgent = "sallyport"
-	rc.QPS = -1 // the number of workers is the limit; the server shares out its own capacity
-	rc.Timeout = c.Patience + answerTime
+	rc.QPS = -1                        // the number of workers is the limit; the server shares out its own capacity
+	rc.Timeout = c.Patience + c.Answer // client-go's own repetitions, for which a server may ask, included
 	rc.WarningHandlerWithContext = warnings{c.Log}
 	rc.Wrap(func(next http.RoundTripper) http.RoundTripper { return &retrier{next: next, patience: c.Patience} })
 	return rc, nil
@@ -100,6 +104,9 @@ func (c *Cluster) connect(rc *rest.Config) error {
 	hc, err := rest.HTTPClientFor(rc)
 	if err != nil {
 		return err
+	}
+	if rc.ExecProvider != nil {
+		hc.Transport = &waiter{hc.Transport, rc.ExecProvider.Command}
 	}
 	disco, err := discovery.NewDiscoveryClientForConfigAndClient(rc, hc)
 	if err != nil {
@@ -123,10 +130,10 @@ func (c *Cluster) connect(rc *rest.Config) error {
 // String names the server by its URL.
 func (c *Cluster) String() string { return "the cluster at " + c.server }
 
-// Ready asks the server, which has half a minute, for its version, such as v1.36.3+k3s1: it runs, and accepts the
+// Ready asks the server, which has the time of one answer, for its version, such as v1.36.3+k3s1: it runs, and accepts the
 // credentials. Rights are asked for with each object, by DryRun.
 func (c *Cluster) Ready(ctx context.Context, _ Inventory) (version string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	ctx, cancel := context.WithTimeout(ctx, c.config.Answer)
 	defer cancel()
 	var info struct {
 		GitVersion string `json:"gitVersion"`

@@ -3,6 +3,8 @@ package kube
 import (
 	"cmp"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -61,10 +63,26 @@ func (e *RefusedError) Error() string {
 }
 
 // Reason is the stable word for scripts.
-func (e *RefusedError) Reason() string { return "refused" }
+func (e *RefusedError) Reason() string {
+	if e.lacksRights() {
+		return unusable
+	}
+	return "refused"
+}
+
+// rights is how the API server's own authorizers word that somebody may not do something; an admission plugin, which
+// answers with the same code, judges the object.
+var rights = regexp.MustCompile(`User ".*" cannot [a-z]+ resource `)
+
+func (e *RefusedError) lacksRights() bool {
+	return slices.ContainsFunc(e.Refused, func(c Change) bool { return rights.MatchString(c.Note) })
+}
 
 // Hint says what to do next.
 func (e *RefusedError) Hint() string {
+	if e.lacksRights() {
+		return "the user of the kubeconfig lacks this right; sallyport needs those of a cluster administrator"
+	}
 	for _, c := range e.Refused {
 		if strings.Contains(c.Note, "cannot be changed") {
 			return "give " + c.String() + " another name, or annotate it " + ForceAnnotation +

@@ -147,6 +147,8 @@ func TestLastingFaults(t *testing.T) {
 		{"garbage", on("GET", "/api/v1", 1, always, answer(200, "<html>")), "does not answer as an API server", "unusable", "something else"},
 		{"forbidden", on("PATCH", "", 1, always, answer(403, `{"kind":"Status","apiVersion":"v1","status":"Failure","message":"no, you may not","reason":"Forbidden","code":403}`)),
 			"refuses 1 object: ConfigMap default/never: no, you may not", "refused", "corrected"},
+		{"no right", on("PATCH", "", 1, always, answer(403, `{"kind":"Status","apiVersion":"v1","status":"Failure","message":"configmaps \"never\" is forbidden: User \"till\" cannot patch resource \"configmaps\" in API group \"\" in the namespace \"default\"","reason":"Forbidden","code":403}`)),
+			"refuses 1 object: ConfigMap default/never: configmaps", "unusable", "cluster administrator"},
 		{"webhook says no on the write", on("PATCH", "", 3, always, answer(400, `{"kind":"Status","apiVersion":"v1","status":"Failure","message":"admission webhook \"w\" denied the request","reason":"BadRequest","code":400}`)),
 			"refuses 1 object: ConfigMap default/never: admission webhook", "refused", "corrected"},
 	} {

@@ -26,7 +26,7 @@ type item struct {
 	deferred bool
 	// untried: the server cannot dry-run it.
 	untried bool
-	err          error // behind the action Conflict, if the server gave one
+	err     error // behind the action Conflict, if the server gave one
 }
 
 // plan is what is to be done for a release, in the order of doing it.

@@ -215,10 +215,11 @@ func goesByItself(gvk schema.GroupVersionKind, m *metav1.PartialObjectMetadata) 
 	return false
 }
 
-// wait waits for what was deleted, and notes what is still there.
+// wait waits for what was deleted, all of it together for the time to settle, and notes what is still there.
 func (p *pruning) wait(ctx context.Context, changes []Change) error {
+	end := p.c.settled()
 	for _, u := range p.deleted {
-		err := p.c.waitGone(ctx, u)
+		err := p.c.waitGone(ctx, u, end)
 		if err != nil && !isNotSettled(err) {
 			return err
 		}

@@ -2,8 +2,10 @@ package kube
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
+	"sync/atomic"
 	"time"
 )
 
@@ -35,14 +37,36 @@ func (e *gaveUp) Error() string { return "gave up" }
 
 // RoundTrip returns the last answer, or a *gaveUp, or the error of the request's context.
 func (r *retrier) RoundTrip(req *http.Request) (*http.Response, error) {
+	if reached, ok := req.Context().Value(reachedKey{}).(*atomic.Bool); ok {
+		reached.Store(true)
+	}
 	resp, err := r.repeat(req)
 	if err != nil && req.Context().Err() == nil {
 		return nil, &gaveUp{err}
 	}
 	if err == nil {
 		noteDate(req.Context(), resp.Header)
+		resp.Body = &bounded{resp.Body, maxAnswer}
 	}
 	return resp, err
+}
+
+// maxAnswer bounds one answer in bytes: client-go takes any into memory. Objects are of 3 MiB at most, and lists are
+// asked for in pages.
+const maxAnswer = 32 << 20
+
+// bounded is an answer's body, with an end.
+type bounded struct {
+	io.ReadCloser
+	left int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		return n, fmt.Errorf("its answer is larger than %d MiB", maxAnswer>>20)
+	}
+	return n, err
 }
 
 func (r *retrier) repeat(req *http.Request) (*http.Response, error) {
