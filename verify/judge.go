@@ -33,11 +33,15 @@ func (t *Trust) judge(release digest.Digest, s bundle.Signature) finding {
 	if f.fault = checkStatement(e.payload, release, s.PredicateType); f.fault != nil {
 		return f
 	}
-	f.signer = t.signerOf(e.message(), e.signature)
-	if f.named != nil && f.signer != f.named {
-		f.signer = nil
-		f.fault = errors.New("the key did not make this signature")
+	if f.named == nil { // a hint is free text: any accepted key may have signed under it
+		f.signer = t.signerOf(e.message(), e.signature)
+		return f
 	}
+	if !e.message().signed(f.named.ECDSA, e.signature) {
+		f.fault = errors.New("the key did not make this signature")
+		return f
+	}
+	f.signer = f.named
 	return f
 }
 
@@ -53,16 +57,23 @@ func checkStatement(payload []byte, subject digest.Digest, predicateType string)
 	if s.subject != subject {
 		return fmt.Errorf("it is for %s, not for %s", s.subject, subject)
 	}
-	return nil
+	return s.checkPredicate()
 }
+
+// attests tells an attestation from a signature of the release.
+func (f finding) attests() bool { return f.predicateType != bundle.PredicateSignature }
 
 // String says in a message who signed, or what is wrong.
 func (f finding) String() string {
+	what := "a signature"
+	if f.attests() {
+		what = "an attestation"
+	}
 	switch {
 	case f.fault != nil && f.named != nil:
-		return fmt.Sprintf("a signature in the name of %s is wrong: %v", f.named.Signer, f.fault)
+		return fmt.Sprintf("%s in the name of %s is wrong: %v", what, f.named.Signer, f.fault)
 	case f.fault != nil:
-		return fmt.Sprintf("a signature cannot be used: %v", f.fault)
+		return fmt.Sprintf("%s cannot be used: %v", what, f.fault)
 	case f.signer != nil:
 		return "it is signed by " + f.signer.String()
 	case strings.HasPrefix(f.claimed, "SHA256:"):
@@ -80,18 +91,23 @@ func printable(s string) string {
 	return s
 }
 
+// tampered tells whether nobody honest can have written this into the bundle: a wrong signature in the name of an accepted
+// key, or an attestation that says nothing of this release. A signature of a kind that is not supported may be meant for
+// other verifiers.
+func (f finding) tampered() bool { return f.fault != nil && (f.named != nil || f.attests()) }
+
 // signers gives the accepted keys that signed the release, each once, or the reason for refusing it.
 func (t *Trust) signers(findings []finding) ([]Signer, error) {
 	var good []Signer
 	var others []string
 	seen := map[string]bool{}
 	for _, f := range findings {
-		if f.named != nil && f.fault != nil {
+		if f.tampered() {
 			return nil, refuse(ReasonSignature, "it was altered or damaged: get it again from the factory",
 				"the bundle is not trusted: %s", f)
 		}
 		switch {
-		case f.predicateType != bundle.PredicateSignature:
+		case f.attests():
 		case f.signer == nil:
 			others = append(others, f.String())
 		case !seen[f.signer.KeyID]:

@@ -134,7 +134,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"signature as provenance", []sig{{good, attest.PredicateProvenance}}, ReasonSignature, []string{"cosign/sign/v1"}},
 		{"altered provenance beside a good signature",
 			append(release(good), sig{bytes.Replace(provenance(t, us, s.Digest(), d), []byte(`"payload":"eyJ`), []byte(`"payload":"eyI`), 1), attest.PredicateProvenance}),
-			ReasonSignature, []string{"in the name of release"}},
+			ReasonSignature, []string{"an attestation in the name of release"}},
 		{"two subjects", release(signStatement(t, us, `{"_type":"https://in-toto.io/Statement/v1","subject":[{"digest":{"sha256":"`+
 			s.Digest().Encoded()+`"}},{"digest":{"sha256":"`+elsewhere.Encoded()+`"}}],"predicateType":"`+bundle.PredicateSignature+`"}`)),
 			ReasonSignature, []string{"more than one element"}},
@@ -164,7 +164,7 @@ func TestOpenToleratesSignaturesOfOthers(t *testing.T) {
 	s, d := seal(t, nil)
 	r := read(t, s,
 		attach(t, s, []byte(`{"mediaType":"application/vnd.dev.sigstore.bundle.v0.9+json"}`), bundle.PredicateSignature),
-		attach(t, s, []byte(`{"mediaType":"application/vnd.dev.sigstore.bundle.v0.8+json"}`), "https://example.com/audit/v1"),
+		attach(t, s, signStatement(t, other, statementOf("https://example.com/audit/v1", s.Digest())), "https://example.com/audit/v1"),
 		attach(t, s, provenance(t, other, s.Digest(), d), attest.PredicateProvenance),
 		attach(t, s, signRelease(t, us, s.Digest()), bundle.PredicateSignature))
 	b, err := Open(r, Policy{Trust: trust(t, "release.pub", us)})
@@ -175,9 +175,47 @@ func TestOpenToleratesSignaturesOfOthers(t *testing.T) {
 	for _, c := range b.Report().Checks {
 		got = append(got, c.Name+" "+string(c.Verdict))
 	}
-	want := []string{"signature pass", "attestation warn", "provenance warn", "sequence skip", "expiry skip"}
+	want := []string{"signature pass", "signature warn", "attestation warn", "provenance warn", "sequence skip", "expiry skip"}
 	if !slices.Equal(got, want) {
 		t.Errorf("checks %v, want %v", got, want)
+	}
+}
+
+// TestOpenRefusesAttestations: one that says nothing of the release is refused beside a good signature, whoever made it, as a
+// flipped bit in it is. in-toto's validation model: https://github.com/in-toto/attestation/blob/main/docs/validation.md
+func TestOpenRefusesAttestations(t *testing.T) {
+	us, other := newSigner(t, "release", elliptic.P256()), newSigner(t, "other", elliptic.P256())
+	s, d := seal(t, nil)
+	const audit = "https://example.com/audit/v1"
+	elsewhere := digest.FromString("another release")
+	good := string(provenance(t, other, s.Digest(), d))
+	predicate := func(kind, text string) []byte {
+		return signStatement(t, other, strings.TrimSuffix(statementOf(kind, s.Digest()), "}")+`,"predicate":`+text+"}")
+	}
+	for _, tt := range []struct {
+		name, predicateType string
+		text                []byte
+		words               string
+	}{
+		{"no JSON", audit, []byte("no JSON at all"), "not a JSON object"},
+		{"no envelope", audit, []byte(`{"mediaType":"` + bundle.MediaTypeSigstoreBundle + `","verificationMaterial":{"publicKey":{}}}`), "DSSE envelope"},
+		{"a later version", audit, []byte(`{"mediaType":"application/vnd.dev.sigstore.bundle.v0.8+json"}`), "v0.8"},
+		{"unknown payload type", attest.PredicateProvenance, []byte(strings.Replace(good, `"payloadType":"application/vnd.in-toto+json"`, `"payloadType":"text/plain"`, 1)), "payload type"},
+		{"no payload", attest.PredicateProvenance, []byte(strings.Replace(good, `"payload":"`, `"payload":"!`, 1)), "base64"},
+		{"no statement", audit, signStatement(t, us, `{"hello":"world"}`), "statement"},
+		{"another release", attest.PredicateProvenance, provenance(t, other, elsewhere, d), elsewhere.String()},
+		{"another type", audit, provenance(t, other, s.Digest(), d), attest.PredicateProvenance},
+		{"predicate of no object", audit, predicate(audit, `[1]`), "predicate"},
+		{"provenance without predicate", attest.PredicateProvenance, signStatement(t, other, statementOf(attest.PredicateProvenance, s.Digest())), "predicate"},
+		{"empty provenance", attest.PredicateProvenance, predicate(attest.PredicateProvenance, `{}`), "buildDefinition"},
+		{"provenance by nobody", attest.PredicateProvenance, predicate(attest.PredicateProvenance,
+			`{"buildDefinition":{"buildType":"x:y"},"runDetails":{"builder":{}}}`), "by whom"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := read(t, s, attach(t, s, signRelease(t, us, s.Digest()), bundle.PredicateSignature), attach(t, s, tt.text, tt.predicateType))
+			_, err := Open(r, Policy{Trust: trust(t, "release.pub", us)})
+			wantError(t, err, ReasonSignature, "the bundle is not trusted: an attestation", tt.words)
+		})
 	}
 }
 

@@ -63,23 +63,24 @@ func (r *Report) add(name string, v Verdict, format string, args ...any) {
 	r.Checks = append(r.Checks, Check{Name: name, Verdict: v, Message: fmt.Sprintf(format, args...)})
 }
 
-// addStatements tells of the attestations. No policy demands one yet, so none refuses the bundle by being absent.
+// addStatements tells of the attestations, and of signatures that say nothing. No policy demands an attestation yet, so
+// none refuses the bundle by being absent.
 func (r *Report) addStatements(findings []finding) {
 	provenance := false
 	for _, f := range findings {
 		name := CheckAttestation
 		switch f.predicateType {
 		case bundle.PredicateSignature:
+			if f.fault != nil {
+				r.add(CheckSignature, Warn, "%s", f)
+			}
 			continue
 		case predicateProvenance:
 			name, provenance = CheckProvenance, true
 		}
-		switch {
-		case f.signer != nil:
+		if f.signer != nil {
 			r.add(name, Pass, "%s", f)
-		case f.fault != nil:
-			r.add(name, Warn, "%s", f)
-		default:
+		} else {
 			r.add(name, Warn, "%s, which is not accepted here", f)
 		}
 	}
