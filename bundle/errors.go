@@ -11,6 +11,7 @@ type Error struct {
 	reason string
 	text   string
 	hint   string
+	file   string // the one that the fault is in; empty: the bundle as a whole
 	cause  error
 }
 
@@ -20,6 +21,10 @@ func (e *Error) Reason() string { return e.reason }
 
 // Hint says what to do next; it may be empty.
 func (e *Error) Hint() string { return e.hint }
+
+// File is the path of the file that the fault is in, and that Error names: a part of the bundle. It is empty where the text
+// speaks of the bundle as a whole.
+func (e *Error) File() string { return e.file }
 
 // Error says what is wrong with which thing.
 func (e *Error) Error() string { return e.text }

@@ -46,6 +46,9 @@ func FindBundles(dir string) ([]string, error) {
 		if err != nil || !st.Mode().IsRegular() || strings.HasPrefix(e.Name(), ".") {
 			continue // a dangling link, a folder, a leftover
 		}
+		if whole, n, ok := splitPartName(path); ok && n > 1 && exists(partName(whole, 1)) {
+			continue // a part is no bundle, even if it is a copy of the first one
+		}
 		ok, err := looksLikeBundle(path)
 		if err != nil {
 			return nil, fmt.Errorf("look for a bundle: %w", err)
@@ -61,6 +64,11 @@ func FindBundles(dir string) ([]string, error) {
 		return named, nil
 	}
 	return found, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // looksLikeBundle tells whether a file begins like a bundle: with oci-layout and an index that names a release early on.

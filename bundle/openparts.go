@@ -19,7 +19,7 @@ func openParts(whole string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &joiner{dir: filepath.Dir(whole)}
+	j := &joiner{whole: whole, listed: list != nil}
 	if list == nil {
 		j.parts, err = findParts(whole)
 	} else {
@@ -71,9 +71,9 @@ func (l *PartList) present(whole string) error {
 		case err != nil:
 			return fmt.Errorf("look at the parts: %w", err)
 		case st.Size() < p.Size:
-			return errorf(reasonTruncated, "%s has %d of its %d bytes", path, st.Size(), p.Size)
+			return partFault(path, errorf(reasonTruncated, "%s has %d of its %d bytes", path, st.Size(), p.Size))
 		case st.Size() != p.Size:
-			return formatf("%s has %d bytes, not %d", path, st.Size(), p.Size)
+			return partFault(path, formatf("%s has %d bytes, not %d", path, st.Size(), p.Size))
 		}
 	}
 	if len(missing) == 0 {
@@ -102,17 +102,21 @@ func findParts(whole string) ([]FilePart, error) {
 
 // joiner reads parts one after the other.
 type joiner struct {
-	dir   string
-	parts []FilePart // what remains, the open one first
-	open  *os.File
-	left  int64
-	sum   digest.Digester
+	whole  string
+	listed bool // the parts' digests are known
+	parts  []FilePart
+	next   int // the part that comes after the open one
+	open   *os.File
+	left   int64
+	sum    digest.Digester
 }
+
+func (j *joiner) path(i int) string { return filepath.Join(filepath.Dir(j.whole), j.parts[i].File) }
 
 func (j *joiner) Read(p []byte) (int, error) {
 	for {
 		if j.open == nil {
-			if len(j.parts) == 0 {
+			if j.next == len(j.parts) {
 				return 0, io.EOF
 			}
 			if err := j.start(); err != nil {
@@ -126,7 +130,7 @@ func (j *joiner) Read(p []byte) (int, error) {
 			return n, err
 		}
 		if n == 0 && err == io.EOF && j.left > 0 {
-			return 0, errorf(reasonTruncated, "%s lacks its last %d bytes", j.open.Name(), j.left)
+			return 0, partFault(j.open.Name(), errorf(reasonTruncated, "%s lacks its last %d bytes", j.open.Name(), j.left))
 		}
 		if j.left == 0 {
 			if err := j.finish(); err != nil {
@@ -140,25 +144,24 @@ func (j *joiner) Read(p []byte) (int, error) {
 }
 
 func (j *joiner) start() error {
-	f, err := os.Open(filepath.Join(j.dir, j.parts[0].File))
+	f, err := os.Open(j.path(j.next))
 	if err != nil {
 		return fmt.Errorf("open the next part: %w", err)
 	}
-	j.open, j.left, j.sum = f, j.parts[0].Size, digest.SHA256.Digester()
+	j.open, j.left, j.sum = f, j.parts[j.next].Size, digest.SHA256.Digester()
+	j.next++
 	return nil
 }
 
 // finish compares a part with its digest, if that is known, and closes it.
 func (j *joiner) finish() error {
-	part, f := j.parts[0], j.open
-	j.parts, j.open = j.parts[1:], nil
+	f := j.open
+	j.open = nil
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if part.Digest != "" && j.sum.Digest() != part.Digest {
-		e := errorf(reasonDigest, "the part %s is damaged", f.Name())
-		e.hint = "copy this part again; the others may stay"
-		return e
+	if got := j.sum.Digest(); j.listed && got != j.parts[j.next-1].Digest {
+		return j.wrongPart(j.next-1, got)
 	}
 	return nil
 }

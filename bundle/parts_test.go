@@ -2,6 +2,7 @@ package bundle_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -134,19 +135,53 @@ func TestDamagedParts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	copyOf := func(from, to string) func(t *testing.T, whole string) {
+		return func(t *testing.T, whole string) {
+			b, err := os.ReadFile(whole + from)
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(t, whole+to, b)
+		}
+	}
+	noList := func(f func(t *testing.T, whole string)) func(t *testing.T, whole string) {
+		return func(t *testing.T, whole string) { remove(t, whole+".parts.json"); f(t, whole) }
+	}
+	swap := func(t *testing.T, whole string) {
+		write(t, whole+".001", file[5000:10000])
+		write(t, whole+".002", file[:5000])
+	}
+	other := bundletest.Release{Name: "another", Images: bundletest.Minimal().Images, Objects: bundletest.Minimal().Objects}.Bytes(t)
+	mixed := func(t *testing.T, whole string) { write(t, whole+".002", other[5000:10000]) }
 	tests := []struct {
 		name   string
 		spoil  func(t *testing.T, whole string)
 		reason string
 		want   string
+		file   string // that is named as the faulty one
 	}{
-		{"missing", change(func(t *testing.T, part string) { remove(t, part) }), "truncated", "1 of its 3 parts"},
-		{"short", change(func(t *testing.T, part string) { write(t, part, file[5000:9000]) }), "truncated", "4000 of its 5000 bytes"},
-		{"long", change(func(t *testing.T, part string) { write(t, part, file[4000:10000]) }), "format", "has 6000 bytes"},
-		{"flipped", change(func(t *testing.T, part string) { write(t, part, flip(file[5000:10000], 4999)) }), "digest", "store.tar.002 is damaged"},
-		{"no list, a part missing", func(t *testing.T, whole string) { remove(t, whole+".parts.json"); remove(t, whole+".003") }, "truncated", "the bundle ends after 10000 of"},
-		{"list spoilt", func(t *testing.T, whole string) { write(t, whole+".parts.json", []byte(`{}`)) }, "format", "list of parts"},
-		{"list too large", func(t *testing.T, whole string) { write(t, whole+".parts.json", make([]byte, 2<<20)) }, "format", "more than"},
+		{"missing", change(func(t *testing.T, part string) { remove(t, part) }), "truncated", "1 of its 3 parts", ""},
+		{"short", change(func(t *testing.T, part string) { write(t, part, file[5000:9000]) }), "truncated", "4000 of its 5000 bytes", ".002"},
+		{"long", change(func(t *testing.T, part string) { write(t, part, file[4000:10000]) }), "format", "has 6000 bytes", ".002"},
+		{"flipped at its end", change(func(t *testing.T, part string) { write(t, part, flip(file[5000:10000], 4999)) }), "digest", "store.tar.002 is damaged", ".002"},
+		{"flipped early on", change(func(t *testing.T, part string) { write(t, part, flip(file[5000:10000], 5)) }), "digest", "store.tar.002 is damaged", ".002"},
+		{"first flipped", func(t *testing.T, whole string) { write(t, whole+".001", flip(file[:5000], 600)) }, "digest", "store.tar.001 is damaged", ".001"},
+		{"repeated", copyOf(".001", ".002"), "digest", "store.tar.002 is a copy of store.tar.001", ".002"},
+		{"swapped", swap, "digest", "store.tar.001 is a copy of store.tar.002", ".001"},
+		{"of another bundle", mixed, "digest", "store.tar.002 is damaged, or belongs to another bundle", ".002"},
+		{"no list, a part missing", noList(func(t *testing.T, whole string) { remove(t, whole+".003") }), "truncated", "store.tar.002 is the last part here", ".002"},
+		{"no list, flipped", noList(change(func(t *testing.T, part string) { write(t, part, flip(file[5000:10000], 5)) })), "digest", "is damaged: its bytes", ".002"},
+		{"no list, repeated", noList(copyOf(".001", ".002")), "digest", "store.tar.002 begins as store.tar.001 does", ".002"},
+		{"no list, of another bundle", noList(mixed), "digest", "store.tar.002: blob", ".002"},
+		{"list spoilt", func(t *testing.T, whole string) { write(t, whole+".parts.json", []byte(`{}`)) }, "format", "list of parts", ""},
+		{"list too large", func(t *testing.T, whole string) { write(t, whole+".parts.json", make([]byte, 2<<20)) }, "format", "more than", ""},
+		{"list of a part elsewhere", func(t *testing.T, whole string) {
+			b, err := os.ReadFile(whole + ".parts.json")
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(t, whole+".parts.json", bytes.ReplaceAll(b, []byte(`"store.tar.002"`), []byte(`"../store.tar.002"`)))
+		}, "format", "part 2", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -155,12 +190,29 @@ func TestDamagedParts(t *testing.T) {
 			f, err := bundle.OpenFile(whole+".001", nil)
 			if err == nil {
 				_, _, err = readAll(f)
+				err = f.Locate(err)
 				if cerr := f.Close(); cerr != nil {
 					t.Error(cerr)
 				}
 			}
 			wantReason(t, err, tt.reason, tt.want)
+			var fault *bundle.Error
+			if named := whole + tt.file; !errors.As(err, &fault) || fault.File() != named && (tt.file != "" || fault.File() != "") {
+				t.Errorf("the fault is in %q, want %s", fault.File(), named)
+			}
 		})
+	}
+}
+
+// TestCopyOfTheFirstPart: a folder whose second part is a copy of the first holds one bundle, not two.
+func TestCopyOfTheFirstPart(t *testing.T) {
+	file := bundletest.Minimal().Bytes(t)
+	whole := split(t, file, 5000)
+	if err := os.WriteFile(whole+".002", file[:5000], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := bundle.FindBundles(filepath.Dir(whole)); err != nil || !slices.Equal(found, []string{whole + ".001"}) {
+		t.Errorf("found %v, %v", found, err)
 	}
 }
 

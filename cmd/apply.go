@@ -134,7 +134,7 @@ func (p *program) take(ctx context.Context, path string, verb func(*apply.Site, 
 		p.ui.say("bundle", "%s", in.Name())
 		res, err := verb(s, apply.Input{Name: in.Name(), Size: in.Size(), Reader: in})
 		if exitCode(err) == exitUntrusted {
-			err = blame(in.Name(), err)
+			err = in.blame(err)
 		}
 		return res, err
 	})

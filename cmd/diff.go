@@ -51,11 +51,11 @@ func (p *program) contents(ctx context.Context, path string) (*inspect.Contents,
 	defer in.Close()
 	r, err := bundle.NewReader(in)
 	if err != nil {
-		return nil, blame(in.Name(), err)
+		return nil, in.blame(err)
 	}
 	c, err := inspect.Read(ctx, r)
 	if err != nil {
-		return nil, blame(in.Name(), err)
+		return nil, in.blame(err)
 	}
 	return c, nil
 }

@@ -19,6 +19,9 @@ func (p *program) dryRun(ctx context.Context, path string, o apply.Options) erro
 	}
 	defer in.Close()
 	f, err := s.DryRun(ctx, apply.Input{Name: in.Name(), Size: in.Size(), Reader: in}, o)
+	if exitCode(err) == exitUntrusted {
+		err = in.blame(err)
+	}
 	if f == nil {
 		return err
 	}

@@ -145,7 +145,7 @@ func blame(name string, err error) error {
 	if errors.As(err, &fault) {
 		err = fault
 	}
-	if strings.Contains(err.Error(), name) {
+	if strings.Contains(err.Error(), name) || fault != nil && fault.File() != "" {
 		return err
 	}
 	return fmt.Errorf("%s: %w", name, err)

@@ -69,4 +69,7 @@ func (in *input) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// blame names the bundle that err is about, or the part of it that is at fault.
+func (in *input) blame(err error) error { return blame(in.Name(), in.Locate(err)) }
+
 var _ io.ReadCloser = (*input)(nil)

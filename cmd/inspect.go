@@ -51,7 +51,7 @@ func (p *program) inspect(c *cobra.Command, path string, f inspectFlags) error {
 	defer in.Close()
 	r, err := bundle.NewReader(in)
 	if err != nil {
-		return blame(in.Name(), err)
+		return in.blame(err)
 	}
 	out := inspection{Inspection: inspect.Inspect(r)}
 	if f.files {
@@ -60,7 +60,7 @@ func (p *program) inspect(c *cobra.Command, path string, f inspectFlags) error {
 	if f.sboms {
 		contents, err := inspect.Read(c.Context(), r)
 		if err != nil {
-			return blame(in.Name(), err)
+			return in.blame(err)
 		}
 		out.Packages = map[string][]inspect.Package{}
 		for _, im := range out.Images {

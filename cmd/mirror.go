@@ -121,7 +121,7 @@ func (p *program) mirrorRepair(ctx context.Context, s *apply.Site, path string) 
 	})
 	if err != nil {
 		if exitCode(err) == exitUntrusted {
-			err = blame(in.Name(), err)
+			err = in.blame(err)
 		}
 		return err
 	}

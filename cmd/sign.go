@@ -51,7 +51,7 @@ func (p *program) signBundle(ctx context.Context, path string, keys []string) er
 	defer in.Close()
 	r, err := bundle.NewReader(in)
 	if err != nil {
-		return blame(in.Name(), err)
+		return in.blame(err)
 	}
 	sigs := r.Signatures()
 	for _, s := range signers {

@@ -44,7 +44,7 @@ func (p *program) verify(ctx context.Context, path, keys string) error {
 	defer in.Close()
 	report, err := verifyAll(ctx, in, trust)
 	if err != nil {
-		return blame(in.Name(), err)
+		return in.blame(err)
 	}
 	if p.flags.json {
 		return p.object(struct {
