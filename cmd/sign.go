@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sallyport-dev/sallyport/bundle"
+	"github.com/sallyport-dev/sallyport/bundle/sign"
 	"github.com/sallyport-dev/sallyport/internal/durable"
 )
 
@@ -20,7 +21,8 @@ func (p *program) signVerb() *cobra.Command {
 		Use:   "sign BUNDLE --key KEY",
 		Short: "Add a signature to a bundle",
 		Long: `Add one more signature to a bundle, for sites that want several signers. The release stays the same: so do
-its digest and the signatures that are there. The file is replaced in one step.`,
+its digest and the signatures that are there. The key signs the provenance that the bundle carries, too. The file is
+replaced in one step.`,
 		Example: "  sallyport sign store-platform-2.4.0.tar --key second.key",
 		Args:    args("BUNDLE"),
 		RunE:    func(c *cobra.Command, a []string) error { return p.signBundle(c.Context(), a[0], keys) },
@@ -53,17 +55,9 @@ func (p *program) signBundle(ctx context.Context, path string, keys []string) er
 	if err != nil {
 		return in.blame(err)
 	}
-	sigs := r.Signatures()
-	for _, s := range signers {
-		b, err := s.SignRelease(ctx, r.ReleaseDigest())
-		if err != nil {
-			return err
-		}
-		sig, err := bundle.NewSignature(r.Desc(), b, bundle.PredicateSignature)
-		if err != nil {
-			return err
-		}
-		sigs = append(sigs, sig)
+	sigs, err := sign.Release(ctx, r.Desc(), r.Signatures(), signers...)
+	if err != nil {
+		return blame(path, err)
 	}
 	if err := replace(ctx, path, r, sigs); err != nil {
 		return blame(path, err)

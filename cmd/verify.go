@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,8 +16,9 @@ func (p *program) verifyVerb() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "verify BUNDLE (--trust FILE | --key PUB)",
 		Short: "Check every byte of a bundle and say who signed it",
-		Long: `Check a bundle without any network: that an accepted key signed the release, that the release has not expired, and
-that every byte of the file is what was signed. Exit status 0 means all of that; 3 means not trusted.`,
+		Long: `Check a bundle without any network: that an accepted key signed the release, that the release has not expired, that
+every byte of it is what was signed, and that what it carries of attestations speaks of this release. Exit status 0
+means all of that; 3 means not trusted. Images' own signatures travel along; whoever builds a release checks those.`,
 		Example: `  sallyport verify store-platform-2.4.0.tar --key release.pub
   sallyport verify /media/stick --trust /etc/sallyport/release.pub --json`,
 		Args: args("BUNDLE"),
@@ -62,8 +64,36 @@ func (p *program) verify(ctx context.Context, path, keys string) error {
 	for _, c := range report.Checks {
 		p.ui.say(fmt.Sprintf("%-10s", c.Name), "%-4s  %s", c.Verdict, c.Message)
 	}
-	p.ui.print("%s is good: every byte is what was signed.\n", in.Name())
+	p.ui.print("%s\n", verdict(in.Name(), report))
 	return nil
+}
+
+// verdict is the sentence that people take home. It claims what was checked, and names what travels along unchecked.
+func verdict(name string, r verify.Report) string {
+	var signers, unchecked []string
+	for _, s := range r.Signers {
+		signers = append(signers, s.Name)
+	}
+	n := map[string]int{}
+	for _, c := range r.Checks {
+		if c.Verdict == verify.Warn {
+			n[c.Name]++
+		}
+		if c.Name == verify.CheckImages {
+			unchecked = append(unchecked, "the images' own signatures and attestations")
+		}
+	}
+	if others := n[verify.CheckProvenance] + n[verify.CheckAttestation]; others > 0 {
+		unchecked = append(unchecked, plural(others, "attestation")+" by keys that are not accepted here")
+	}
+	if others := n[verify.CheckSignature]; others > 0 {
+		unchecked = append(unchecked, plural(others, "signature")+" of a kind that this program does not know")
+	}
+	text := fmt.Sprintf("%s is good: %s signed the release, and every byte of it is what was signed.", name, strings.Join(signers, " and "))
+	if len(unchecked) > 0 {
+		text += " Not checked: " + strings.Join(unchecked, "; ") + "."
+	}
+	return text
 }
 
 // verifyAll reads a bundle to its end.

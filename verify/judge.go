@@ -3,6 +3,7 @@ package verify
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
@@ -101,6 +102,10 @@ func (t *Trust) signers(findings []finding) ([]Signer, error) {
 	var good []Signer
 	var others []string
 	seen := map[string]bool{}
+	hint := "ask the factory for a bundle that is signed by an accepted key"
+	if !slices.ContainsFunc(findings, func(f finding) bool { return !f.attests() }) {
+		return nil, refuse(ReasonUnsigned, hint, "the bundle is not trusted: nobody signed it; accepted keys: %s", t.names())
+	}
 	for _, f := range findings {
 		if f.tampered() {
 			return nil, refuse(ReasonSignature, "it was altered or damaged: get it again from the factory",
@@ -117,10 +122,6 @@ func (t *Trust) signers(findings []finding) ([]Signer, error) {
 	}
 	if len(good) > 0 {
 		return good, nil
-	}
-	hint := "ask the factory for a bundle that is signed by an accepted key"
-	if len(others) == 0 {
-		return nil, refuse(ReasonUnsigned, hint, "the bundle is not trusted: nobody signed it; accepted keys: %s", t.names())
 	}
 	return nil, refuse(ReasonSignature, hint,
 		"the bundle is not trusted: %s; accepted keys: %s", some(others, "; "), t.names())

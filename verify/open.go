@@ -53,6 +53,7 @@ func Open(r *bundle.Reader, p Policy) (*Bundle, error) {
 	}}
 	b.report.add(CheckSignature, Pass, "signed by %s", join(signers))
 	b.report.addStatements(findings)
+	b.report.addImages(d)
 	if err := b.checkSequence(p); err != nil {
 		return nil, err
 	}

@@ -131,7 +131,7 @@ func TestOpenRefuses(t *testing.T) {
 			ReasonSignature, []string{"did not make this signature"}},
 		{"signed for another release", release(signRelease(t, us, elsewhere)), ReasonSignature, []string{"it is for " + elsewhere.String()}},
 		{"provenance as signature", release(provenance(t, us, s.Digest(), d)), ReasonSignature, []string{"provenance/v1"}},
-		{"signature as provenance", []sig{{good, attest.PredicateProvenance}}, ReasonSignature, []string{"cosign/sign/v1"}},
+		{"signature as provenance", []sig{{good, attest.PredicateProvenance}}, ReasonUnsigned, []string{"nobody signed it"}},
 		{"altered provenance beside a good signature",
 			append(release(good), sig{bytes.Replace(provenance(t, us, s.Digest(), d), []byte(`"payload":"eyJ`), []byte(`"payload":"eyI`), 1), attest.PredicateProvenance}),
 			ReasonSignature, []string{"an attestation in the name of release"}},

@@ -31,6 +31,7 @@ const (
 	CheckExpiry      = "expiry"
 	CheckProvenance  = "provenance"
 	CheckAttestation = "attestation" // any other statement about the release
+	CheckImages      = "images"      // images' own signatures and attestations: never judged here, and told of if there are any
 	CheckBytes       = "bytes"       // every blob, by Drain
 )
 
@@ -86,5 +87,16 @@ func (r *Report) addStatements(findings []finding) {
 	}
 	if !provenance {
 		r.add(CheckProvenance, Skip, "the bundle carries none")
+	}
+}
+
+// addImages tells of what belongs to the images themselves. The builder judges it, where the release names keys.
+func (r *Report) addImages(d *bundle.Descriptor) {
+	n := 0
+	for _, im := range d.Images {
+		n += len(im.Attached)
+	}
+	if n > 0 {
+		r.add(CheckImages, Skip, "%d signatures and attestations of images travel along; they are not judged here", n)
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sallyport-dev/sallyport/bundle"
 	"github.com/sallyport-dev/sallyport/bundle/attest"
+	"github.com/sallyport-dev/sallyport/bundle/sign"
 )
 
 // created is the release's time.
@@ -152,38 +153,35 @@ func (b *builder) openFull(ctx context.Context, x *blob) (io.ReadCloser, error) 
 	return x.open(ctx)
 }
 
-// sign makes the signatures, and after them the provenance.
+// sign makes the signatures, and after them the provenance. Without a key the provenance waits in the bundle for who signs it
+// later; it tells nothing of this one run then, because the same inputs give the same bytes.
 func (b *builder) sign(ctx context.Context, s *bundle.Sealed, d *bundle.Descriptor) ([]bundle.Signature, error) {
+	p := attest.Provenance{Release: s.Digest(), Descriptor: d, Spec: b.spec.JSON, BuilderVersion: b.Version}
+	if len(b.Signers) > 0 {
+		p.Invocation, p.Started, p.Finished = b.Invocation, b.started, time.Now()
+	}
+	statement, err := p.Statement()
+	if err != nil {
+		return nil, err
+	}
+	text, err := attest.Unsigned(statement)
+	if err != nil {
+		return nil, err
+	}
+	provenance, err := bundle.NewSignature(s.Desc(), text, attest.PredicateProvenance)
+	if err != nil {
+		return nil, err
+	}
 	if len(b.Signers) == 0 {
 		b.say("unsigned", "no --key was given: no site takes this bundle before somebody signs it (sallyport sign)")
-		return nil, nil
+		return []bundle.Signature{provenance}, nil
 	}
-	var signatures []bundle.Signature
-	attach := func(text []byte, predicate string, err error) error {
-		if err != nil {
-			return err
-		}
-		sig, err := bundle.NewSignature(s.Desc(), text, predicate)
-		signatures = append(signatures, sig)
-		return err
-	}
-	for _, k := range b.Signers {
-		text, err := k.SignRelease(ctx, s.Digest())
-		if err := attach(text, bundle.PredicateSignature, err); err != nil {
-			return nil, err
-		}
-		b.say("signed", "%s (%s)", k.Name(), k.KeyID())
-	}
-	provenance, err := attest.Provenance{Release: s.Digest(), Descriptor: d, Spec: b.spec.JSON, BuilderVersion: b.Version,
-		Invocation: b.Invocation, Started: b.started, Finished: time.Now()}.Statement()
+	signatures, err := sign.Release(ctx, s.Desc(), []bundle.Signature{provenance}, b.Signers...)
 	if err != nil {
 		return nil, err
 	}
 	for _, k := range b.Signers {
-		text, err := k.SignStatement(ctx, provenance)
-		if err := attach(text, attest.PredicateProvenance, err); err != nil {
-			return nil, err
-		}
+		b.say("signed", "%s (%s)", k.Name(), k.KeyID())
 	}
 	return signatures, nil
 }
