@@ -176,8 +176,8 @@ func tarEntry(h []byte) (size, padded int64, ok bool) {
 
 // listing makes n bytes by operations that may read an old listing with the digests known now.
 func (r *restorer) listing(n int64) error {
-	if r.inside {
-		return malformed("listing inside of a nested operation")
+	if err := r.based(); err != nil {
+		return err
 	}
 	d := &programReader{ops: r.s.readers[streamOps]}
 	size := d.number(maxListing)

@@ -30,6 +30,13 @@ type expansion struct {
 	stretches []stretch
 }
 
+// Operations that bring a base of their own may make very little, and each takes a while to begin with: a patch has so many
+// of them at most, and one more for each so many plain bytes. A tar has one for two blocks at most: a header's and content's.
+const (
+	fewBased      = 4 << 10
+	plainPerBased = 2 * tarBlock
+)
+
 // Limits of one nested operation.
 const (
 	maxExpandedOlds = 8
@@ -37,6 +44,8 @@ const (
 	maxExpanded     = 1 << 31 // bytes that an old expands to
 	maxNestedRecipe = 256 << 10
 	maxInflation    = 64      // bytes, old and new, that an operation looks at for each one that it makes
+	stretchCost     = 512     // bytes that could be looked at while a stretch is begun
+	partCost        = 64      // the same for a part of the recipe
 	inMemory        = 1 << 20 // expanded bytes of olds that need no file
 )
 
@@ -45,6 +54,19 @@ func (x *expansion) expandedSize() int64 {
 	n := x.size
 	for _, s := range x.stretches {
 		n += s.plain - s.size
+	}
+	return n
+}
+
+// cost returns how many bytes expanding x looks at: those that it reads and those that it makes. Streams may be long and
+// make nothing.
+func (x *expansion) cost() int64 {
+	return x.size + x.expandedSize() + stretchCost*int64(len(x.stretches))
+}
+
+func costOf(list []expansion) (n int64) {
+	for i := range list {
+		n += list[i].cost()
 	}
 	return n
 }
@@ -146,23 +168,36 @@ func expandToDisk(ctx context.Context, src *source, list []expansion, dir string
 	return f, nil
 }
 
+// based begins an operation that reads a base of its own. None stands inside of another.
+func (r *restorer) based() error {
+	if r.inside {
+		return malformed("operation with a base of its own inside of another")
+	}
+	if r.basedLeft == 0 {
+		return malformed("too many operations with a base of their own for what they make")
+	}
+	r.basedLeft--
+	return nil
+}
+
 // nested makes n bytes by recipe out of what the operations that follow make. Those may read the
 // expanded olds behind the source.
 func (r *restorer) nested(n int64) error {
-	if r.inside {
-		return malformed("nested operation inside of another")
+	if err := r.based(); err != nil {
+		return err
 	}
 	d := &programReader{ops: r.s.readers[streamOps]}
 	olds, expanded := r.expandedOlds(d)
-	recipe, err := r.nestedRecipe(d)
+	recipe, packed, err := r.nestedRecipe(d)
 	if err != nil {
 		return err
 	}
 	if expanded > inMemory && expanded > r.scratch.limit {
 		return malformed("operation expands %d bytes of base files where %d are declared", expanded, r.scratch.limit)
 	}
-	if m := recipe.PlainSize(); m > maxExpanded || (m+expanded)/maxInflation > n {
-		return malformed("operation expands to %d bytes to make %d", m+expanded, n)
+	m := recipe.PlainSize()
+	if cost := m + costOf(olds) + packed + partCost*int64(recipe.Parts()); m > maxExpanded || cost/maxInflation > n {
+		return malformed("operation looks at %d bytes to make %d", cost, n)
 	}
 	base, free, err := expandFiles(r.ctx, r.src, olds, r.scratch.dir)
 	if err != nil {
@@ -172,7 +207,7 @@ func (r *restorer) nested(n int64) error {
 	out := &exactWriter{w: r.w, left: n}
 	packer := recipe.NewWriter(out)
 	inner := r.within(packer, r.src.with(base))
-	inner.inside = true
+	inner.inside, inner.buf = true, r.buf
 	if len(olds) > 0 {
 		inner.next = r.src.size
 	}
@@ -222,16 +257,18 @@ func (d *programReader) fail(err error) {
 	}
 }
 
-func (r *restorer) nestedRecipe(d *programReader) (*recompress.Recipe, error) {
+// nestedRecipe reads a recipe, and returns how many bytes it takes.
+func (r *restorer) nestedRecipe(d *programReader) (*recompress.Recipe, int64, error) {
 	size := d.number(maxNestedRecipe)
 	if d.err != nil {
-		return nil, d.err
+		return nil, 0, d.err
 	}
 	b := make([]byte, size)
 	if _, err := io.ReadFull(r.s.readers[streamOps], b); err != nil {
-		return nil, readError(err)
+		return nil, 0, readError(err)
 	}
-	return recompress.Parse(b)
+	recipe, err := recompress.Parse(b)
+	return recipe, size, err
 }
 
 // exactWriter passes exactly left bytes.

@@ -68,7 +68,7 @@ func (w *worker) nested(now []byte, then *neighbours) (piece, bool, error) {
 		return piece{}, false, err
 	}
 	x := w.unpackNeighbours(then, olds)
-	if (int64(len(u.bytes))+x.expanded)/maxInflation > int64(len(now)) {
+	if (int64(len(u.bytes))+costOf(x.olds))/maxInflation > int64(len(now)) {
 		return piece{}, false, nil
 	}
 	if len(streams) == 0 && len(x.olds) == 0 {

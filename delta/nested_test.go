@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -332,39 +333,100 @@ func TestNestedStops(t *testing.T) {
 	}
 }
 
+// restoreNested makes size bytes by operations over base, from streams as they stand in a patch.
+func restoreNested(t *testing.T, ops, sources, text, base []byte, size int64) ([]byte, error) {
+	t.Helper()
+	var infos []streamInfo
+	var bodies []byte
+	for id, b := range map[streamID][]byte{streamOps: ops, streamSources: sources, streamText: text} {
+		infos = append(infos, streamInfo{id: id, plain: int64(len(b)), coded: int64(len(b))})
+		bodies = append(bodies, b...)
+	}
+	s, err := openStreams(bytes.NewReader(bodies), infos, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	var out bytes.Buffer
+	err = restore(t.Context(), &out, nil, s, newSource([]Old{old(base)}), size, scratch{t.TempDir(), 1 << 20})
+	return out.Bytes(), err
+}
+
+// nestedOp is an operation that makes n bytes, all of one stored part, out of the last bytes of its expanded olds.
+func nestedOp(n int64, olds []expansion, recipe *recompress.Recipe) []byte {
+	ops := binary.AppendUvarint(nil, uint64(n)*opKindSpan+uint64(opNested))
+	ops = appendNested(ops, olds, recipe)
+	return binary.AppendUvarint(ops, uint64(recipe.PlainSize())*opKindSpan+uint64(opCopy))
+}
+
+// idle are operations that look at much and make next to nothing. The work for each byte is bounded as in the zip bombs of
+// https://www.usenix.org/conference/woot19/presentation/fifield , which this turns around.
+func idle(encoder recompress.Encoder) map[string][]byte {
+	one := &recompress.Recipe{}
+	one.Stored(1)
+	empty := stretch{size: 2}
+	parts := &recompress.Recipe{}
+	parts.Stored(1)
+	for range 1 << 10 {
+		parts.Deflated(0, encoder, recompress.CheckNone)
+	}
+	return map[string][]byte{
+		"a long stream that makes nothing": nestedOp(1, []expansion{{size: 1 << 20, stretches: []stretch{{size: 1 << 20}}}}, one),
+		"very many streams":                nestedOp(1, []expansion{{size: 1 << 17, stretches: slices.Repeat([]stretch{empty}, 1<<16)}}, one),
+		"a few streams too many":           nestedOp(1, []expansion{{size: 3, stretches: []stretch{empty}}}, one),
+		"parts that make nothing":          nestedOp(1, nil, parts),
+		"very many operations":             bytes.Repeat(nestedOp(1, nil, one), 1<<16),
+	}
+}
+
+// TestNestedIdle: time is bounded by what an operation makes.
+func TestNestedIdle(t *testing.T) {
+	base := bytes.Repeat([]byte{3, 0}, 1<<19) // empty DEFLATE streams
+	_, _, _, encoder := goStream(t)
+	for name, ops := range idle(encoder) {
+		t.Run(name, func(t *testing.T) {
+			out, err := restoreNested(t, ops, make([]byte, 1<<18), nil, base, 1<<16)
+			if reason(err) != "format" {
+				t.Errorf("error %v, want reason format", err)
+			}
+			if most := fewBased + 1<<16/plainPerBased; len(out) > most {
+				t.Errorf("%d bytes were made, one at a time, more than %d", len(out), most)
+			}
+		})
+	}
+}
+
+// goStream gives a file that holds a stream of Go's, the stream, what it expands to and what makes it.
+func goStream(t testing.TB) (base []byte, p packed, text []byte, encoder recompress.Encoder) {
+	t.Helper()
+	text = prose(40, 0)
+	base = gzipWith(t, text, 6)
+	p = packedStreams(base)[0]
+	encoder, ok, err := new(recompress.Streams).Find(t.Context(), base[p.offset:], text, recompress.CheckGzip)
+	if err != nil || !ok {
+		t.Fatal("no recipe for a stream of Go's")
+	}
+	return base, p, text, encoder
+}
+
 // FuzzNested feeds nested operations over a base that holds a stream.
 func FuzzNested(f *testing.F) {
-	text := prose(40, 0)
-	base := gzipWith(f, text, 6)
-	streams := packedStreams(base)
-	u := unpack(base, []packed{streams[0]})
+	base, stream, text, encoder := goStream(f)
+	u := unpack(base, []packed{stream})
 	recipe := &recompress.Recipe{}
-	encoder, ok, err := new(recompress.Streams).Find(f.Context(), base[streams[0].offset:], text, recompress.CheckGzip)
-	if err != nil || !ok {
-		f.Fatal("no recipe for a stream of Go's")
-	}
-	recipe.Stored(int64(streams[0].offset))
+	recipe.Stored(int64(stream.offset))
 	recipe.Deflated(int64(len(text)), encoder, recompress.CheckGzip)
 	ops := binary.AppendUvarint(nil, uint64(len(base))*opKindSpan+uint64(opNested))
 	ops = appendNested(ops, []expansion{{size: int64(len(base)), stretches: u.stretches}}, recipe)
 	ops = binary.AppendUvarint(ops, uint64(len(u.bytes))*opKindSpan+uint64(opCopy))
 	f.Add(ops, []byte{0, 0}, []byte{}, uint16(len(base)))
+	for _, ops := range idle(encoder) {
+		f.Add(ops[:min(len(ops), 1<<12)], make([]byte, 64), []byte{}, uint16(1))
+	}
 	f.Fuzz(func(t *testing.T, ops, sources, text []byte, size uint16) {
-		var infos []streamInfo
-		var bodies []byte
-		for id, b := range map[streamID][]byte{streamOps: ops, streamSources: sources, streamText: text} {
-			infos = append(infos, streamInfo{id: id, plain: int64(len(b)), coded: int64(len(b))})
-			bodies = append(bodies, b...)
-		}
-		s, err := openStreams(bytes.NewReader(bodies), infos, t.TempDir())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.close()
-		var out bytes.Buffer
-		err = restore(t.Context(), &out, nil, s, newSource([]Old{old(base)}), int64(size), scratch{t.TempDir(), 1 << 20})
-		if out.Len() > int(size) || err == nil && out.Len() != int(size) {
-			t.Errorf("%d bytes of %d, error %v", out.Len(), size, err)
+		out, err := restoreNested(t, ops, sources, text, base, int64(size))
+		if len(out) > int(size) || err == nil && len(out) != int(size) {
+			t.Errorf("%d bytes of %d, error %v", len(out), size, err)
 		}
 	})
 }

@@ -41,7 +41,9 @@ type restorer struct {
 	literals *literalsAhead
 	scratch  scratch
 	inside   bool // of a nested operation
-	digests  digests
+	// basedLeft is how many operations with a base of their own may still come.
+	basedLeft int64
+	digests   digests
 }
 
 // scratch is where operations may keep what they need for a while.
@@ -57,7 +59,7 @@ func restore(ctx context.Context, w io.Writer, right func() error, s *streams, s
 		return err
 	}
 	_, packs := w.(sink)
-	r := &restorer{ctx: ctx, s: s, src: src, scratch: on, literals: newLiteralsAhead(s)}
+	r := &restorer{ctx: ctx, s: s, src: src, scratch: on, literals: newLiteralsAhead(s), basedLeft: fewBased + size/plainPerBased}
 	if d != nil {
 		w, r.digests = d, d.known
 	}

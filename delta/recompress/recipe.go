@@ -33,6 +33,9 @@ func (r *Recipe) PlainSize() int64 {
 	return n
 }
 
+// Parts returns how many parts the recipe has, some of which may make nothing.
+func (r *Recipe) Parts() int { return len(r.parts) }
+
 // String names the recipe's encoder for people, such as "go gzip -6".
 func (r *Recipe) String() string {
 	for _, p := range r.parts {
