@@ -40,6 +40,7 @@ var allowed = map[string][]string{
 	"internal/pubkey":     {},
 	"internal/oneline":    {},
 	"internal/gunzip":     {},
+	"internal/pages":      {},
 }
 
 // leaves are small packages that know no other package of ours.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -102,20 +100,9 @@ Its checks decide as in apply.`,
 	}
 }
 
-// siteMemory is how much of a small site's memory the garbage collector lets the heap have, in bytes, before it works
-// harder. Pages of the program itself are there beside it, some 27 MiB, and all of it has to do with 96. $GOMEMLIMIT goes
-// before it.
-const siteMemory = 64 << 20
-
-func boundMemory() {
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(siteMemory)
-	}
-}
-
 // openSite reads site.yaml.
 func (p *program) openSite() (*apply.Site, error) {
-	boundMemory()
+	frugal()
 	cfg, err := apply.LoadConfig(p.flags.site)
 	if err != nil {
 		return nil, err

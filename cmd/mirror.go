@@ -47,7 +47,7 @@ sallyport can read it, and it has to be the same user who runs this.`,
 }
 
 func (p *program) mirrorServe(ctx context.Context, remote bool) error {
-	boundMemory()
+	frugal()
 	cfg, err := apply.LoadConfig(p.flags.site)
 	if err != nil {
 		return err

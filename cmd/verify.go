@@ -35,6 +35,7 @@ means all of that; 3 means not trusted. Images' own signatures travel along; who
 }
 
 func (p *program) verify(ctx context.Context, path, keys string) error {
+	frugal()
 	trust, err := verify.LoadTrust(keys)
 	if err != nil {
 		return err
