@@ -3,7 +3,6 @@ package bundle
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 )
 
 // canonical is the one byte form of JSON in a bundle: no white space, keys in the order of the type, maps sorted, no
@@ -18,13 +17,34 @@ func canonical(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'}), nil
 }
 
-// checkDensity refuses JSON that would grow when decoded: a few bytes such as {}, make a whole struct. What sallyport
-// writes has long digests in nearly every object, so real documents stay far below these rates.
-func checkDensity(b []byte) error {
-	objects := bytes.Count(b, []byte{'{'}) + bytes.Count(b, []byte{'['})
-	values := bytes.Count(b, []byte{','})
-	if objects > 4096+len(b)/32 || values > 65536+len(b)/8 {
-		return fmt.Errorf("%d objects and %d values in %d bytes: not a document that sallyport writes", objects, values, len(b))
+// sameJSON tells whether b is the one byte form of v, and if not, where it differs first. It holds no copy of either.
+func sameJSON(b []byte, v any) (same bool, at int, err error) {
+	c := comparer{want: b}
+	e := json.NewEncoder(&c)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return false, 0, err
 	}
-	return nil
+	return !c.differs && c.at == len(b), c.at, nil
+}
+
+// comparer compares what is written to it. The encoder's line end does not count.
+type comparer struct {
+	want    []byte
+	at      int // how much is the same
+	differs bool
+}
+
+func (c *comparer) Write(p []byte) (int, error) {
+	text := p
+	if n := len(text); n > 0 && text[n-1] == '\n' {
+		text = text[:n-1]
+	}
+	if c.differs {
+		return len(p), nil
+	}
+	n := firstDifference(c.want[c.at:], text)
+	c.at += n
+	c.differs = n < len(text)
+	return len(p), nil
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"regexp"
+	"regexp/syntax"
 	"strconv"
 	"strings"
 	"time"
@@ -159,10 +160,36 @@ func (h *HTTPCheck) validate() error {
 	if err := text("body", h.Body, 4096); err != nil {
 		return err
 	}
-	if _, err := regexp.Compile(h.Body); err != nil {
+	return expression(h.Body)
+}
+
+// maxSteps bounds what a regular expression is compiled to: (x{1000}) is short, and a thousand of them take 100 MB.
+const maxSteps = 10_000
+
+func expression(s string) error {
+	parsed, err := syntax.Parse(s, syntax.Perl)
+	if err != nil {
+		return fmt.Errorf("body is not a regular expression: %w", err)
+	}
+	if steps(parsed) > maxSteps {
+		return fmt.Errorf("body is a regular expression of more than %d steps: repeat less", maxSteps)
+	}
+	if _, err := regexp.Compile(s); err != nil {
 		return fmt.Errorf("body is not a regular expression: %w", err)
 	}
 	return nil
+}
+
+// steps is about how many instructions an expression takes; beyond maxSteps it does not matter how many.
+func steps(e *syntax.Regexp) int {
+	n := 1 + len(e.Rune)
+	for _, sub := range e.Sub {
+		n += steps(sub)
+	}
+	if e.Op == syntax.OpRepeat {
+		n *= max(e.Min, e.Max, 1)
+	}
+	return min(n, maxSteps+1)
 }
 
 func (t *TCPCheck) validate() error {

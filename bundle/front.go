@@ -12,11 +12,12 @@ import (
 type front struct {
 	src        *source
 	index      []byte
-	release    wireDescriptor
+	release    blobRef
 	manifest   []byte
 	config     []byte
 	descriptor *Descriptor
 	signatures []Signature
+	room       int64 // bytes of signatures that may still come
 }
 
 func (f *front) read() error {
@@ -38,13 +39,17 @@ func (f *front) read() error {
 	if err := checkSignatures(f.descriptor, f.manifest, f.signatures); err != nil {
 		return err
 	}
-	again, err := index(f.descriptor, f.manifest, f.signatures)
+	return f.compare(f.index, makeIndex(f.descriptor, f.manifest, f.signatures), "index.json is not the one that the release and its signatures give")
+}
+
+// compare tells whether a document is the one that follows from the rest.
+func (f *front) compare(have []byte, want any, not string) error {
+	same, at, err := sameJSON(have, want)
 	if err != nil {
-		return err
+		return formatf("%s: %w", not, err)
 	}
-	if string(again) != string(f.index) {
-		return formatf("index.json is not the one that the release and its signatures give (first difference at byte %d)",
-			firstDifference(f.index, again))
+	if !same {
+		return formatf("%s (first difference at byte %d)", not, at)
 	}
 	return nil
 }
@@ -89,7 +94,7 @@ func (f *front) body(b []byte, name string) error {
 }
 
 // readIndex reads index.json and gives the signatures that it lists.
-func (f *front) readIndex() ([]wireDescriptor, error) {
+func (f *front) readIndex() ([]blobRef, error) {
 	var block header
 	if err := f.src.full(block[:], "the header of "+nameIndex); err != nil {
 		return nil, err
@@ -102,7 +107,7 @@ func (f *front) readIndex() ([]wireDescriptor, error) {
 	if err := f.body(f.index, nameIndex); err != nil {
 		return nil, err
 	}
-	var x wireIndex
+	var x indexHead
 	if err := decode(f.index, &x, nameIndex); err != nil {
 		return nil, err
 	}
@@ -110,7 +115,7 @@ func (f *front) readIndex() ([]wireDescriptor, error) {
 }
 
 // entries takes the release from an index, and the signatures, which follow it.
-func (f *front) entries(x wireIndex) ([]wireDescriptor, error) {
+func (f *front) entries(x indexHead) ([]blobRef, error) {
 	if len(x.Manifests) == 0 {
 		return nil, formatf("this is not a bundle: its index.json lists nothing")
 	}
@@ -137,7 +142,7 @@ func (f *front) readRelease() error {
 	if f.manifest, err = f.blob(f.release, MaxManifestSize); err != nil {
 		return err
 	}
-	var m wireManifest
+	var m manifestHead
 	if err := decode(f.manifest, &m, "the release manifest"); err != nil {
 		return err
 	}
@@ -147,24 +152,16 @@ func (f *front) readRelease() error {
 	if f.descriptor, err = ParseDescriptor(f.config); err != nil {
 		return err
 	}
-	again, err := releaseManifest(f.descriptor, f.config)
-	if err != nil {
-		return err
-	}
-	if string(again) != string(f.manifest) {
-		return formatf("the release manifest is not the one that the descriptor gives (first difference at byte %d)",
-			firstDifference(f.manifest, again))
-	}
-	return nil
+	return f.compare(f.manifest, makeManifest(f.descriptor, f.config), "the release manifest is not the one that the descriptor gives")
 }
 
 // readSignature reads a referrer, the empty config if it is the first, and the Sigstore bundle.
-func (f *front) readSignature(w wireDescriptor, first bool) error {
-	manifest, err := f.blob(w, MaxManifestSize)
+func (f *front) readSignature(w blobRef, first bool) error {
+	manifest, err := f.blob(w, maxReferrerSize)
 	if err != nil {
 		return err
 	}
-	var m wireManifest
+	var m signatureHead
 	if err := decode(manifest, &m, "a signature's manifest"); err != nil {
 		return err
 	}
@@ -172,15 +169,16 @@ func (f *front) readSignature(w wireDescriptor, first bool) error {
 		return formatf("the signature %s has %d blobs, not one", shortDigest(w.Digest), len(m.Layers))
 	}
 	if first && !f.descriptor.namesEmptyConfig() {
-		if _, err := f.blob(describe(mediaTypeEmpty, []byte(emptyConfig)), MaxManifestSize); err != nil {
+		if _, err := f.blob(blobRef{Digest: emptyConfigDigest, Size: int64(len(emptyConfig))}, MaxManifestSize); err != nil {
 			return err
 		}
 	}
-	b, err := f.blob(m.Layers[0], MaxManifestSize)
+	b, err := f.blob(m.Layers[0], f.room)
 	if err != nil {
 		return err
 	}
-	s, err := NewSignature(f.release.oci(), b, m.Annotations[annotationPredicateType])
+	f.room -= int64(len(b))
+	s, err := NewSignature(f.release.oci(), b, m.Annotations.PredicateType)
 	if err != nil {
 		return err
 	}
@@ -192,7 +190,7 @@ func (f *front) readSignature(w wireDescriptor, first bool) error {
 }
 
 // blob reads an entry that is held in memory.
-func (f *front) blob(w wireDescriptor, limit int64) ([]byte, error) {
+func (f *front) blob(w blobRef, limit int64) ([]byte, error) {
 	if err := validDigest(w.Digest); err != nil {
 		return nil, formatf("a blob is named wrongly: %w", err)
 	}

@@ -5,11 +5,21 @@ package bundle
 const (
 	// MaxBlobSize is the largest size that a USTAR header can tell: 8 GiB less one byte.
 	MaxBlobSize = 1<<33 - 1
-	// MaxManifestSize bounds index.json, the release manifest, image manifests and indexes, signatures, and what counts as
-	// a small blob of an image: its config or an attached artifact's content. Registries have the same limit.
+	// MaxManifestSize bounds index.json, the release manifest, image manifests and indexes, and what counts as a small blob
+	// of an image: its config or an attached artifact's content. Registries have the same limit.
 	MaxManifestSize = 4 << 20
-	// MaxDescriptorSize bounds the release descriptor.
-	MaxDescriptorSize = 16 << 20
+	// MaxDescriptorSize bounds the release descriptor. A reader holds it twice, as bytes and decoded, before it can know
+	// who signed it.
+	MaxDescriptorSize = 6 << 20
+	// MaxSignaturesSize bounds all signatures and attestations on a release together.
+	MaxSignaturesSize = 4 << 20
+	// maxReferrerSize bounds a signature's manifest, which is the same for all but for a digest and a predicate type.
+	maxReferrerSize = 16 << 10
+	// MaxListing bounds what a list of the images' blobs takes, in bytes: a blob is told of wherever an image names it, with
+	// its note and its bases.
+	MaxListing = 8 << 20
+	// MaxObjects is how many Kubernetes objects a release may have.
+	MaxObjects = 32768
 	// MaxObjectsSize bounds the rendered Kubernetes objects.
 	MaxObjectsSize = 32 << 20
 	// MaxSignatures is how many signatures, provenance included, a bundle may carry.

@@ -83,12 +83,15 @@ func ParseDescriptor(b []byte) (*Descriptor, error) {
 	if _, err := dec.Token(); err != io.EOF {
 		return nil, formatf("the release descriptor has bytes after its end")
 	}
-	again, err := d.Marshal()
-	if err != nil {
+	if err := d.Validate(); err != nil {
 		return nil, err
 	}
-	if !bytes.Equal(b, again) {
-		return nil, formatf("the release descriptor is not in its one byte form (first difference at byte %d)", firstDifference(b, again))
+	same, at, err := sameJSON(b, d.normal())
+	if err != nil {
+		return nil, formatf("encode the release descriptor: %w", err)
+	}
+	if !same {
+		return nil, formatf("the release descriptor is not in its one byte form (first difference at byte %d)", at)
 	}
 	if id := identify(d); d.ID != "" && d.ID != id {
 		return nil, formatf("the release descriptor says that its identity is %s, and what it describes has %s", d.ID, id)

@@ -26,7 +26,7 @@ type Reader struct {
 // NewReader reads the bundle through its last signature; Next gives the rest. Faults of the bundle are *Error; those of r
 // are passed on as they are.
 func NewReader(r io.Reader) (*Reader, error) {
-	f := &front{src: newSource(r)}
+	f := &front{src: newSource(r), room: MaxSignaturesSize}
 	if err := f.read(); err != nil {
 		return nil, err
 	}

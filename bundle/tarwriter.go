@@ -82,7 +82,11 @@ func checkSignatures(d *Descriptor, manifest []byte, sigs []Signature) error {
 	}
 	release := describe(mediaTypeManifest, manifest).oci()
 	seen := map[digest.Digest]bool{release.Digest: true}
+	size := 0
 	for _, s := range sigs {
+		if size += len(s.Bundle); size > MaxSignaturesSize {
+			return formatf("the signatures and attestations have more than %d bytes together", MaxSignaturesSize)
+		}
 		again, err := NewSignature(release, s.Bundle, s.PredicateType)
 		if err != nil {
 			return err

@@ -36,6 +36,7 @@ type validator struct {
 	blobs     map[digest.Digest]*Blob
 	used      map[digest.Digest]bool // blobs that an image names
 	manifests map[digest.Digest]ImageManifest
+	listing   int // bytes of a list of the images' blobs
 }
 
 func (v *validator) head() error {
@@ -73,7 +74,7 @@ func ValidName(s string) error {
 
 // ValidVersion tells whether s is a semantic version, complete and without a leading v.
 func ValidVersion(s string) error {
-	if _, err := semver.StrictNewVersion(s); err != nil || len(s) > 128 {
+	if _, err := semver.StrictNewVersion(s[:min(len(s), 129)]); err != nil || len(s) > 128 {
 		return fmt.Errorf("%q is not a semantic version such as 2.4.0", s)
 	}
 	return nil
@@ -154,7 +155,7 @@ func validDigest(d digest.Digest) error {
 }
 
 func validMediaType(s string) error {
-	if t, params, err := mime.ParseMediaType(s); err != nil || t == "" || len(s) > 255 || len(params) > 8 {
+	if t, params, err := mime.ParseMediaType(s[:min(len(s), 256)]); err != nil || t == "" || len(s) > 255 || len(params) > 8 {
 		return fmt.Errorf("%q is not a media type", s)
 	}
 	return nil

@@ -128,6 +128,9 @@ func (v *validator) baseBlobs(b *Blob) error {
 
 func (v *validator) objects() error {
 	m := v.d.Manifests
+	if m.Objects > MaxObjects {
+		return fmt.Errorf("manifests: %d objects, more than %d", m.Objects, MaxObjects)
+	}
 	if m.Objects < 0 || (m.Objects == 0) != (m.Size == 0) {
 		return fmt.Errorf("manifests: %d objects in %d bytes", m.Objects, m.Size)
 	}
@@ -204,7 +207,7 @@ func (v *validator) conditions() error {
 		return nil
 	}
 	if r.Releases != "" {
-		if _, err := semver.NewConstraint(r.Releases); err != nil || len(r.Releases) > 256 {
+		if _, err := semver.NewConstraint(r.Releases[:min(len(r.Releases), 257)]); err != nil || len(r.Releases) > 256 {
 			return fmt.Errorf("requires.releases %q is not a version range such as >=2.2.0", r.Releases)
 		}
 	}

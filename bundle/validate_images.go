@@ -158,12 +158,22 @@ func (v *validator) platform(s string) error {
 	return fmt.Errorf("platform %s is not one of the release's (%s)", s, strings.Join(v.d.Platforms, ", "))
 }
 
+// What a blob takes in a list, in bytes, and each of its bases.
+const (
+	listedBlob = 256
+	listedBase = 80
+)
+
 // use notes that an image needs a blob, which must be listed.
 func (v *validator) use(d digest.Digest) error {
-	if v.blobs[d] == nil {
+	b := v.blobs[d]
+	if b == nil {
 		return fmt.Errorf("blob %q is not listed", string(d))
 	}
 	v.used[d] = true
+	if v.listing += listedBlob + len(b.Note) + listedBase*len(b.Bases); v.listing > MaxListing {
+		return fmt.Errorf("a list of the images' blobs would have more than %d bytes", MaxListing)
+	}
 	return nil
 }
 
@@ -211,7 +221,7 @@ func (v *validator) attachedOne(a Attached) error {
 		return err
 	}
 	for k, s := range a.Annotations {
-		if err := text("annotation "+strconv.Quote(k), k+s, MaxManifestSize); err != nil {
+		if err := text("annotation "+strconv.Quote(k), k+s, MaxText); err != nil {
 			return err
 		}
 	}

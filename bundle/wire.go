@@ -1,6 +1,9 @@
 package bundle
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
 	"strconv"
 
 	"github.com/opencontainers/go-digest"
@@ -62,6 +65,10 @@ func (w wireDescriptor) oci() ocispec.Descriptor {
 
 // releaseManifest is the release manifest of d, whose bytes are config.
 func releaseManifest(d *Descriptor, config []byte) ([]byte, error) {
+	return small("the release manifest", makeManifest(d, config))
+}
+
+func makeManifest(d *Descriptor, config []byte) wireManifest {
 	metadata, payload := d.Layers()
 	m := wireManifest{SchemaVersion: 2, MediaType: mediaTypeManifest, ArtifactType: ArtifactType,
 		Config:      describe(MediaTypeDescriptor, config),
@@ -69,11 +76,15 @@ func releaseManifest(d *Descriptor, config []byte) ([]byte, error) {
 	for _, l := range append(metadata, payload...) {
 		m.Layers = append(m.Layers, wireDescriptor{MediaType: l.MediaType, Digest: l.Digest, Size: l.Size})
 	}
-	return small("the release manifest", m)
+	return m
 }
 
 // index is index.json: the release, its signatures and, in a plain bundle, its images by name.
 func index(d *Descriptor, manifest []byte, sigs []Signature) ([]byte, error) {
+	return small("index.json", makeIndex(d, manifest, sigs))
+}
+
+func makeIndex(d *Descriptor, manifest []byte, sigs []Signature) wireIndex {
 	release := describe(mediaTypeManifest, manifest)
 	release.ArtifactType = ArtifactType
 	release.Annotations = map[string]string{annotationRefName: d.Name + ":" + d.Version}
@@ -87,7 +98,7 @@ func index(d *Descriptor, manifest []byte, sigs []Signature) ([]byte, error) {
 				Annotations: map[string]string{annotationRefName: im.Name}})
 		}
 	}
-	return small("index.json", x)
+	return x
 }
 
 // small encodes a document that registries and readers hold in memory.
@@ -100,4 +111,53 @@ func small(what string, v any) ([]byte, error) {
 		return nil, formatf("%s has %d bytes, more than %d: the release has too many images or blobs", what, len(b), MaxManifestSize)
 	}
 	return b, nil
+}
+
+// Of a bundle's OCI documents a reader decodes what it needs to go on. The whole is made again later, and compared.
+type (
+	blobRef struct {
+		MediaType    string        `json:"mediaType"`
+		Digest       digest.Digest `json:"digest"`
+		Size         int64         `json:"size"`
+		ArtifactType string        `json:"artifactType"`
+	}
+	indexHead struct {
+		Manifests firstRefs `json:"manifests"`
+	}
+	manifestHead struct {
+		Config blobRef `json:"config"`
+	}
+	signatureHead struct {
+		Layers      []blobRef `json:"layers"`
+		Annotations struct {
+			PredicateType string `json:"dev.sigstore.bundle.predicateType"`
+		} `json:"annotations"`
+	}
+)
+
+// firstRefs are the release and the signatures, by which a list begins, and whatever comes then.
+type firstRefs []blobRef
+
+// UnmarshalJSON decodes no more of the list than a reader looks at.
+func (f *firstRefs) UnmarshalJSON(b []byte) error {
+	*f = nil
+	dec := json.NewDecoder(bytes.NewReader(b))
+	if t, err := dec.Token(); err != nil || t != json.Delim('[') {
+		return errors.New("manifests is not a list")
+	}
+	for dec.More() && len(*f) < MaxSignatures+2 {
+		var r blobRef
+		if err := dec.Decode(&r); err != nil {
+			return err
+		}
+		*f = append(*f, r)
+		if len(*f) > 1 && r.ArtifactType != MediaTypeSigstoreBundle {
+			break
+		}
+	}
+	return nil
+}
+
+func (r blobRef) oci() ocispec.Descriptor {
+	return ocispec.Descriptor{MediaType: r.MediaType, Digest: r.Digest, Size: r.Size}
 }

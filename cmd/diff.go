@@ -24,14 +24,17 @@ checks and bytes. Nothing is verified.`,
 }
 
 func (p *program) diff(ctx context.Context, from, to string) error {
+	frugal()
 	old, err := p.contents(ctx, from)
 	if err != nil {
 		return err
 	}
+	defer old.Close()
 	next, err := p.contents(ctx, to)
 	if err != nil {
 		return err
 	}
+	defer next.Close()
 	d, err := inspect.Compare(old, next)
 	if err != nil {
 		return err

@@ -44,6 +44,7 @@ type inspection struct {
 }
 
 func (p *program) inspect(c *cobra.Command, path string, f inspectFlags) error {
+	frugal()
 	in, err := p.openBundle(path, "")
 	if err != nil {
 		return err
@@ -62,11 +63,9 @@ func (p *program) inspect(c *cobra.Command, path string, f inspectFlags) error {
 		if err != nil {
 			return in.blame(err)
 		}
-		out.Packages = map[string][]inspect.Package{}
-		for _, im := range out.Images {
-			if packages, ok := contents.Packages(im.Name); ok {
-				out.Packages[im.Name] = packages
-			}
+		defer contents.Close()
+		if out.Packages, err = contents.Packages(); err != nil {
+			return in.blame(err)
 		}
 	}
 	if p.flags.json {

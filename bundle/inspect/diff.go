@@ -61,12 +61,16 @@ func Compare(from, to *Contents) (*Difference, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compare the Kubernetes objects: %w", err)
 	}
+	packages, err := comparePackages(from, to, pairs)
+	if err != nil {
+		return nil, fmt.Errorf("compare the packages: %w", err)
+	}
 	return &Difference{
 		APIVersion: bundle.APIVersion, Kind: "Difference",
 		Old: from.Inspection.Release, New: to.Inspection.Release,
 		Same:      from.Inspection.Release.Identity == to.Inspection.Release.Identity,
 		Images:    compareImages(pairs),
-		Packages:  comparePackages(from, to, pairs),
+		Packages:  packages,
 		Manifests: objects,
 		Checks:    compareChecks(from.descriptor.Checks, to.descriptor.Checks),
 		Bytes:     map[string]Bytes{"old": from.Inspection.Bytes, "new": to.Inspection.Bytes},

@@ -1,8 +1,8 @@
 package inspect
 
 import (
-	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/sallyport-dev/sallyport/internal/oneline"
 )
 
 // ObjectsDiff compares Kubernetes objects by kind, namespace and name.
@@ -19,6 +21,8 @@ type ObjectsDiff struct {
 	Changed []ObjectChange `json:"changed"`
 	// Unchanged is how many objects are the same in both.
 	Unchanged int `json:"unchanged"`
+
+	room int // bytes of fields that may still be told
 }
 
 // ObjectChange is an object that differs.
@@ -40,30 +44,33 @@ type FieldChange struct {
 const (
 	maxFieldChanges = 100 // of one object
 	maxValueText    = 120 // bytes
+	maxPath         = 512 // bytes; what lies deeper is compared as a whole
+	maxChangesText  = 4 << 20
+	fieldSize       = 64 // bytes that a field takes beside its texts
 	masked          = "*****"
 )
 
-func compareObjects(from, to []object) (ObjectsDiff, error) {
-	d := ObjectsDiff{Added: []ObjectID{}, Removed: []ObjectID{}, Changed: []ObjectChange{}}
+func compareObjects(from, to *objects) (ObjectsDiff, error) {
+	d := ObjectsDiff{Added: []ObjectID{}, Removed: []ObjectID{}, Changed: []ObjectChange{}, room: maxChangesText}
 	old := map[ObjectID]object{}
-	for _, o := range from {
+	for _, o := range from.all() {
 		old[o.id.key()] = o
 	}
-	for _, o := range to {
+	for _, o := range to.all() {
 		before, ok := old[o.id.key()]
 		delete(old, o.id.key())
 		switch {
 		case !ok:
 			d.Added = append(d.Added, o.id)
-		case bytes.Equal(before.yaml, o.yaml):
+		case before.sum == o.sum:
 			d.Unchanged++
 		default:
-			if err := d.compare(before, o); err != nil {
+			if err := d.compare(from, before, to, o); err != nil {
 				return d, err
 			}
 		}
 	}
-	for _, o := range from {
+	for _, o := range from.all() {
 		if _, left := old[o.id.key()]; left {
 			d.Removed = append(d.Removed, o.id)
 		}
@@ -81,12 +88,16 @@ func (id ObjectID) key() ObjectID {
 	return id
 }
 
-func (d *ObjectsDiff) compare(before, after object) error {
-	b, err := before.fields()
-	if err != nil {
-		return err
+func (d *ObjectsDiff) compare(from *objects, before object, to *objects, after object) error {
+	b, err := from.fields(before)
+	var a map[string]any
+	if err == nil {
+		a, err = to.fields(after)
 	}
-	a, err := after.fields()
+	if errors.Is(err, errDense) {
+		d.Changed = append(d.Changed, ObjectChange{ObjectID: after.id, Summary: "too large to compare field by field", Fields: []FieldChange{}})
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -96,7 +107,14 @@ func (d *ObjectsDiff) compare(before, after object) error {
 		d.Unchanged++ // written differently, and the same
 		return nil
 	}
-	d.Changed = append(d.Changed, ObjectChange{ObjectID: after.id, Summary: summary(f.changes), Fields: f.changes})
+	change := ObjectChange{ObjectID: after.id, Summary: summary(f.changes), Fields: f.changes}
+	for _, c := range f.changes {
+		d.room -= len(c.Path) + len(c.Old) + len(c.New) + fieldSize
+	}
+	if d.room < 0 {
+		change.Fields = []FieldChange{}
+	}
+	d.Changed = append(d.Changed, change)
 	return nil
 }
 
@@ -111,7 +129,7 @@ func (f *fieldDiffer) compare(path string, before, after any) {
 	}
 	b, bok := members(before)
 	a, aok := members(after)
-	if !bok || !aok {
+	if !bok || !aok || len(path) > maxPath {
 		f.add(path, before, after)
 		return
 	}
@@ -128,7 +146,7 @@ func (f *fieldDiffer) compare(path string, before, after any) {
 }
 
 func (f *fieldDiffer) add(path string, before, after any) {
-	c := FieldChange{Path: path, Old: show(before), New: show(after)}
+	c := FieldChange{Path: oneline.Clean(path, 2*maxPath), Old: show(before), New: show(after)}
 	if f.secret && (strings.HasPrefix(path, "data") || strings.HasPrefix(path, "stringData")) {
 		c.Old, c.New = mask(before), mask(after)
 	}
@@ -151,8 +169,9 @@ func members(v any) (map[string]any, bool) {
 		byName, byNumber := map[string]any{}, map[string]any{}
 		for i, item := range v {
 			byNumber["["+strconv.Itoa(i)+"]"] = item
-			if m, ok := item.(map[string]any); ok && m["name"] != nil {
-				byName[fmt.Sprintf("[%v]", m["name"])] = item
+			m, _ := item.(map[string]any)
+			if name, ok := m["name"].(string); ok && len(name) <= maxPath {
+				byName["["+name+"]"] = item
 			}
 		}
 		if len(byName) == len(v) {
@@ -178,12 +197,18 @@ func show(v any) string {
 	if v == nil {
 		return ""
 	}
-	s := fmt.Sprint(v)
-	switch v.(type) {
+	var s string
+	switch v := v.(type) {
 	case map[string]any, []any:
-		if b, err := json.Marshal(v); err == nil {
-			s = string(b)
+		b, err := json.Marshal(v)
+		if err != nil {
+			return "…"
 		}
+		s = string(b[:min(len(b), 4*maxValueText)])
+	case string:
+		s = v[:min(len(v), 4*maxValueText)]
+	default:
+		s = fmt.Sprint(v)
 	}
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {

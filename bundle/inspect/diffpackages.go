@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -25,9 +26,16 @@ type PackageChange struct {
 	Images []string `json:"images"` // names in the new bundle
 }
 
-func comparePackages(from, to *Contents, pairs []imagePair) PackagesDiff {
+// Limits of a comparison: images may share their packages, so that a few bytes can name very many.
+const (
+	maxCompared = 2_000_000 // packages of all images
+	maxChanges  = 50_000    // of all images
+)
+
+func comparePackages(from, to *Contents, pairs []imagePair) (PackagesDiff, error) {
 	d := PackagesDiff{Added: []PackageChange{}, Removed: []PackageChange{}, Changed: []PackageChange{}, Unknown: []string{}}
 	changes := map[packageKey][]string{}
+	compared, changed := 0, 0
 	for _, p := range pairs {
 		if p.from == nil || p.to == nil || p.from.Digest == p.to.Digest {
 			continue
@@ -38,47 +46,56 @@ func comparePackages(from, to *Contents, pairs []imagePair) PackagesDiff {
 			d.Unknown = append(d.Unknown, p.to.Name)
 			continue
 		}
-		for _, k := range packageChanges(before, after) {
+		list := packageChanges(before, after)
+		compared += len(before) + len(after)
+		if changed += len(list); compared > maxCompared || changed > maxChanges {
+			return d, fmt.Errorf("more than %d packages changed, or more than %d are to be compared", maxChanges, maxCompared)
+		}
+		for _, k := range list {
 			changes[k] = append(changes[k], p.to.Name)
 		}
 	}
 	d.fill(changes)
-	return d
+	return d, nil
 }
 
 type packageKey struct{ name, kind, from, to string }
 
-// packageChanges lists the packages whose versions differ.
+// packageChanges lists the packages whose versions differ. Both lists are sorted.
 func packageChanges(before, after []Package) []packageKey {
-	old, now := versions(before), versions(after)
 	var out []packageKey
-	for id, v := range now {
-		if v != old[id] {
-			out = append(out, packageKey{id.Name, id.Type, old[id], v})
+	for len(before) > 0 || len(after) > 0 {
+		first := after
+		if len(after) == 0 || len(before) > 0 && compareNames(before[0], after[0]) < 0 {
+			first = before
 		}
-	}
-	for id, v := range old {
-		if _, ok := now[id]; !ok {
-			out = append(out, packageKey{id.Name, id.Type, v, ""})
+		id := Package{Name: first[0].Name, Type: first[0].Type}
+		var from, to string
+		from, before = versions(id, before)
+		to, after = versions(id, after)
+		if from != to {
+			out = append(out, packageKey{id.Name, id.Type, from, to})
 		}
 	}
 	return out
+}
+
+func compareNames(a, b Package) int {
+	return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Type, b.Type))
 }
 
 // noVersion stands for a package whose SBOM tells no version, so that "" can mean that it is not there.
 const noVersion = "unknown"
 
-// versions joins the versions of each package; p is sorted.
-func versions(p []Package) map[Package]string {
-	out := map[Package]string{}
-	for _, x := range p {
-		id, v := Package{Name: x.Name, Type: x.Type}, cmp.Or(x.Version, noVersion)
-		if have, ok := out[id]; ok {
-			v = have + ", " + v
-		}
-		out[id] = v
+// versions joins the versions of a package, which stands first in a sorted list if it is there, and gives the rest.
+func versions(id Package, list []Package) (joined string, rest []Package) {
+	n := 0
+	var all []string
+	for n < len(list) && compareNames(list[n], id) == 0 {
+		all = append(all, cmp.Or(list[n].Version, noVersion))
+		n++
 	}
-	return out
+	return strings.Join(all, ", "), list[n:]
 }
 
 func (d *PackagesDiff) fill(changes map[packageKey][]string) {

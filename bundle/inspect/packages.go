@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -22,22 +23,35 @@ type Package struct {
 	Type    string `json:"type,omitempty"` // that of its package URL: deb, golang, npm
 }
 
-// Limits on an SBOM, which comes from a bundle that nobody has verified.
+// Limits on SBOMs, which come from a bundle that nobody has verified. Those of all documents of a bundle together hold a
+// hundred images of a thousand packages each.
 const (
-	maxSBOM       = 1 << 30  // bytes, expanded
-	maxSBOMValue  = 4 << 20  // bytes of one package or one string
-	maxSBOMWindow = 64 << 20 // memory of the decoder
-	maxFieldSize  = 4096
+	maxSBOMs       = 512 << 20 // bytes, expanded, of all documents
+	maxSkipped     = 100_000   // numbers, strings and brackets that stand before the packages, in all documents
+	maxPackages    = 120_000   // of all documents
+	maxPackageText = 6 << 20   // bytes of their names, versions and types
+	maxSBOMValue   = 1 << 20   // bytes of one package or one string
+	maxSBOMWindow  = 8 << 20   // memory of the decoder; the builder writes no larger windows
+	maxFieldSize   = 4096
+	maxRefs        = 4096 // of one package
 )
 
+// room is what is left of the limits.
+type room struct {
+	bytes                   int64
+	packages, text, skipped int
+}
+
+func newRoom() *room { return &room{maxSBOMs, maxPackages, maxPackageText, maxSkipped} }
+
 // readPackages reads the packages of an SPDX JSON document compressed with zstd, as a stream.
-func readPackages(r io.Reader, limit int) ([]Package, error) {
+func readPackages(r io.Reader, left *room) ([]Package, error) {
 	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxSBOMWindow))
 	if err != nil {
 		return nil, err
 	}
 	defer z.Close()
-	s := &spdxReader{in: &meter{r: z, left: maxSBOM}, limit: limit}
+	s := &spdxReader{in: &meter{r: z, left: &left.bytes}, room: left}
 	s.dec = json.NewDecoder(s.in)
 	if err := s.read(); err != nil {
 		return nil, err
@@ -47,7 +61,7 @@ func readPackages(r io.Reader, limit int) ([]Package, error) {
 
 func sorted(p []Package) []Package {
 	slices.SortFunc(p, func(a, b Package) int {
-		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Type, b.Type), cmp.Compare(a.Version, b.Version))
+		return cmp.Or(compareNames(a, b), cmp.Compare(a.Version, b.Version))
 	})
 	return slices.Compact(p)
 }
@@ -55,16 +69,16 @@ func sorted(p []Package) []Package {
 // meter stops a document that is too large, or one value of it that a decoder would have to hold whole.
 type meter struct {
 	r     io.Reader
-	left  int64
+	left  *int64
 	value int64 // bytes since the last value was complete
 }
 
 func (m *meter) Read(p []byte) (int, error) {
-	if m.left <= 0 || m.value > maxSBOMValue {
+	if *m.left <= 0 || m.value > maxSBOMValue {
 		return 0, errors.New("it is too large to be an SBOM")
 	}
 	n, err := m.r.Read(p)
-	m.left -= int64(n)
+	*m.left -= int64(n)
 	m.value += int64(n)
 	return n, err
 }
@@ -72,7 +86,7 @@ func (m *meter) Read(p []byte) (int, error) {
 type spdxReader struct {
 	in       *meter
 	dec      *json.Decoder
-	limit    int
+	room     *room
 	packages []Package
 }
 
@@ -81,10 +95,37 @@ type spdxPackage struct {
 	Name    string `json:"name"`
 	Version string `json:"versionInfo"`
 	Purpose string `json:"primaryPackagePurpose"`
-	Refs    []struct {
-		Type    string `json:"referenceType"`
-		Locator string `json:"referenceLocator"`
-	} `json:"externalRefs"`
+	Refs    purl   `json:"externalRefs"`
+}
+
+// purl is the type of the first package URL among external references; a package may have many others.
+type purl string
+
+// UnmarshalJSON reads the references one by one.
+func (p *purl) UnmarshalJSON(b []byte) error {
+	*p = ""
+	dec := json.NewDecoder(bytes.NewReader(b))
+	if t, err := dec.Token(); err != nil || t != json.Delim('[') {
+		return err // null, or nothing that lists references
+	}
+	for n := 0; dec.More(); n++ {
+		var r struct {
+			Type    string `json:"referenceType"`
+			Locator string `json:"referenceLocator"`
+		}
+		if err := dec.Decode(&r); err != nil {
+			return err
+		}
+		if rest, ok := strings.CutPrefix(r.Locator, "pkg:"); ok && r.Type == "purl" {
+			kind, _, _ := strings.Cut(rest, "/")
+			*p = purl(kind)
+			return nil
+		}
+		if n == maxRefs {
+			return errors.New("a package has too many references")
+		}
+	}
+	return nil
 }
 
 // read finds the top-level key "packages" and stops after it; files and relationships, the bulk, come later.
@@ -125,26 +166,27 @@ func (s *spdxReader) list() error {
 }
 
 func (s *spdxReader) add(p spdxPackage) error {
-	if p.Purpose == "CONTAINER" {
-		return nil // the image itself
-	}
-	if len(s.packages) == s.limit {
-		return errors.New("the bundle lists too many packages")
-	}
-	x := Package{Name: p.Name, Version: p.Version}
-	for _, r := range p.Refs {
-		if rest, ok := strings.CutPrefix(r.Locator, "pkg:"); ok && r.Type == "purl" {
-			x.Type, _, _ = strings.Cut(rest, "/")
-			break
-		}
-	}
-	if len(x.Name)+len(x.Version)+len(x.Type) > maxFieldSize {
+	x := Package{Name: p.Name, Version: p.Version, Type: string(p.Refs)}
+	size := len(x.Name) + len(x.Version) + len(x.Type)
+	if size > maxFieldSize {
 		return fmt.Errorf("a package's name and version have more than %d bytes", maxFieldSize)
 	}
-	// Clones, so that no large value is kept alive by a small piece of it.
-	x.Name, x.Version, x.Type = strings.Clone(x.Name), strings.Clone(x.Version), strings.Clone(x.Type)
-	s.packages = append(s.packages, x)
+	s.room.packages--
+	s.room.text -= size
+	if s.room.packages < 0 || s.room.text < 0 {
+		return fmt.Errorf("the bundle lists more than %d packages, or more than %d bytes of their names", maxPackages, maxPackageText)
+	}
+	if p.Purpose != "CONTAINER" { // the image itself
+		s.packages = append(s.packages, x.compact())
+	}
 	return nil
+}
+
+// compact keeps the texts in one piece, so that no large value is kept alive by a small piece of it.
+func (x Package) compact() Package {
+	all := x.Name + x.Version + x.Type
+	n, v := len(x.Name), len(x.Name)+len(x.Version)
+	return Package{Name: all[:n], Version: all[n:v], Type: all[v:]}
 }
 
 func (s *spdxReader) token() (json.Token, error) {
@@ -174,6 +216,9 @@ func (s *spdxReader) skip() error {
 		t, err := s.token()
 		if err != nil {
 			return err
+		}
+		if s.room.skipped--; s.room.skipped < 0 {
+			return errors.New("too much stands before its packages")
 		}
 		switch t {
 		case json.Delim('{'), json.Delim('['):

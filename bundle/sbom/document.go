@@ -103,9 +103,13 @@ func notLookedInto(properties *[]cyclonedx.Property, left []string) *[]cyclonedx
 	return &all
 }
 
+// window is how far back a match may lie in a compressed document: what a site has memory for when it reads one.
+const window = 8 << 20
+
 // compress packs a document. One goroutine, because the output depends on how the work is split.
 func compress(raw []byte) ([]byte, error) {
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedBestCompression))
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedBestCompression),
+		zstd.WithWindowSize(window))
 	if err != nil {
 		return nil, fmt.Errorf("starting zstd: %w", err)
 	}
