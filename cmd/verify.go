@@ -65,12 +65,12 @@ func (p *program) verify(ctx context.Context, path, keys string) error {
 	for _, c := range report.Checks {
 		p.ui.say(fmt.Sprintf("%-10s", c.Name), "%-4s  %s", c.Verdict, c.Message)
 	}
-	p.ui.print("%s\n", verdict(in.Name(), report))
+	p.ui.print("%s\n", goodBundle(in.Name(), report))
 	return nil
 }
 
-// verdict is the sentence that people take home. It claims what was checked, and names what travels along unchecked.
-func verdict(name string, r verify.Report) string {
+// goodBundle is the sentence that people take home. It claims what was checked, and names what travels along unchecked.
+func goodBundle(name string, r verify.Report) string {
 	var signers, unchecked []string
 	for _, s := range r.Signers {
 		signers = append(signers, s.Name)
