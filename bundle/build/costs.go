@@ -1,7 +1,9 @@
 package build
 
 import (
+	"cmp"
 	"os"
+	"slices"
 
 	"github.com/sallyport-dev/sallyport/bundle"
 	"github.com/sallyport-dev/sallyport/delta"
@@ -26,7 +28,29 @@ const (
 	listShare = 32
 	// listedFile is how many bytes a file takes in the list, beside its name and why.
 	listedFile = 35
+	// allLists bounds the lists of all blobs together, in bytes: a release has room for other things, too.
+	allLists = 1 << 20
 )
+
+// fitCosts leaves the lists of those patches out that cost the least, where all together would take too much.
+func fitCosts(blobs []bundle.Blob) {
+	var list []*bundle.Blob
+	for i := range blobs {
+		if len(blobs[i].Files) > 0 {
+			list = append(list, &blobs[i])
+		}
+	}
+	slices.SortStableFunc(list, func(a, b *bundle.Blob) int { return cmp.Compare(b.Payload.Size, a.Payload.Size) })
+	room := allLists
+	for _, b := range list {
+		for _, f := range b.Files {
+			room -= len(f.Name) + len(f.Why) + listedFile
+		}
+		if room < 0 {
+			b.Files = nil
+		}
+	}
+}
 
 // dearest picks the files that a bundle names itself, such that the list costs next to nothing. The lock file names more.
 func dearest(files []bundle.FileCost, patch int64) []bundle.FileCost {

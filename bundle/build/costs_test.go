@@ -39,3 +39,22 @@ func TestDearest(t *testing.T) {
 		}
 	}
 }
+
+// TestFitCosts: the lists of a release with thousands of patches fit it; those of the dearest patches stay.
+func TestFitCosts(t *testing.T) {
+	var blobs []bundle.Blob
+	for i := range 5000 {
+		files := []bundle.FileCost{{Name: strings.Repeat("n", 900), Bytes: 1, Why: "new"}}
+		blobs = append(blobs, bundle.Blob{Payload: &bundle.Payload{Size: int64(1 + i)}, Files: files})
+	}
+	fitCosts(blobs)
+	size, named := 0, 0
+	for _, b := range blobs {
+		for _, f := range b.Files {
+			size, named = size+len(f.Name), named+1
+		}
+	}
+	if size > allLists || named < 1000 || len(blobs[0].Files) > 0 || len(blobs[4999].Files) == 0 {
+		t.Errorf("%d files with %d bytes of names are told of", named, size)
+	}
+}

@@ -64,6 +64,7 @@ func (b *builder) describe() (*bundle.Descriptor, error) {
 		}
 		d.Blobs = append(d.Blobs, x.out)
 	}
+	fitCosts(d.Blobs)
 	return d, nil
 }
 
