@@ -76,7 +76,7 @@ func (p *program) mirrorFsckVerb() *cobra.Command {
 		Use:   "fsck [--repair BUNDLE]",
 		Short: "Read all that the current and the previous release need, and compare digests",
 		Long: `Read every manifest and blob that the current, the previous and a staged release need from the mirror, and compare
-digests. Exit status 6 means that something is missing or damaged. Nothing is changed without --repair.
+digests; and see that the tags lead to the images of the release that runs. Exit status 6 means that something is missing or damaged. Nothing is changed without --repair.
 
 --repair BUNDLE deletes what is damaged first, and brings what is missing from a bundle of the current, the previous or
 the staged release. A bundle that was built against a base needs that base in the mirror.`,
@@ -134,11 +134,18 @@ func (p *program) mirrorFsck(ctx context.Context, s *apply.Site) error {
 	if err != nil {
 		return err
 	}
+	tagged, err := s.Tagged()
+	if err != nil {
+		return err
+	}
 	client, done, err := s.OpenMirror(ctx)
 	if err != nil {
 		return err
 	}
 	report, err := mirror.Fsck(ctx, client, releases)
+	if err == nil && tagged != nil {
+		err = mirror.FsckTags(ctx, client, tagged, report)
+	}
 	if err = errors.Join(err, done()); err != nil {
 		return err
 	}
@@ -164,6 +171,10 @@ func (p *program) mirrorFsck(ctx context.Context, s *apply.Site) error {
 		return failed
 	}
 	for _, problem := range report.Problems {
+		if problem.Tag != "" {
+			p.sayTag(problem)
+			continue
+		}
 		state, what := "missing", "blob"
 		if problem.Damaged {
 			state = "damaged"
@@ -176,6 +187,15 @@ func (p *program) mirrorFsck(ctx context.Context, s *apply.Site) error {
 	p.ui.fine("%s read: %s and %s; %s.\n", size(report.Bytes), plural(report.Manifests, "manifest"), plural(report.Blobs, "blob"),
 		plural(problems, "problem"))
 	return failed
+}
+
+// sayTag tells of a tag that does not lead where it should.
+func (p *program) sayTag(problem mirror.Problem) {
+	state := "missing"
+	if problem.Damaged {
+		state = "moved"
+	}
+	p.ui.say(state, "tag %s of %s, which must lead to %s for %s", problem.Tag, problem.Repository, short(problem.Digest, false), strings.Join(problem.Images, ", "))
 }
 
 // fsckError tells that the mirror is not whole.

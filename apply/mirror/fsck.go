@@ -21,6 +21,8 @@ type Problem struct {
 	Digest     digest.Digest `json:"digest"`
 	Manifest   bool          `json:"manifest"` // a manifest or index, otherwise a blob
 	Damaged    bool          `json:"damaged"`  // there, but with other bytes; otherwise missing
+	// Tag is set where a tag is missing or, if Damaged, leads to something else than the digest.
+	Tag string `json:"tag,omitempty"`
 }
 
 // FsckReport is what Fsck found.
@@ -45,6 +47,29 @@ func Fsck(ctx context.Context, c *Client, releases []*bundle.Descriptor) (*FsckR
 		return nil, err
 	}
 	return f.report(), nil
+}
+
+// FsckTags adds to the report the tags that do not lead to what the release means by them. It is for the release whose
+// tags the mirror has: the one that runs.
+func FsckTags(ctx context.Context, c *Client, d *bundle.Descriptor, report *FsckReport) error {
+	for _, img := range d.Images {
+		err := c.CheckTag(ctx, img)
+		if err == nil {
+			continue
+		}
+		damaged := errors.Is(err, ErrDamaged)
+		if !damaged && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		name, bad := Repository(img.Name)
+		if bad != nil {
+			return bad
+		}
+		report.Problems = append(report.Problems, Problem{
+			Images: []string{img.Name}, Repository: name.Repository, Digest: img.Digest, Manifest: true, Damaged: damaged, Tag: name.Tag,
+		})
+	}
+	return nil
 }
 
 // DropDamaged deletes the damaged blobs of a report, so that the next load does not take them for present and brings

@@ -347,20 +347,49 @@ func (c *Client) checkRoot(ctx context.Context, name bundle.Reference, img bundl
 		return err
 	}
 	raw, _, tagErr := c.Manifest(ctx, name.Repository, name.Tag)
-	if tagErr != nil {
+	if tagErr != nil || !isCut(raw, img) {
 		return err
 	}
+	return nil
+}
+
+// isCut tells whether raw is an index of what the release carries of the image, and of nothing else.
+func isCut(raw []byte, img bundle.Image) bool {
 	var index ocispec.Index
 	if json.Unmarshal(raw, &index) != nil {
-		return err
+		return false
+	}
+	known := carried(img)
+	for _, x := range img.Indexes {
+		known = append(known, x.Digest)
+	}
+	if slices.ContainsFunc(index.Manifests, func(d ocispec.Descriptor) bool { return !slices.Contains(known, d.Digest) }) {
+		return false
 	}
 	for _, m := range img.Manifests {
 		leads := func(d ocispec.Descriptor) bool {
 			return d.Digest == m.Digest || slices.ContainsFunc(img.Indexes, func(x bundle.InnerIndex) bool { return x.Digest == d.Digest })
 		}
 		if !slices.ContainsFunc(index.Manifests, leads) {
-			return err
+			return false
 		}
+	}
+	return true
+}
+
+// CheckTag tells whether the image's name leads to the image: the tag to its digest or, in a registry that refuses sparse
+// indexes, to a cut one. ErrDamaged tells that it leads elsewhere. A name without a tag leads where it says.
+func (c *Client) CheckTag(ctx context.Context, img bundle.Image) error {
+	name, err := Repository(img.Name)
+	if err != nil || name.Tag == "" {
+		return err
+	}
+	raw, _, err := c.Manifest(ctx, name.Repository, name.Tag)
+	if err != nil {
+		return err
+	}
+	if got := digest.FromBytes(raw); got != img.Digest && !(bundle.IsIndex(img.MediaType) && isCut(raw, img)) {
+		return c.fail(ctx, fmt.Errorf("%w: it leads to %s, not to %s", ErrDamaged, got, img.Digest), "look for tag %s of %s", name.Tag, name.Repository)
 	}
 	return nil
 }
