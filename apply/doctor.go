@@ -175,7 +175,7 @@ func (s *Site) targetAnswers(ctx context.Context) Finding {
 	}
 	var live kube.Inventory
 	if j, err := loadJournal(s.journalPath()); err == nil {
-		live = j.Live
+		live = j.onTarget()
 	}
 	version, err := t.Ready(ctx, live)
 	good := fmt.Sprintf("%s can be written", t)

@@ -1,6 +1,10 @@
 package apply
 
-import "context"
+import (
+	"context"
+
+	"github.com/sallyport-dev/sallyport/apply/kube"
+)
 
 // ready finds out, without changing anything, what a switch needs beside the release: that the site's own checks can be
 // read, and that its target is there and can be written.
@@ -11,8 +15,17 @@ func (r *run) ready(ctx context.Context) error {
 	if err := r.openTarget(ctx); err != nil {
 		return err
 	}
-	_, err := r.target.Ready(ctx, r.journal.Live)
+	_, err := r.target.Ready(ctx, r.journal.onTarget())
 	return err
+}
+
+// onTarget lists what is on the target because of a release that was committed. What a first release is about to put
+// there is live already, and may never come.
+func (j *journal) onTarget() kube.Inventory {
+	if j.Current == nil {
+		return kube.Inventory{}
+	}
+	return j.Live
 }
 
 // readyToSwitch is ready before anything is loaded. Whoever only stages is told, and may mend it before the switch.

@@ -7,7 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sallyport-dev/sallyport/apply/check"
 	"github.com/sallyport-dev/sallyport/apply/kube"
+	"github.com/sallyport-dev/sallyport/bundle"
 )
 
 // What a switch needs is asked for before anything is loaded, and again before the switch.
@@ -84,6 +86,38 @@ func TestReleaseIsNotToBlame(t *testing.T) {
 	s.deps.OpenTarget = good
 	s.must(r.one)
 	if p := s.problem(&r.one); p != "" {
+		t.Error(p)
+	}
+}
+
+// At boot a site is up before its cluster. A trial that the power cut waits for the cluster: it is neither passed nor
+// failed, and not counted.
+func TestTrialWaitsForItsTarget(t *testing.T) {
+	r := newReleases(t)
+	s := newTestSite(t, r.factory, newWorld())
+	s.must(r.one)
+	ctx, cancel := context.WithCancel(context.Background())
+	s.deps.RunChecks = func(context.Context, []bundle.Check, check.Env) ([]check.Result, bool, error) {
+		cancel()
+		return nil, false, ctx.Err()
+	}
+	if _, err := s.Apply(ctx, r.two.input(), Options{}); reasonOf(err) != "interrupted" {
+		t.Fatal(err)
+	}
+	s.deps.RunChecks, s.world.down = s.world.runChecks, true
+	for range maxTries + 1 {
+		if _, err := s.Confirm(context.Background()); reasonOf(err) != "target" {
+			t.Fatalf("while the cluster is down: %v", err)
+		}
+	}
+	if st := s.status(); st.Phase != Trial || st.NeedsPerson {
+		t.Errorf("status is %+v", st)
+	}
+	s.world.down = false
+	if res, err := s.Confirm(context.Background()); err != nil || res.Result != ResultCommitted {
+		t.Errorf("once it is up: %+v, %v", res, err)
+	}
+	if p := s.problem(&r.two); p != "" {
 		t.Error(p)
 	}
 }

@@ -76,7 +76,7 @@ func (r *run) switchSlot(ctx context.Context) (Phase, func(*journal), error) {
 
 // try puts the release on the target and asks the checks. Only an interruption leaves the trial undecided.
 func (r *run) try(ctx context.Context) (Phase, func(*journal), error) {
-	if err := r.openAll(ctx); err != nil {
+	if err := r.openMirror(ctx); err != nil {
 		return "", nil, err
 	}
 	running, err := r.backend.Running(ctx)
@@ -89,11 +89,14 @@ func (r *run) try(ctx context.Context) (Phase, func(*journal), error) {
 	case r.journal.Attempts >= maxTries:
 		return r.fail(bad, nil, "its trial was cut short %d times", maxTries)
 	}
+	if err := r.ready(ctx); err != nil {
+		if ctx.Err() != nil || !isUnusable(err) {
+			return "", nil, err // a cluster that does not answer, such as one that boots, could be given nothing back either
+		}
+		return r.fail(unlucky, nil, "%s", err)
+	}
 	if err := r.change(func(j *journal) { j.Attempts++ }); err != nil {
 		return "", nil, err
-	}
-	if _, err := r.siteChecks(); err != nil {
-		return r.fail(unlucky, nil, "%s", err)
 	}
 	if err := r.put(ctx, *r.journal.Trial); err != nil {
 		if ctx.Err() != nil || isStateError(err) {
@@ -124,6 +127,12 @@ const (
 func isRefusal(err error) verdict {
 	var refused *kube.RefusedError
 	return verdict(errors.As(err, &refused) && refused.Reason() == "refused")
+}
+
+// isUnusable tells what somebody has to mend from what may be well again by itself: a target that does not answer.
+func isUnusable(err error) bool {
+	var target *kube.TargetError
+	return !errors.As(err, &target) || target.Reason() != "target"
 }
 
 // fail gives the trial up.
