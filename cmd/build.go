@@ -168,7 +168,7 @@ func (p *program) told(object any, all []builtBundle, keys []string) error {
 
 func (p *program) buildConfig(f buildFlags) (build.Config, error) {
 	cfg := build.Config{Bases: f.bases, Plain: f.plain, Output: f.output, Effort: f.effort, Cache: f.cache, Version: version,
-		Observe: func(e build.Event) { p.event(e.Label, e.Text, e.Done, e.Total) }}
+		Observe: func(e build.Event) { p.event(e.Label, forPeople(e.Text), e.Done, e.Total) }}
 	var err error
 	if cfg.Spec, err = build.Load(f.spec); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {

@@ -22,16 +22,16 @@ const (
 
 // Patience is how long a registry is waited for. What is zero has its default.
 type Patience struct {
-	// Answer is how long a request may be without the beginning of an answer; 25 s.
+	// Answer is how long a request may be without the beginning of an answer; 20 s.
 	Answer time.Duration
-	// Stall is how long a download may stand still; 25 s. While bytes come it may take as long as it likes.
+	// Stall is how long a download may stand still; 20 s. While bytes come it may take as long as it likes.
 	Stall time.Duration
 	// Pause is what passes before a second try; 500 ms. It doubles with every further one.
 	Pause time.Duration
 }
 
 func (p Patience) orDefaults() Patience {
-	return Patience{Answer: cmp.Or(p.Answer, 25*time.Second), Stall: cmp.Or(p.Stall, 25*time.Second),
+	return Patience{Answer: cmp.Or(p.Answer, 20*time.Second), Stall: cmp.Or(p.Stall, 20*time.Second),
 		Pause: cmp.Or(p.Pause, 500*time.Millisecond)}
 }
 

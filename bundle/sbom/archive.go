@@ -20,11 +20,14 @@ func isArchive(name string) bool {
 	return slices.Contains(archiveSuffixes, strings.ToLower(path.Ext(name)))
 }
 
-// isText tells the files of an archive that syft reads whole, and looks for licences in.
+// isText tells the files of an archive that syft reads whole, all of them at once, and looks for versions and licences in.
 func isText(name string) bool {
 	base := strings.ToLower(path.Base(name))
-	return strings.Contains(name, "META-INF/") || strings.HasPrefix(base, "pom.") || !strings.Contains(strings.Trim(name, "/"), "/") &&
-		path.Ext(base) != ".class"
+	if base == "manifest.mf" || strings.HasPrefix(base, "pom.") || path.Ext(base) == ".properties" {
+		return true
+	}
+	return slices.ContainsFunc([]string{"licen", "copying", "copyright", "notice", "legal", "patents", "readme"},
+		func(word string) bool { return strings.Contains(base, word) })
 }
 
 // survey adds up what an archive unpacks to before anything unpacks it. What a file is said to unpack to is a bound: the
@@ -34,6 +37,7 @@ type survey struct {
 	dir     string // for archives inside
 	entries int
 	bytes   int64
+	text    int64 // of these, of files that are read whole
 }
 
 // errTooMuch says that an archive is over a limit.
@@ -56,12 +60,16 @@ func (s *survey) archive(f *os.File, size int64, depth int) error {
 		return nil
 	}
 	for _, e := range zr.File {
-		s.bytes += int64(min(e.UncompressedSize64, 1<<62))
+		size := int64(min(e.UncompressedSize64, 1<<60))
+		s.bytes += size
+		if isText(e.Name) {
+			s.text += size
+		}
 		switch {
-		case s.bytes < 0 || s.bytes > s.limits.unpacked:
+		case s.bytes > s.limits.unpacked:
 			return tooMuch("it unpacks to more than %d bytes", s.limits.unpacked)
-		case isText(e.Name) && !isArchive(e.Name) && e.UncompressedSize64 > uint64(s.limits.text):
-			return tooMuch("%q in it has more than %d bytes", e.Name, s.limits.text)
+		case s.text > s.limits.text:
+			return tooMuch("%q and its like in it have more than %d bytes", e.Name, s.limits.text)
 		case isArchive(e.Name):
 			if err := s.inside(e, depth); err != nil {
 				return err

@@ -231,6 +231,7 @@ func TestHostileImages(t *testing.T) {
 		"bomb in a jar in one": {[]string{"bomb.jar", jarOf(t, "x.jar", jarOf(t, "a", zeros)), "good.jar", good}, "bomb.jar: it unpacks to more than"},
 		"bomb of parts":        {[]string{"bomb.jar", jarOf(t, "x/a", zeros[:150<<10], "x/b", zeros[:150<<10], "x/c", zeros[:150<<10]), "good.jar", good}, "bomb.jar: it unpacks"},
 		"huge manifest":        {[]string{"bomb.jar", jarOf(t, "META-INF/MANIFEST.MF", zeros[:100<<10]), "good.jar", good}, "META-INF/MANIFEST.MF"},
+		"licences":             {[]string{"bomb.jar", jarOf(t, "META-INF/LICENSE", zeros[:30<<10], "META-INF/LICENSE.txt", zeros[:30<<10]), "good.jar", good}, "META-INF/LICENSE.txt"},
 		"jar in jar in jar":    {[]string{"deep.war", nested, "good.jar", good}, "deep.war: archives lie more than 3 deep"},
 		"countless entries":    {[]string{"many.jar", jarOf(t, entries...), "good.jar", good}, "many.jar: it has more than 200 files"},
 		"huge file":            {[]string{"huge", zeros, "good.jar", good}, "huge: it has 409600 bytes"},

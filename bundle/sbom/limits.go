@@ -21,14 +21,14 @@ type limits struct {
 // archiveLimits bounds archives, which are opened, and archives in them.
 type archiveLimits struct {
 	unpacked int64 // bytes of one and all inside it
-	text     int64 // bytes of one of the files that are read whole
+	text     int64 // bytes of those files in one and all inside it that are read whole
 	entries  int   // of one and all inside it
 	depth    int   // archives in one another
 }
 
 func defaultLimits() limits {
 	return limits{unpacked: 16 << 30, file: 512 << 20, depth: 128, held: 12 << 20, time: 10 * time.Minute,
-		archive: archiveLimits{unpacked: 4 << 30, text: 16 << 20, entries: 1 << 18, depth: 4}}
+		archive: archiveLimits{unpacked: 4 << 30, text: 64 << 20, entries: 1 << 18, depth: 4}}
 }
 
 // maxSkipped bounds how much of what was not looked into is named.

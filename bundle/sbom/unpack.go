@@ -34,7 +34,7 @@ type unpacker struct {
 }
 
 // perFile is what a file or folder of a layer costs, where one in a tree of all layers up to some layer costs 1.
-const perFile = 10
+const perFile = 16
 
 // layer unpacks a layer to a file. An error means that the layer cannot be had, or the file not be written.
 func (u *unpacker) layer(ctx context.Context, l v1.Descriptor, file string) (err error) {
