@@ -27,7 +27,7 @@ func (r *run) checkEnv(rel *slotRelease) check.Env {
 			}
 			return kube.CheckHealth(status)
 		},
-		Images: func(ctx context.Context) error { return r.imagesServed(ctx, rel) },
+		Images: func(ctx context.Context) error { return r.imagesByName(ctx, rel) },
 		Environ: []string{
 			"SALLYPORT_SITE_NAME=" + r.cfg.Metadata.Name,
 			"SALLYPORT_RELEASE=" + rel.descriptor.Name,

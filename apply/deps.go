@@ -60,6 +60,7 @@ type ImageStore interface {
 	PushImage(ctx context.Context, img bundle.Image, raw mirror.Raw) (pushed int, err error)
 	TagImage(ctx context.Context, img bundle.Image, raw mirror.Raw) (pushed bool, err error)
 	CheckImage(ctx context.Context, img bundle.Image, sizes map[digest.Digest]int64) error
+	CheckTag(ctx context.Context, img bundle.Image) error
 }
 
 // Target is where a release's objects go; *kube.Cluster and *kube.Folder are targets.

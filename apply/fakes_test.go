@@ -169,6 +169,13 @@ func (w *world) TagImage(_ context.Context, img bundle.Image, raw mirror.Raw) (b
 	})
 }
 
+func (w *world) CheckTag(_ context.Context, img bundle.Image) error {
+	if w.tags[img.Name] != img.Digest {
+		return fmt.Errorf("tag of %s: %w", img.Name, mirror.ErrNotFound)
+	}
+	return nil
+}
+
 func (w *world) CheckImage(_ context.Context, img bundle.Image, sizes map[digest.Digest]int64) error {
 	name, err := mirror.Repository(img.Name)
 	if err != nil {
