@@ -59,7 +59,7 @@ type ExecCheck struct {
 	Command []string `json:"command" yaml:"command"`
 }
 
-// ImageCheck asks the mirror for every image by digest.
+// ImageCheck asks the mirror for every image, by digest and by name.
 type ImageCheck struct{}
 
 // Duration is a time.Duration that is written as "2s" or "1m30s".

@@ -20,7 +20,7 @@ type Probe func(ctx context.Context) error
 type Env struct {
 	// Kubernetes looks once at the health of the release's objects. Nil: the site's target cannot tell.
 	Kubernetes Probe
-	// Images asks the mirror once for every image of the release, by digest. Nil: the site has no mirror.
+	// Images asks the mirror once for every image of the release, by digest and by name. Nil: the site has no mirror.
 	Images Probe
 	// Environ is added to the small fixed environment of exec checks: SALLYPORT_RELEASE=… and the like.
 	Environ []string
