@@ -6,12 +6,12 @@ import (
 	"io/fs"
 	"net"
 	"net/url"
-	"os"
 	"path/filepath"
 	"regexp"
 	"runtime"
 
 	"github.com/sallyport-dev/sallyport/bundle"
+	"github.com/sallyport-dev/sallyport/internal/ownfile"
 	"github.com/sallyport-dev/sallyport/internal/strictyaml"
 )
 
@@ -94,13 +94,13 @@ type SlotsConfig struct {
 
 // LoadConfig reads and checks site.yaml. Its errors name file, line and field.
 func LoadConfig(path string) (*Config, error) {
-	data, err := os.ReadFile(path)
+	data, err := ownfile.Read(path, strictyaml.MaxSize)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &Error{Word: "spec", Text: "there is no " + path,
 			Advice: "sallyport site init writes one; --site FILE or $SALLYPORT_SITE names another"}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("cannot read site.yaml: %w", err)
+		return nil, fmt.Errorf("site.yaml: %w", err)
 	}
 	return parseConfig(path, data)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sys/unix"
 
 	"github.com/sallyport-dev/sallyport/apply/kube"
 )
@@ -53,14 +54,25 @@ func found(name string, err error, good, mend string) Finding {
 
 func (s *Site) stateWritable() Finding {
 	dir := s.cfg.Spec.State
-	err := s.deps.Disk.MkdirAll(dir, 0o755)
+	err := own("spec.state", dir)
 	if err == nil {
-		err = s.deps.Disk.WriteFile(filepath.Join(dir, "doctor"), nil, 0o600)
-	}
-	if err == nil {
-		err = s.deps.Disk.Remove(filepath.Join(dir, "doctor"))
+		err = mayWrite(dir)
 	}
 	return found("state", err, dir+" can be written", "run it as root, or give this user the folder "+dir)
+}
+
+// mayWrite asks, and does not try, whether the folder can be written or made.
+func mayWrite(dir string) error {
+	for {
+		err := unix.Access(dir, unix.W_OK|unix.X_OK)
+		if !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
+			if err != nil {
+				return &fs.PathError{Op: "write", Path: dir, Err: err}
+			}
+			return nil
+		}
+		dir = filepath.Dir(dir)
+	}
 }
 
 func (s *Site) room() Finding {

@@ -4,11 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sallyport-dev/sallyport/internal/durable"
 )
 
 // lock is the site's one lock: an flock, so that it ends with its process however that ends.
@@ -18,11 +22,11 @@ type lock struct{ f *os.File }
 // text says who that is.
 func takeLock(dir, verb string) (*lock, error) {
 	path := filepath.Join(dir, "lock")
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	f, err := durable.OpenLock(path)
 	if err != nil {
 		return nil, stateError(err)
 	}
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	err = flock(f)
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		defer f.Close()
 		return nil, &Error{Word: "locked", Text: "another sallyport holds this site: " + holder(f),
@@ -36,6 +40,36 @@ func takeLock(dir, verb string) (*lock, error) {
 		return nil, errors.Join(stateError(err), f.Close())
 	}
 	return &lock{f}, nil
+}
+
+// flock locks f. It tries for a moment: status looks at the lock by holding it for no longer than that.
+func flock(f *os.File) (err error) {
+	for range 10 {
+		if err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); !errors.Is(err, unix.EWOULDBLOCK) {
+			return err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return err
+}
+
+// whoHolds tells who has the lock of the state folder dir, as takeLock would: empty if nobody has it. Only the lock's owner
+// can tell: for others it is an error.
+func whoHolds(dir string) (string, error) {
+	f, err := os.Open(filepath.Join(dir, "lock"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
+		return holder(f), nil
+	} else if err != nil {
+		return "", err
+	}
+	return "", nil
 }
 
 func write(f *os.File, s string) error {

@@ -3,6 +3,8 @@ package apply
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"path/filepath"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/sallyport-dev/sallyport/apply/mirror"
 	"github.com/sallyport-dev/sallyport/apply/mirror/embedded"
 	"github.com/sallyport-dev/sallyport/internal/durable"
+	"github.com/sallyport-dev/sallyport/internal/ownfile"
 	"github.com/sallyport-dev/sallyport/verify"
 )
 
@@ -20,7 +23,7 @@ func Open(cfg *Config, observe func(Event)) *Site {
 	deps := Deps{
 		OpenMirror: func(ctx context.Context) (Mirror, func() error, error) { return OpenMirror(ctx, cfg) },
 		OpenTarget: func(context.Context) (Target, error) { return openTarget(cfg.Spec.Target, durable.Disk{}) },
-		LoadTrust:  func() (*verify.Trust, error) { return verify.LoadTrust(cfg.Spec.Trust) },
+		LoadTrust:  func() (*verify.Trust, error) { return loadTrust(cfg.Spec.Trust) },
 		RunChecks:  check.Run,
 		Now:        time.Now,
 		Observe:    observe,
@@ -31,10 +34,26 @@ func Open(cfg *Config, observe func(Event)) *Site {
 	return New(cfg, deps)
 }
 
+// loadTrust reads who may sign, from a file that others cannot have changed.
+func loadTrust(path string) (*verify.Trust, error) {
+	f, err := ownfile.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return verify.LoadTrust(path) // says so
+	}
+	if err != nil {
+		return nil, fmt.Errorf("spec.trust: %w", err)
+	}
+	defer f.Close()
+	return verify.ReadTrust(path, f)
+}
+
 // OpenMirror returns a client of the site's mirror and what ends its use. An embedded mirror that nobody serves is served
 // by this process until then.
 func OpenMirror(ctx context.Context, site *Config) (*mirror.Client, func() error, error) {
 	cfg := site.Spec.Mirror
+	if err := errors.Join(own("spec.mirror.credentials", cfg.Credentials), own("spec.mirror.ca", cfg.CA)); err != nil {
+		return nil, nil, err
+	}
 	to := mirror.Config{URL: cfg.URL, CredentialsFile: cfg.Credentials, CAFile: cfg.CA, Insecure: cfg.Insecure, Proxy: cfg.Proxy}
 	stop := func() error { return nil }
 	if cfg.Embedded() {
@@ -61,9 +80,24 @@ func (c *Config) ServedMirror() embedded.Config {
 	return embedded.Config{Dir: c.Spec.Mirror.Dir, Secret: filepath.Join(c.Spec.State, "mirror.secret"), Names: c.Spec.Mirror.Names}
 }
 
+// own refuses a file that others could have changed; an empty path names none. That it is missing is told by its reader.
+func own(field, path string) error {
+	if path == "" {
+		return nil
+	}
+	if err := ownfile.Check(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: %w", field, err)
+	}
+	return nil
+}
+
 func openTarget(cfg TargetConfig, disk durable.Disk) (Target, error) {
 	if cfg.ManifestsDir != nil {
 		return kube.NewFolder(cfg.ManifestsDir.Path, disk), nil
+	}
+	// Its exec plugins are programs that run here.
+	if err := own("kubeconfig", cfg.Kubernetes.Kubeconfig); err != nil {
+		return nil, err
 	}
 	return kube.NewCluster(kube.Config{Kubeconfig: cfg.Kubernetes.Kubeconfig, Context: cfg.Kubernetes.Context})
 }

@@ -43,6 +43,9 @@ func (s *Site) begin(verb string) (r *run, err error) {
 	if err := s.deps.Disk.MkdirAll(s.cfg.Spec.State, 0o755); err != nil {
 		return nil, stateError(err)
 	}
+	if err := own("spec.state", s.cfg.Spec.State); err != nil {
+		return nil, err
+	}
 	l, err := takeLock(s.cfg.Spec.State, verb)
 	if err != nil {
 		return nil, err

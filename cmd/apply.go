@@ -45,6 +45,7 @@ Exit status: 0 committed, 3 not trusted, 4 does not fit here now, 5 failed and r
 	}
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "say what would change, and change nothing")
 	c.Flags().BoolVar(&staged, "staged", false, "switch to the release that sallyport stage has brought")
+	p.stallFlag(c)
 	c.Flags().BoolVar(&retry, "retry", false, "try a release again that failed here before")
 	c.Flags().BoolVar(&now, "now", false, "do not wait for a window")
 	if err := c.Flags().MarkHidden("now"); err != nil { // this version has no windows: every time is now
@@ -68,6 +69,7 @@ sallyport apply --staged switches to it later.`,
 			})
 		},
 	}
+	p.stallFlag(c)
 	c.Flags().BoolVar(&retry, "retry", false, "take a release that failed here before")
 	return c
 }

@@ -12,7 +12,7 @@ import (
 )
 
 func (p *program) diffVerb() *cobra.Command {
-	return &cobra.Command{
+	c := &cobra.Command{
 		Use:   "diff OLD NEW",
 		Short: "Show what changes from one bundle to another",
 		Long: `Show what changes from one bundle to another: images, the packages in them (from the SBOMs), Kubernetes objects,
@@ -21,6 +21,8 @@ checks and bytes. Nothing is verified.`,
 		Args:    args("OLD", "NEW"),
 		RunE:    func(c *cobra.Command, a []string) error { return p.diff(c.Context(), a[0], a[1]) },
 	}
+	p.stallFlag(c)
+	return c
 }
 
 func (p *program) diff(ctx context.Context, from, to string) error {
@@ -47,7 +49,7 @@ func (p *program) diff(ctx context.Context, from, to string) error {
 }
 
 func (p *program) contents(ctx context.Context, path string) (*inspect.Contents, error) {
-	in, err := p.openBundle(path, "")
+	in, err := p.openBundle(ctx, path, "")
 	if err != nil {
 		return nil, err
 	}

@@ -31,10 +31,11 @@ var reasons = map[string]struct {
 	code int
 	hint string
 }{
-	"usage":    {exitUsage, "see sallyport VERB --help"},
-	"spec":     {exitUsage, "correct the line that is named"},
-	"image":    {exitUsage, "correct the reference, or name a source for the image under spec.images"},
-	"manifest": {exitUsage, "correct the manifest that is named"},
+	"usage":       {exitUsage, "see sallyport VERB --help"},
+	"permissions": {exitUsage, "let nobody but root write it"},
+	"spec":        {exitUsage, "correct the line that is named"},
+	"image":       {exitUsage, "correct the reference, or name a source for the image under spec.images"},
+	"manifest":    {exitUsage, "correct the manifest that is named"},
 
 	"format":    {exitUntrusted, "copy the bundle again from where it came; if it stays so, ask for a new one"},
 	"truncated": {exitUntrusted, "the file is not complete: copy it again"},
@@ -67,6 +68,7 @@ var reasons = map[string]struct {
 	"network":     {exitUnexpected, "check that the registry is up and can be reached from here, then run the same command again"},
 	"interrupted": {exitUnexpected, "run the same command again: it goes on where it stopped"},
 	"io":          {exitUnexpected, "check the medium, then try again"},
+	"stalled":     {exitUnexpected, "check the medium and what feeds it, then try again; --stall-timeout gives it longer"},
 	"full":        {exitUnexpected, "make room on that disk and try again"},
 	"unexpected":  {exitUnexpected, "try again; sallyport doctor says what is missing on a site"},
 }

@@ -28,6 +28,7 @@ BUNDLE is a file, its first part (FILE.001), a directory that holds one bundle, 
 			return p.inspect(c, a[0], inspectFlags{sboms, files, full})
 		},
 	}
+	p.stallFlag(c)
 	c.Flags().BoolVar(&sboms, "sbom", false, "list the packages of every image too")
 	c.Flags().BoolVar(&files, "files", false, "list every blob too, and the files whose changes cost the most")
 	c.Flags().BoolVar(&full, "full", false, "do not cut digests")
@@ -45,7 +46,7 @@ type inspection struct {
 
 func (p *program) inspect(c *cobra.Command, path string, f inspectFlags) error {
 	frugal()
-	in, err := p.openBundle(path, "")
+	in, err := p.openBundle(c.Context(), path, "")
 	if err != nil {
 		return err
 	}

@@ -96,6 +96,7 @@ the staged release. A bundle that was built against a base needs that base in th
 			return p.mirrorFsck(c.Context(), s)
 		},
 	}
+	p.stallFlag(c)
 	c.Flags().StringVar(&repair, "repair", "", "a bundle from which to bring what is missing or damaged")
 	return c
 }

@@ -2,12 +2,15 @@ package cmd
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
+	"syscall"
 
 	"github.com/sallyport-dev/sallyport/internal/oneline"
 )
 
-// output is standard output. It remembers the first failure, so that words nobody got to see do not pass for told.
+// output is standard output. It remembers the first failure, so that words nobody got to see do not pass for told. That
+// a reader has gone away is none: it has seen what it wanted, and how the verb ended is told by its exit status.
 type output struct {
 	io.Writer
 	err error
@@ -16,6 +19,9 @@ type output struct {
 // Write writes on.
 func (o *output) Write(b []byte) (int, error) {
 	n, err := o.Writer.Write(b)
+	if errors.Is(err, syscall.EPIPE) {
+		return len(b), nil
+	}
 	if o.err == nil {
 		o.err = err
 	}

@@ -8,10 +8,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"slices"
 	"strings"
-	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -36,12 +35,13 @@ type program struct {
 	stdin    io.Reader
 	out, err io.Writer
 	ui       *ui
+	stall    time.Duration // --stall-timeout, of the verbs that read a bundle
 }
 
 // Main runs the command line args, without the program's name, and returns the exit status.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	pages.Started()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilSignal()
 	defer stop()
 	out := &output{Writer: stdout}
 	p := &program{stdin: stdin, out: out, err: stderr}
@@ -54,10 +54,8 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if p.ui != nil {
 		p.ui.end()
 	}
-	if out.err != nil {
+	if err == nil && out.err != nil {
 		err = fmt.Errorf("writing to standard output: %w", out.err)
-		printError(stdout, stderr, false, err)
-		return exitCode(err)
 	}
 	if err == nil {
 		return exitDone
@@ -65,7 +63,11 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = &interruptedError{err}
 	}
-	printError(stdout, stderr, p.flags.json || slices.Contains(args, "--json"), err)
+	var printed *printedError
+	if out.err != nil && errors.As(err, &printed) {
+		err = printed.err // nobody was told
+	}
+	printError(stdout, stderr, out.err == nil && (p.flags.json || slices.Contains(args, "--json")), err)
 	return exitCode(err)
 }
 

@@ -182,12 +182,12 @@ func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
 	of(ts).started = c
 }
 
-// signal INT|TERM|KILL [DELAY]: sends the signal to what was started, after the delay.
+// signal INT|TERM|HUP|KILL [DELAY]: sends the signal to what was started, after the delay.
 func cmdSignal(ts *testscript.TestScript, neg bool, args []string) {
-	signals := map[string]os.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL}
+	signals := map[string]os.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL, "HUP": syscall.SIGHUP}
 	c := of(ts).started
 	if neg || len(args) < 1 || signals[args[0]] == nil || c == nil {
-		ts.Fatalf("usage: signal INT|TERM|KILL [DELAY], after start")
+		ts.Fatalf("usage: signal INT|TERM|HUP|KILL [DELAY], after start")
 	}
 	if len(args) > 1 {
 		delay, err := time.ParseDuration(args[1])

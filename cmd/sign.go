@@ -27,6 +27,7 @@ replaced in one step.`,
 		Args:    args("BUNDLE"),
 		RunE:    func(c *cobra.Command, a []string) error { return p.signBundle(c.Context(), a[0], keys) },
 	}
+	p.stallFlag(c)
 	c.Flags().StringArrayVar(&keys, "key", nil, "a private key that sallyport or cosign made; may be given several times")
 	return c
 }
@@ -46,7 +47,7 @@ func (p *program) signBundle(ctx context.Context, path string, keys []string) er
 	if !info.Mode().IsRegular() || strings.HasSuffix(path, ".001") {
 		return &usageError{path + " is not a bundle in one file", "name the file itself; join parts first: cat FILE.[0-9]* > FILE"}
 	}
-	in, err := p.openBundle(path, "signing")
+	in, err := p.openBundle(ctx, path, "signing")
 	if err != nil {
 		return err
 	}

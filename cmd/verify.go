@@ -29,6 +29,7 @@ means all of that; 3 means not trusted. Images' own signatures travel along; who
 			return p.verify(c.Context(), a[0], key+trust)
 		},
 	}
+	p.stallFlag(c)
 	c.Flags().StringVar(&key, "key", "", "the public key that must have signed")
 	c.Flags().StringVar(&trust, "trust", "", "a file of public keys, one of which must have signed")
 	return c
@@ -40,7 +41,7 @@ func (p *program) verify(ctx context.Context, path, keys string) error {
 	if err != nil {
 		return err
 	}
-	in, err := p.openBundle(path, "verifying")
+	in, err := p.openBundle(ctx, path, "verifying")
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,12 @@ func LoadTrust(path string) (*Trust, error) {
 		return nil, refuse(ReasonUsage, hintTrust, "the trusted keys cannot be read: %w", err)
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxTrustFile+1))
+	return ReadTrust(path, f)
+}
+
+// ReadTrust is LoadTrust of a file that is open already; path is its name.
+func ReadTrust(path string, r io.Reader) (*Trust, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxTrustFile+1))
 	if err != nil {
 		return nil, fmt.Errorf("read the trusted keys: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/bundle"
+	"github.com/sallyport-dev/sallyport/internal/ownfile"
 	"github.com/sallyport-dev/sallyport/internal/strictyaml"
 )
 
@@ -20,9 +21,12 @@ import (
 //
 // Hidden files, and those that editors and package managers leave (NAME~, NAME.bak, NAME.dpkg-old, README), are passed
 // over. Any other file is an error: a script without its executable bit would never be asked and nobody would know.
-// So is a file that anybody may write, because checks run as the user who applies releases.
+// So is a file that others can write, or put there, because checks run as the user who applies releases.
 func LoadDir(dir string) ([]bundle.Check, error) {
 	entries, err := os.ReadDir(dir)
+	if err == nil {
+		err = ownfile.Check(dir)
+	}
 	if err != nil {
 		return nil, dirError(dir, err, "make the folder, or correct spec.checksDir in site.yaml")
 	}
@@ -54,15 +58,16 @@ func passedOver(name string) bool {
 
 func loadFile(path string) ([]bundle.Check, error) {
 	st, err := os.Stat(path)
+	if err == nil && st.Mode().IsRegular() {
+		err = ownfile.Check(path)
+	}
 	switch {
 	case err != nil:
 		return nil, dirError(path, err, "remove it, or repair what it points to")
 	case !st.Mode().IsRegular():
 		return nil, dirError(path, errors.New("it is not a regular file"), "move it elsewhere")
-	case st.Mode().Perm()&0o002 != 0:
-		return nil, dirError(path, errors.New("anybody may write it"), "chmod o-w "+path)
 	case slices.Contains([]string{".yaml", ".yml"}, filepath.Ext(path)):
-		return loadYAML(path, st)
+		return loadYAML(path)
 	case st.Mode().Perm()&0o111 == 0:
 		return nil, dirError(path, errors.New("it is neither executable nor a .yaml file"), "chmod +x "+path+", or move it elsewhere")
 	}
@@ -73,13 +78,10 @@ func loadFile(path string) ([]bundle.Check, error) {
 	return []bundle.Check{{Name: filepath.Base(path), Exec: &bundle.ExecCheck{Command: []string{abs}}}}, nil
 }
 
-func loadYAML(path string, st fs.FileInfo) ([]bundle.Check, error) {
-	if st.Size() > strictyaml.MaxSize {
-		return nil, dirError(path, fmt.Errorf("it is larger than %d bytes", strictyaml.MaxSize), "keep only checks in it")
-	}
-	b, err := os.ReadFile(path)
+func loadYAML(path string) ([]bundle.Check, error) {
+	b, err := ownfile.Read(path, strictyaml.MaxSize)
 	if err != nil {
-		return nil, dirError(path, err, "make it readable")
+		return nil, dirError(path, err, "make it readable, and keep only checks in it")
 	}
 	var doc struct {
 		Checks []bundle.Check `yaml:"checks"`
@@ -103,7 +105,13 @@ type fileError struct {
 	advice string
 }
 
-func dirError(path string, err error, advice string) error { return &fileError{path, err, advice} }
+func dirError(path string, err error, advice string) error {
+	var own *ownfile.Error
+	if errors.As(err, &own) {
+		return fmt.Errorf("the site's checks: %w", own)
+	}
+	return &fileError{path, err, advice}
+}
 
 func (e *fileError) Error() string {
 	var pe *fs.PathError

@@ -26,7 +26,7 @@ func TestLoadDir(t *testing.T) {
 			yaml("30.yml", strings.ReplaceAll(tcp, "%", "a"))}, "10-tills b a", ""},
 		{"passed over", []file{yaml(".hidden.yaml", "?"), yaml("x.yaml~", "?"), yaml("README", "?"), yaml("a.dpkg-old", "?")}, "", ""},
 		{"forgotten bit", []file{yaml("tills.sh", "#!/bin/sh\n")}, "", "tills.sh: it is neither executable nor a .yaml file"},
-		{"anybody's", []file{{"tills", "#!/bin/sh\n", 0o757}}, "", "tills: anybody may write it"},
+		{"anybody's", []file{{"tills", "#!/bin/sh\n", 0o757}}, "", "tills has mode 0757: everybody can write it"},
 		{"unknown field", []file{yaml("a.yaml", "checks:\n  - nam: x\n")}, "", "a.yaml:2: checks[0].nam is not a"},
 		{"not valid", []file{yaml("a.yaml", "checks:\n  - {name: x, tcp: {address: nowhere}}\n")}, "", `a.yaml:2: checks[0] does not validate: check "x"`},
 		{"same name twice", []file{yaml("a.yaml", strings.ReplaceAll(tcp, "%", "tills")), {"tills", "#!/bin/sh\n", 0o755}}, "", "two checks have the name tills"},
@@ -51,6 +51,9 @@ func TestLoadDir(t *testing.T) {
 				reason := "checks" // or that of a file that does not validate, which is named with its line
 				if strings.HasPrefix(tt.err, "a.yaml:") {
 					reason = "spec"
+				}
+				if tt.name == "anybody's" {
+					reason = "permissions"
 				}
 				if !errors.As(err, &typed) || typed.Reason() != reason || !strings.Contains(err.Error(), tt.err) {
 					t.Errorf("got %v, want %q with the reason %s", err, tt.err, reason)
