@@ -55,7 +55,7 @@ func (s *Site) Choose(ctx context.Context, all []Candidate, forRepair bool) (ind
 		return cmp.Compare(a.size, b.size)
 	})
 	about := fit[0].release
-	if len(fit) == 1 || forRepair || among([]*Release{r.journal.Current, r.journal.Staged}, about) {
+	if len(fit) == 1 || forRepair || among([]*Release{r.journal.Current, r.journal.Staged}, about) != nil {
 		return fit[0].index, nil // nothing will be asked of a base
 	}
 	return r.onBase(ctx, fit)
@@ -67,7 +67,7 @@ func (r *run) fitting(all []Candidate) (fit []variant, refused error) {
 		err := r.front(c, func(b *verify.Bundle, size int64) error {
 			d := b.Descriptor()
 			about := releaseOf(d, b.ReleaseDigest())
-			if !among(r.held(), about) {
+			if among(r.held(), about) == nil {
 				if err := r.fits(d, r.journal); err != nil {
 					return err
 				}

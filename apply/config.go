@@ -24,6 +24,8 @@ type Config struct {
 	Kind       string   `json:"kind"`
 	Metadata   Metadata `json:"metadata"`
 	Spec       Spec     `json:"spec"`
+
+	path string // of site.yaml
 }
 
 // Metadata names the site.
@@ -124,6 +126,7 @@ func parseConfig(path string, data []byte) (*Config, error) {
 		return nil, err
 	}
 	c.resolve(base)
+	c.path = filepath.Join(base, filepath.Base(path))
 	return c, nil
 }
 

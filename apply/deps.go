@@ -22,6 +22,9 @@ type Deps struct {
 	Disk durable.Disk
 	// OpenMirror returns the mirror and what ends its use. It is called at most once in a verb, when it is needed.
 	OpenMirror func(ctx context.Context) (Mirror, func() error, error)
+	// LookAtMirror returns the mirror for reading only, which changes nothing, not even in the folder of an embedded one
+	// that nobody serves. nil: OpenMirror.
+	LookAtMirror func(ctx context.Context) (ImageStore, func() error, error)
 	// SyncMirror, if set, makes what the mirror was given durable.
 	SyncMirror func() error
 	// OpenTarget returns the target.
@@ -40,7 +43,6 @@ type Deps struct {
 
 // Mirror is what the transaction asks of the site's mirror; *mirror.Client has it.
 type Mirror interface {
-	Ping(ctx context.Context) error
 	BlobStore
 	ImageStore
 }
@@ -54,8 +56,9 @@ type BlobStore interface {
 	Mount(ctx context.Context, from, to string, d digest.Digest) (bool, error)
 }
 
-// ImageStore holds manifests, and answers for images by name.
+// ImageStore is there, holds manifests, and answers for images by name.
 type ImageStore interface {
+	Ping(ctx context.Context) error
 	Manifest(ctx context.Context, repo, ref string) (raw []byte, mediaType string, err error)
 	PushImage(ctx context.Context, img bundle.Image, raw mirror.Raw) (pushed int, err error)
 	TagImage(ctx context.Context, img bundle.Image, raw mirror.Raw) (pushed bool, err error)

@@ -20,7 +20,7 @@ import (
 
 // Finding is one thing that Doctor looked at.
 type Finding struct {
-	Name    string `json:"name"` // state, room, trust, clock, journal, mirror, push, target, checks, runtime
+	Name    string `json:"name"` // state, room, trust, clock, journal, mirror, push, release, target, checks, runtime
 	OK      bool   `json:"ok"`
 	Message string `json:"message"`
 	// Mend is what to do about it, one sentence; empty if nothing has to be done. On a good finding it is advice.
@@ -33,10 +33,15 @@ const enoughRoom = 1 << 30
 // doctorRepository is where Doctor pushes a blob of a few bytes to see whether it may.
 const doctorRepository = "sallyport/doctor"
 
-// Doctor looks at everything that an apply needs and says how to mend what is missing. It changes nothing that runs.
-func (s *Site) Doctor(ctx context.Context) []Finding {
+// doctorTime bounds how long Doctor waits for the mirror.
+const doctorTime = 30 * time.Second
+
+// Doctor looks at everything that an apply needs and says how to mend what is missing. It writes nothing; with push it
+// pushes a few bytes to the mirror, to see whether it may.
+func (s *Site) Doctor(ctx context.Context, push bool) []Finding {
 	findings := []Finding{s.stateWritable(), s.room(), s.trustLoads(), s.clockSane(), s.journalSound()}
-	findings = append(findings, s.mirrorWorks(ctx)...)
+	findings = append(findings, s.mirrorWorks(ctx, push)...)
+	findings = append(findings, s.releasesWhole(ctx)...)
 	return append(findings, s.targetAnswers(ctx), s.checksLoad(), s.runtimeAsksMirror())
 }
 
@@ -54,9 +59,20 @@ func found(name string, err error, good, mend string) Finding {
 
 func (s *Site) stateWritable() Finding {
 	dir := s.cfg.Spec.State
+	if err := s.unmounted(); err != nil {
+		return found("state", err, "", "")
+	}
 	err := own("spec.state", dir)
 	if err == nil {
 		err = mayWrite(dir)
+	}
+	if err == nil && s.readMarker() == "" {
+		return Finding{Name: "state", OK: true, Message: dir + " can be written; nothing was ever applied there",
+			Mend: "if that is wrong, mount the disk that holds it"}
+	}
+	if err == nil && s.readNote() == nil && s.notePath() != "" {
+		return Finding{Name: "state", OK: true, Message: dir + " can be written; if its disk were not mounted, nobody would know",
+			Mend: "sallyport site init --state, as a user who may write beside site.yaml, notes where it is"}
 	}
 	return found("state", err, dir+" can be written", "run it as root, or give this user the folder "+dir)
 }
@@ -127,9 +143,13 @@ func (s *Site) clockSane() Finding {
 }
 
 func (s *Site) journalSound() Finding {
-	j, err := loadJournal(s.journalPath())
+	j, err := s.readJournal()
 	if err != nil {
 		return found("journal", err, "", "")
+	}
+	if j.lost != nil {
+		p := s.lostJournal(j)
+		return Finding{Name: "journal", Message: p.Text, Mend: p.Mend}
 	}
 	f := Finding{Name: "journal", OK: true, Message: "phase " + string(j.Phase)}
 	_, damaged, err := readHistory(s.historyPath())
@@ -147,7 +167,24 @@ func (s *Site) journalSound() Finding {
 	return f
 }
 
-func (s *Site) mirrorWorks(ctx context.Context) []Finding {
+// mirrorWorks asks the mirror whether it is there and, with push, whether it takes a few bytes.
+func (s *Site) mirrorWorks(ctx context.Context, push bool) []Finding {
+	ctx, cancel := context.WithTimeout(ctx, doctorTime)
+	defer cancel()
+	if push {
+		return s.mirrorTakes(ctx)
+	}
+	m, done, err := s.lookAtMirror(ctx)
+	if errors.Is(err, fs.ErrNotExist) {
+		return []Finding{{Name: "mirror", OK: true, Message: s.cfg.Spec.Mirror.Dir + " holds nothing yet: the first apply makes it"}}
+	}
+	if err != nil {
+		return []Finding{found("mirror", err, "", "correct spec.mirror in site.yaml, or start the registry")}
+	}
+	return []Finding{found("mirror", errors.Join(m.Ping(ctx), done()), "the mirror answers", "start the registry")}
+}
+
+func (s *Site) mirrorTakes(ctx context.Context) []Finding {
 	m, done, err := s.deps.OpenMirror(ctx)
 	if err != nil {
 		return []Finding{found("mirror", err, "", "correct spec.mirror in site.yaml, or start the registry")}
@@ -178,6 +215,18 @@ func pushSample(ctx context.Context, m BlobStore) error {
 	}
 	_, err = io.Copy(io.Discard, r)
 	return errors.Join(err, r.Close())
+}
+
+// releasesWhole looks at what the site has of its releases.
+func (s *Site) releasesWhole(ctx context.Context) (all []Finding) {
+	h := s.Examine(ctx)
+	for _, p := range h.Problems {
+		all = append(all, Finding{Name: "release", Message: p.Text, Mend: p.Mend})
+	}
+	if len(all) == 0 {
+		all = append(all, Finding{Name: "release", OK: true, Message: "slots as they should be; mirror: " + h.Mirror})
+	}
+	return all
 }
 
 func (s *Site) targetAnswers(ctx context.Context) Finding {

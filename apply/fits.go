@@ -57,7 +57,7 @@ func (s *Site) verifiedFront(held []*Release, front *bundle.Reader, j *journal) 
 	if !s.takesName(name, j) {
 		p.MinSequence = 0 // fits refuses it, for its name
 	}
-	if among(held, releaseOf(front.Descriptor(), front.ReleaseDigest())) {
+	if among(held, releaseOf(front.Descriptor(), front.ReleaseDigest())) != nil {
 		// The very release that runs is neither older than itself nor stopped by its age: it is there.
 		p.MinSequence, p.AllowExpired = 0, true
 	}

@@ -37,7 +37,7 @@ func (r *run) remember() error {
 // Collect calls collect, under the site's lock, with the releases that the slots hold and with those that once came
 // and are in no slot. If collect succeeds and forget is set, the latter are not told again.
 func (s *Site) Collect(ctx context.Context, forget bool, collect func(ctx context.Context, keep, drop []*bundle.Descriptor) error) (err error) {
-	r, err := s.begin("mirror gc")
+	r, err := s.beginKnown("mirror gc")
 	if err != nil {
 		return err
 	}

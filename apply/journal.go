@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 
@@ -116,6 +118,20 @@ type journal struct {
 	Bad []digest.Digest `json:"bad"`
 	// NeedsPerson says what a person has to look at; empty if nobody has to.
 	NeedsPerson string `json:"needsPerson"`
+	// PutBack is the release that a person rolled back from: it does not come again by itself.
+	PutBack *PutBack `json:"putBack,omitempty"`
+
+	// Recollected: Live knows nothing of what was there before the journal was lost.
+	Recollected bool `json:"recollected,omitempty"`
+
+	// lost is why the journal had to be made up of history and slots; nil for one that was read.
+	lost error
+}
+
+// PutBack is a release that a person rolled back from, and when.
+type PutBack struct {
+	Release
+	At time.Time `json:"at"`
 }
 
 func newJournal() *journal {
@@ -138,8 +154,7 @@ func loadJournal(path string) (*journal, error) {
 	}
 	j, err := parseJournal(data)
 	if err != nil {
-		return nil, &Error{Word: "person", Text: "the journal " + path + " cannot be used", Err: err,
-			Advice: "check the disk, put the file back from a backup if there is one, and else move it away and apply a full bundle"}
+		return nil, &journalError{path, err}
 	}
 	return j, nil
 }
@@ -148,7 +163,12 @@ func loadJournal(path string) (*journal, error) {
 // another product's.
 func (s *Site) readJournal() (*journal, error) {
 	j, err := loadJournal(s.journalPath())
+	var damaged *journalError
 	switch {
+	case errors.As(err, &damaged) && !damaged.newer():
+		j = newJournal()
+		j.lost = errors.New("it is damaged")
+		return j, s.recollect(j)
 	case err != nil:
 		return nil, err
 	case j.Transaction == 0:
@@ -157,6 +177,30 @@ func (s *Site) readJournal() (*journal, error) {
 		return j, s.modernise(j)
 	}
 	return j, nil
+}
+
+// journalError is a journal that does not parse or contradicts itself.
+type journalError struct {
+	path string
+	err  error
+}
+
+// newer tells a journal that a later sallyport wrote from one that is damaged.
+func (e *journalError) newer() bool { return strings.HasPrefix(e.err.Error(), "json: unknown field") }
+
+func (e *journalError) Error() string {
+	return fmt.Sprintf("the journal %s cannot be used: %v", e.path, e.err)
+}
+
+// Reason is the stable word for scripts.
+func (e *journalError) Reason() string { return "person" }
+
+// Hint says what to do next.
+func (e *journalError) Hint() string {
+	if e.newer() {
+		return "a newer sallyport has written it: install that again"
+	}
+	return "sallyport status says what helps"
 }
 
 // parseJournal accepts the one byte form that marshal writes.

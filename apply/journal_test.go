@@ -224,7 +224,7 @@ func marshalLine(a Attempt) ([]byte, error) {
 	return append(b, '\n'), err
 }
 
-// A journal that was moved away, as its own error advises, takes the rollback index with it; the history has it too.
+// A journal that is gone takes the rollback index with it; the history has it too, and what ran.
 func TestLostJournalKeepsTheRollbackIndex(t *testing.T) {
 	r := newReleases(t)
 	s := newTestSite(t, r.factory, newWorld())
@@ -233,7 +233,7 @@ func TestLostJournalKeepsTheRollbackIndex(t *testing.T) {
 	if err := os.Remove(s.journalPath()); err != nil {
 		t.Fatal(err)
 	}
-	if st := s.status(); st.RollbackIndex != 2 || st.Current != nil {
+	if st := s.status(); st.RollbackIndex != 2 || st.Current.Version != "2.0.0" || st.Previous.Version != "1.0.0" {
 		t.Errorf("status is %+v", st)
 	}
 	if _, err := s.apply(r.one); reasonOf(err) != "sequence" {
@@ -242,6 +242,9 @@ func TestLostJournalKeepsTheRollbackIndex(t *testing.T) {
 	s.must(r.two)
 	if p := s.problem(&r.two); p != "" {
 		t.Error(p)
+	}
+	if res := s.must(r.four); res.Previous.Version != "2.0.0" {
+		t.Errorf("result is %+v", res)
 	}
 	if h, err := s.History(); err != nil || len(h.Attempts) != 3 || h.Attempts[2].Transaction != 3 {
 		t.Errorf("history is %+v, %v", h, err)

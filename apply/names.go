@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 
@@ -106,39 +107,71 @@ func (s *Site) recollect(j *journal) error {
 		j.Transaction = max(j.Transaction, a.Transaction)
 		if a.ran() {
 			j.committed(a.Release)
+			ran := a.Release
+			j.Previous, j.Current = j.Current, &ran
 		}
 	}
-	if r := s.running(); r != nil {
+	if r, recorded := s.running(); r != nil {
 		j.committed(*r)
+		if j.Current == nil && recorded {
+			j.Current = r
+		}
+	}
+	j.Previous = s.stillThere(j.Previous, j.Current)
+	if j.lost == nil && (j.Transaction > 0 || j.Name != "") {
+		j.lost = errors.New("it is missing")
+	}
+	if j.lost != nil {
+		j.Transaction = max(j.Transaction, 1) // this site is not new
+	}
+	j.Recollected = j.lost != nil
+	return j.check()
+}
+
+// stillThere returns previous if its slot still holds it. Where nothing tells what was previous, it is an older release in
+// the other slot.
+func (s *Site) stillThere(previous, current *Release) *Release {
+	if current == nil {
+		return nil
+	}
+	other := s.inSlot(current.Slot.Other())
+	switch {
+	case other == nil:
+		return nil
+	case previous != nil && other.same(*previous), previous == nil && other.Name == current.Name && other.Sequence < current.Sequence:
+		return other
 	}
 	return nil
 }
 
+// inSlot is the release that a slot holds; nil if it is damaged or empty.
+func (s *Site) inSlot(n slot.Name) *Release {
+	held, err := s.Slots().Load(n)
+	if err != nil {
+		return nil
+	}
+	d, err := describedBy(held)
+	if err != nil {
+		return nil
+	}
+	r := releaseOf(d, held.Digest())
+	r.Slot = n
+	return &r
+}
+
 // running is the release in the slot that runs or, if no record tells which that is, the older of those that there are. It
 // is nil where no slot holds one.
-func (s *Site) running() *Release {
-	store := s.Slots()
+func (s *Site) running() (oldest *Release, recorded bool) {
 	slots := []slot.Name{slot.A, slot.B}
-	if n, err := store.NoBackend().Running(context.Background()); err == nil && n != slot.None {
-		slots = []slot.Name{n}
+	if n, err := s.Slots().NoBackend().Running(context.Background()); err == nil && n != slot.None {
+		slots, recorded = []slot.Name{n}, true
 	}
-	var oldest *Release
 	for _, n := range slots {
-		held, err := store.Load(n)
-		if err != nil {
-			continue // it tells nothing
-		}
-		d, err := describedBy(held)
-		if err != nil {
-			continue
-		}
-		if oldest == nil || d.Sequence < oldest.Sequence {
-			r := releaseOf(d, held.Digest())
-			r.Slot = n
-			oldest = &r
+		if r := s.inSlot(n); r != nil && (oldest == nil || r.Sequence < oldest.Sequence) {
+			oldest = r
 		}
 	}
-	return oldest
+	return oldest, recorded
 }
 
 // modernise turns the journal of a program that knew neither identities nor names into one of today. The slots tell what

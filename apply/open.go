@@ -29,6 +29,7 @@ func Open(cfg *Config, observe func(Event)) *Site {
 		Observe:    observe,
 	}
 	if dir := cfg.Spec.Mirror.Dir; dir != "" {
+		deps.LookAtMirror = func(ctx context.Context) (ImageStore, func() error, error) { return lookAtMirror(ctx, cfg.Spec.Mirror) }
 		deps.SyncMirror = func() error { return mirror.Sync(dir) }
 	}
 	return New(cfg, deps)
@@ -78,6 +79,19 @@ func (s *Site) OpenMirror(ctx context.Context) (*mirror.Client, func() error, er
 // ServedMirror says how the embedded mirror is served. Its secret is in the state folder, which all verbs share.
 func (c *Config) ServedMirror() embedded.Config {
 	return embedded.Config{Dir: c.Spec.Mirror.Dir, Secret: filepath.Join(c.Spec.State, "mirror.secret"), Names: c.Spec.Mirror.Names}
+}
+
+// lookAtMirror returns a client of the embedded mirror that can read only.
+func lookAtMirror(ctx context.Context, cfg MirrorConfig) (ImageStore, func() error, error) {
+	url, stop, err := embedded.Look(ctx, cfg.Dir, cfg.Listen)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := mirror.New(mirror.Config{URL: url})
+	if err != nil {
+		return nil, nil, errors.Join(err, stop())
+	}
+	return c, stop, nil
 }
 
 // own refuses a file that others could have changed; an empty path names none. That it is missing is told by its reader.

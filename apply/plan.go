@@ -10,7 +10,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sallyport-dev/sallyport/apply/mirror"
-	"github.com/sallyport-dev/sallyport/apply/slot"
 	"github.com/sallyport-dev/sallyport/bundle"
 )
 
@@ -103,12 +102,8 @@ func (r *run) knownRepos() (map[digest.Digest][]string, error) {
 			continue
 		}
 		l, err := r.loadSlot(*rel)
-		var damaged *slot.DamagedError
-		if rel == r.journal.Previous && (errors.As(err, &damaged) || errors.Is(err, slot.ErrEmpty)) {
-			continue // its slot is about to be refilled, which is what mends it
-		}
 		if err != nil {
-			return nil, err
+			continue // it is a hint only, and what mends the slot must not need it
 		}
 		err = wants(l.descriptor, func(repo string, dgst digest.Digest) {
 			if !slices.Contains(known[dgst], repo) {

@@ -36,7 +36,7 @@ func TestNotReady(t *testing.T) {
 			if s.world.pushes > 0 || s.status().LastAttempted != nil {
 				t.Errorf("%d blobs were pushed, the last attempt is %+v", s.world.pushes, s.status().LastAttempted)
 			}
-			if found := s.Doctor(context.Background()); !slices.ContainsFunc(found, func(f Finding) bool { return !f.OK && f.Name != "room" }) {
+			if found := s.Doctor(context.Background(), false); !slices.ContainsFunc(found, func(f Finding) bool { return !f.OK && f.Name != "room" }) {
 				t.Errorf("doctor finds %+v", found)
 			}
 			// Whoever stages has time to mend it, and is told.

@@ -271,7 +271,7 @@ func (s *realSite) runs(version string) {
 func TestDoctorOfARealSite(t *testing.T) {
 	f := newFactory(t)
 	s := newRealSite(t, f)
-	for _, x := range s.Doctor(context.Background()) {
+	for _, x := range s.Doctor(context.Background(), false) {
 		if !x.OK && x.Name != "runtime" && x.Name != "room" { // those tell of this machine
 			t.Errorf("%s: %s", x.Name, x.Message)
 		}
@@ -284,7 +284,7 @@ func TestDoctorOfARealSite(t *testing.T) {
 	}
 	s.cfg.Spec.ChecksDir = filepath.Join(t.TempDir(), "none")
 	wrong := map[string]bool{}
-	for _, x := range s.Doctor(context.Background()) {
+	for _, x := range s.Doctor(context.Background(), false) {
 		if !x.OK {
 			wrong[x.Name] = true
 			if x.Mend == "" {

@@ -26,10 +26,10 @@ func (l *slotRelease) objects() kube.Objects {
 	return kube.Objects{Release: l.descriptor.Name, YAML: l.yaml}
 }
 
-// sizes are the sizes in bytes of the blobs of the release's images.
-func (l *slotRelease) sizes() map[digest.Digest]int64 {
-	m := make(map[digest.Digest]int64, len(l.descriptor.Blobs))
-	for _, b := range l.descriptor.Blobs {
+// sizesOf are the sizes in bytes of the blobs of the release's images.
+func sizesOf(d *bundle.Descriptor) map[digest.Digest]int64 {
+	m := make(map[digest.Digest]int64, len(d.Blobs))
+	for _, b := range d.Blobs {
 		m[b.Digest] = b.Size
 	}
 	return m
@@ -141,7 +141,7 @@ func (r *run) raw(ctx context.Context, rel *slotRelease, img bundle.Image) mirro
 
 // imagesServed asks the mirror for every image of the release, by digest.
 func (r *run) imagesServed(ctx context.Context, rel *slotRelease) error {
-	sizes := rel.sizes()
+	sizes := sizesOf(rel.descriptor)
 	for _, img := range rel.descriptor.Images {
 		if err := r.mirror.CheckImage(ctx, img, sizes); err != nil {
 			return fmt.Errorf("image %s: %w", img.Name, err)

@@ -24,8 +24,9 @@ type Result struct {
 	Kind       string         `json:"kind"`
 	Result     string         `json:"result"`
 	Phase      Phase          `json:"phase"`
-	Release    *Release       `json:"release"`  // the release that the verb was about
-	Previous   *Release       `json:"previous"` // what can be rolled back to
+	Release    *Release       `json:"release"`          // the release that the verb was about
+	Previous   *Release       `json:"previous"`         // what can be rolled back to
+	Mended     []string       `json:"mended,omitempty"` // what was damaged here and was brought back
 	Checks     []check.Result `json:"checks"`
 	Bytes      Bytes          `json:"bytes"`
 	Seconds    float64        `json:"seconds"`

@@ -49,7 +49,10 @@ func (r *run) restore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := r.change(func(j *journal) { j.Live = j.Live.Union(inventory) }); err != nil {
+	if inventory, err = r.withLost(ctx, inventory); err != nil {
+		return err
+	}
+	if err := r.change(func(j *journal) { j.Live, j.Recollected = j.Live.Union(inventory), false }); err != nil {
 		return err
 	}
 	if _, err := r.backend.Arm(ctx, r.journal.Current.Slot); err != nil {

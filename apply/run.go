@@ -34,12 +34,17 @@ type run struct {
 	rebootDue bool
 
 	bytes Bytes
+	// broughtBack is what mend has brought back.
+	broughtBack []string
 	// outcome is how the transaction that this run walked ended; nil if none has.
 	outcome *Attempt
 }
 
 // begin locks the site for verb and reads its state.
 func (s *Site) begin(verb string) (r *run, err error) {
+	if err := s.unmounted(); err != nil {
+		return nil, err
+	}
 	if err := s.deps.Disk.MkdirAll(s.cfg.Spec.State, 0o755); err != nil {
 		return nil, stateError(err)
 	}
@@ -57,7 +62,22 @@ func (s *Site) begin(verb string) (r *run, err error) {
 	return r, nil
 }
 
+// beginKnown is begin for the verbs that rely on what the journal tells.
+func (s *Site) beginKnown(verb string) (*run, error) {
+	r, err := s.begin(verb)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.unknown(); err != nil {
+		return nil, r.end(err)
+	}
+	return r, nil
+}
+
 func (r *run) open() (err error) {
+	if err := r.mark(false); err != nil {
+		return err
+	}
 	if err := r.deps.Disk.Sweep(r.cfg.Spec.State); err != nil {
 		return stateError(err)
 	}
@@ -92,6 +112,11 @@ func (r *run) end(err error) error {
 func (r *run) change(edit func(j *journal)) error {
 	next := *r.journal
 	edit(&next)
+	if next.lost != nil {
+		// What does not parse is kept for those who want to know why.
+		_ = os.Rename(r.journalPath(), r.journalPath()+".damaged")
+		next.lost = nil
+	}
 	if err := next.save(r.deps.Disk, r.journalPath()); err != nil {
 		return err
 	}
@@ -131,7 +156,7 @@ func (r *run) temp() (string, error) {
 // result tells what the run did about a release.
 func (r *run) result(what string, about *Release) *Result {
 	res := newResult(what, r.journal, about)
-	res.Bytes = r.bytes
+	res.Bytes, res.Mended = r.bytes, r.broughtBack
 	if r.outcome != nil && r.outcome.Checks != nil {
 		res.Checks = r.outcome.Checks
 	}

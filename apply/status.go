@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"context"
 	"time"
 
 	"github.com/sallyport-dev/sallyport/apply/slot"
@@ -9,15 +10,19 @@ import (
 
 // Status is what a site runs and in what state it is, as scripts see it.
 type Status struct {
-	APIVersion    string   `json:"apiVersion"`
-	Kind          string   `json:"kind"`
-	Site          string   `json:"site"`
-	Phase         Phase    `json:"phase"`
-	Current       *Release `json:"current"`
-	Previous      *Release `json:"previous"`
-	Staged        *Release `json:"staged"`
-	Trial         *Release `json:"trial"`
+	APIVersion string   `json:"apiVersion"`
+	Kind       string   `json:"kind"`
+	Site       string   `json:"site"`
+	Phase      Phase    `json:"phase"`
+	Current    *Release `json:"current"`
+	Previous   *Release `json:"previous"`
+	Staged     *Release `json:"staged"`
+	Trial      *Release `json:"trial"`
+	// Attempt is the transaction under way; nil between transactions. Busy tells whether anybody is at it now.
+	Attempt       *Attempt `json:"attempt,omitempty"`
 	LastAttempted *Attempt `json:"lastAttempted"`
+	// PutBack is the release that a person rolled back from; it does not come again by itself.
+	PutBack *PutBack `json:"putBack,omitempty"`
 	// Frozen and NextWindow are for sites with windows, which this version has not.
 	Frozen     bool    `json:"frozen"`
 	NextWindow *string `json:"nextWindow"`
@@ -27,8 +32,25 @@ type Status struct {
 	NeedsPerson   bool   `json:"needsPerson"`
 	// Person says what a person has to look at, and what to do; empty if nobody has to.
 	Person string `json:"person,omitempty"`
+	// Health is what Look found; nil in what Status returns.
+	*Health `json:",omitempty"`
 	// Since is when the current release was committed; nil if it is not known.
 	Since *time.Time `json:"since,omitempty"`
+}
+
+// Look is Status and Examine: what the site runs, and what of that is lost or damaged. It takes no lock and changes
+// nothing.
+func (s *Site) Look(ctx context.Context) (*Status, error) {
+	st, err := s.Status()
+	if err != nil {
+		return nil, err
+	}
+	h := s.Examine(ctx)
+	st.Health = &h
+	if len(h.Problems) > 0 && !st.NeedsPerson {
+		st.NeedsPerson, st.Person = true, h.Problems[0].String()
+	}
+	return st, nil
 }
 
 // Status reads the journal. It takes no lock and asks neither mirror nor target, so it answers at any time.
@@ -38,8 +60,9 @@ func (s *Site) Status() (*Status, error) {
 		return nil, err
 	}
 	st := &Status{APIVersion: bundle.APIVersion, Kind: "Status", Site: s.cfg.Metadata.Name, Phase: j.Phase,
-		Current: j.Current, Previous: j.Previous, Staged: j.Staged, Trial: j.Trial, LastAttempted: j.LastAttempted,
-		Takes: s.takes(j), RollbackIndex: j.Names[s.takes(j)].RollbackIndex, NeedsPerson: j.NeedsPerson != "", Person: j.NeedsPerson}
+		Current: j.Current, Previous: j.Previous, Staged: j.Staged, Trial: j.Trial, Attempt: j.Attempt, LastAttempted: j.LastAttempted,
+		PutBack: j.PutBack,
+		Takes:   s.takes(j), RollbackIndex: j.Names[s.takes(j)].RollbackIndex, NeedsPerson: j.NeedsPerson != "", Person: j.NeedsPerson}
 	if j.Phase == Written && j.Previous == nil {
 		st.Previous = j.Outgoing // sallyport rollback gives up what is staged and goes there
 	}
@@ -129,12 +152,30 @@ func (s *Site) Releases() (all []*bundle.Descriptor, err error) {
 		}
 		// The other slot may be in the middle of being refilled.
 	}
+	return append(all, s.aside(j)...), nil
+}
+
+// readable is Releases without those that are damaged.
+func (r *run) readable() (all []*bundle.Descriptor) {
+	for _, rel := range []*Release{r.journal.Current, r.journal.Previous, r.journal.Staged, r.journal.Trial} {
+		if rel == nil {
+			continue
+		}
+		if d, err := r.heldIn(r.slots, *rel, rel.Slot); err == nil {
+			all = append(all, d)
+		}
+	}
+	return append(all, r.aside(r.journal)...)
+}
+
+// aside is the release that is kept aside, if there is one.
+func (s *Site) aside(j *journal) (all []*bundle.Descriptor) {
 	if j.Outgoing != nil {
 		if d, err := s.heldIn(slot.View(s.outgoingPath()), *j.Outgoing, slot.A); err == nil {
 			all = append(all, d)
 		}
 	}
-	return all, nil
+	return all
 }
 
 func (s *Site) heldIn(store *slot.Store, rel Release, n slot.Name) (*bundle.Descriptor, error) {

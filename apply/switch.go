@@ -8,6 +8,7 @@ import (
 
 	"github.com/sallyport-dev/sallyport/apply/check"
 	"github.com/sallyport-dev/sallyport/apply/kube"
+	"github.com/sallyport-dev/sallyport/apply/slot"
 )
 
 // maxTries is how often a trial is begun before a release that takes the site down each time is given up.
@@ -21,7 +22,7 @@ func (r *run) arm(ctx context.Context) (Phase, func(*journal), error) {
 	}
 	return Armed, func(j *journal) {
 		j.Trial, j.Staged, j.Attempts = j.Staged, nil, 0
-		j.Live = j.Live.Union(inventory)
+		j.Live, j.Recollected = j.Live.Union(inventory), false
 	}, nil
 }
 
@@ -43,7 +44,34 @@ func (r *run) preflight(ctx context.Context, which Release) (kube.Inventory, err
 	if err := r.accepted(ctx, rel); err != nil {
 		return kube.Inventory{}, err
 	}
-	return r.target.Inventory(ctx, rel.objects())
+	inventory, err := r.target.Inventory(ctx, rel.objects())
+	if err != nil {
+		return kube.Inventory{}, err
+	}
+	return r.withLost(ctx, inventory)
+}
+
+// withLost adds to an inventory, where the journal was lost, what the releases in both slots may have put on the target.
+func (r *run) withLost(ctx context.Context, inventory kube.Inventory) (kube.Inventory, error) {
+	if !r.journal.Recollected {
+		return inventory, nil
+	}
+	for _, n := range []slot.Name{slot.A, slot.B} {
+		held, err := r.slots.Load(n)
+		if err != nil {
+			continue // it tells nothing
+		}
+		d, err := describedBy(held)
+		if err != nil {
+			continue
+		}
+		more, err := r.target.Inventory(ctx, kube.Objects{Release: d.Name, YAML: held.Objects})
+		if err != nil {
+			return inventory, err
+		}
+		inventory = inventory.Union(more)
+	}
+	return inventory, nil
 }
 
 // openAll connects to the mirror and to the target.
@@ -241,6 +269,10 @@ func (r *run) commit(ctx context.Context) (Phase, func(*journal), error) {
 		return "", nil, err
 	}
 	return Idle, func(j *journal) {
+		j.PutBack = nil
+		if result == ResultRolledBack && j.Current != nil {
+			j.PutBack = &PutBack{Release: *j.Current, At: a.Ended}
+		}
 		j.Previous, j.Current, j.Trial, j.Outgoing = j.Current, j.Trial, nil, nil
 		j.committed(*j.Current)
 		j.Attempts, j.NeedsPerson = 0, ""

@@ -42,8 +42,9 @@ func (s *Site) take(ctx context.Context, verb string, in Input, o Options) (res 
 	}
 	defer func() { err = r.end(err) }()
 	leftover := r.journal.Phase
-	if err := r.resume(ctx); err != nil {
-		return nil, err
+	stuck := r.resume(ctx)
+	if stuck != nil && !r.mendable(ctx, stuck) {
+		return nil, stuck
 	}
 	b, counter, err := r.verified(in, r.journal)
 	if err != nil {
@@ -56,11 +57,14 @@ func (s *Site) take(ctx context.Context, verb string, in Input, o Options) (res 
 	}()
 	about := releaseOf(b.Descriptor(), b.ReleaseDigest())
 	switch {
+	case stuck != nil && !r.journal.Current.same(about):
+		return nil, stuck
+	case stuck != nil:
+		return r.takenUp(ctx, b)
 	case r.decided(about, leftover):
 		return r.concluded() // this very release was under way
 	case r.journal.Current != nil && r.journal.Current.same(about):
-		r.say("note", "%s runs already", about)
-		return r.result(ResultNothing, r.journal.Current), nil
+		return r.mend(ctx, b)
 	}
 	r.outcome = nil
 	if r.stagedAlready(about) {
@@ -87,6 +91,9 @@ func (r *run) stagedAlready(about Release) bool {
 	if r.journal.Phase != Written || !r.journal.Staged.same(about) {
 		return false
 	}
+	if _, err := r.loadSlot(*r.journal.Staged); err != nil {
+		return false
+	}
 	return r.journal.Staged.Digest == about.Digest || r.stillGood() == nil
 }
 
@@ -102,7 +109,7 @@ func (r *run) decided(about Release, leftover Phase) bool {
 
 // ApplyStaged switches to the release that Stage has brought.
 func (s *Site) ApplyStaged(ctx context.Context) (res *Result, err error) {
-	r, err := s.begin(verbApply)
+	r, err := s.beginKnown(verbApply)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +136,7 @@ func (s *Site) ApplyStaged(ctx context.Context) (res *Result, err error) {
 // Confirm finishes what an earlier run left: a trial, or a rollback. On a site that needs a person because the current
 // release failed its checks, it runs them again.
 func (s *Site) Confirm(ctx context.Context) (res *Result, err error) {
-	r, err := s.begin(verbConfirm)
+	r, err := s.beginKnown(verbConfirm)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +175,7 @@ func (r *run) wellAgain(ctx context.Context) error {
 
 // Rollback goes back to the previous release. While a release is on trial that is the end of the trial.
 func (s *Site) Rollback(ctx context.Context) (res *Result, err error) {
-	r, err := s.begin(verbRollback)
+	r, err := s.beginKnown(verbRollback)
 	if err != nil {
 		return nil, err
 	}
@@ -203,6 +210,7 @@ func (r *run) endTrial(ctx context.Context) (ended bool, err error) {
 	}
 	err = r.change(func(j *journal) {
 		j.Phase = RollingBack
+		j.PutBack = &PutBack{Release: *j.Trial, At: r.began.UTC()}
 		remember(nil, "ended by sallyport rollback")(j)
 	})
 	if err != nil {
@@ -229,7 +237,7 @@ func (r *run) toPrevious(ctx context.Context) error {
 	}
 	return r.start(previous, func(j *journal) {
 		j.Phase, j.Trial, j.Staged, j.Previous, j.Attempts = Armed, &previous, nil, nil, 0
-		j.Live = j.Live.Union(inventory)
+		j.Live, j.Recollected = j.Live.Union(inventory), false
 	})
 }
 
@@ -288,6 +296,10 @@ func (r *run) judge(ctx context.Context, d *bundle.Descriptor, about Release, o 
 	if r.journal.isBad(about) && !o.Retry {
 		return nil, errorf("bad", "ask for a newer release, or try it again with --retry",
 			"%s failed its trial on this site before", about)
+	}
+	if p := r.journal.PutBack; p != nil && p.same(about) && !o.Retry {
+		return nil, errorf("put-back", "sallyport apply --retry takes it again; a newer release needs no word",
+			"a person rolled this site back from %s on %s", about, p.At.Format("2006-01-02 15:04 MST"))
 	}
 	if err := r.fits(d, r.journal); err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,7 +21,8 @@ func (p *program) applyVerb() *cobra.Command {
 the checks. If they pass the release is committed; if not, the previous release is put back and checked again.
 
 Whatever happens on the way (a pulled stick, a power cut, Ctrl-C), the site runs the old release or the new one, and
-the next sallyport finishes or undoes the work. A release that already runs is left alone.
+the next sallyport finishes or undoes the work. A release that already runs is left alone; what is lost or damaged of
+it here is brought back from the bundle. One that a person rolled back from comes again with --retry only.
 
 BUNDLE is a file, its first part (FILE.001), - for standard input, or a directory that holds bundles of one release:
 then the smallest that fits this site is taken.
@@ -46,7 +48,7 @@ Exit status: 0 committed, 3 not trusted, 4 does not fit here now, 5 failed and r
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "say what would change, and change nothing")
 	c.Flags().BoolVar(&staged, "staged", false, "switch to the release that sallyport stage has brought")
 	p.stallFlag(c)
-	c.Flags().BoolVar(&retry, "retry", false, "try a release again that failed here before")
+	c.Flags().BoolVar(&retry, "retry", false, "try a release again that failed here before, or that a person rolled back from")
 	c.Flags().BoolVar(&now, "now", false, "do not wait for a window")
 	if err := c.Flags().MarkHidden("now"); err != nil { // this version has no windows: every time is now
 		panic(err)
@@ -190,6 +192,8 @@ func (p *program) closing(s *apply.Site, res *apply.Result, err error) {
 		p.ui.closing("%s is armed on %s: reboot to try it.", release, site)
 	case res.Result == apply.ResultRolledBack:
 		p.ui.closing("%s was rolled back: %s.", release, s.Runs())
+	case len(res.Mended) > 0:
+		p.ui.closing("%s is whole again and runs %s. Brought back: %s.", site, release, strings.Join(res.Mended, "; "))
 	case res.Release == nil:
 		p.ui.fine("\nThere was nothing to do: %s runs no release yet.\n", site)
 	default:

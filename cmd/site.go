@@ -21,16 +21,26 @@ func (p *program) siteVerb() *cobra.Command {
 		Args:  args(),
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	var force bool
+	var force, state bool
 	init := &cobra.Command{
 		Use:   "init",
 		Short: "Write a commented site.yaml",
 		Long: `Write a commented site.yaml to the place that --site names (default /etc/sallyport/site.yaml). Edit it, put the
-factory's public key where it says, and ask sallyport doctor what is missing.`,
+factory's public key where it says, and ask sallyport doctor what is missing.
+
+--state makes the state folder that an existing site.yaml names, with a marker in it, and notes beside site.yaml where its
+disk is mounted: an empty folder in its place is then not taken for a new site. The first apply does the same. Run it
+by hand where the state of a site is lost for good and a new disk takes its place.`,
 		Example: "  sallyport site init --site /etc/sallyport/site.yaml",
 		Args:    args(),
-		RunE:    func(*cobra.Command, []string) error { return p.siteInit(force) },
+		RunE: func(*cobra.Command, []string) error {
+			if state {
+				return p.siteInitState()
+			}
+			return p.siteInit(force)
+		},
 	}
+	init.Flags().BoolVar(&state, "state", false, "make the state folder of a site.yaml that is there")
 	init.Flags().BoolVar(&force, "force", false, "replace a file that is there")
 	c.AddCommand(init)
 	return c
@@ -54,24 +64,45 @@ func (p *program) siteInit(force bool) error {
 	return nil
 }
 
-func (p *program) doctorVerb() *cobra.Command {
-	return &cobra.Command{
-		Use:   "doctor",
-		Short: "Say what this site lacks for an update, and how to mend it",
-		Long: `Look at everything that an update needs (state, room, trust, clock, mirror, target, checks, container runtime) and say how to
-mend what is missing. Changes nothing that runs. Exit status 1 means that something has to be mended.`,
-		Example: "  sallyport doctor",
-		Args:    args(),
-		RunE:    func(c *cobra.Command, _ []string) error { return p.doctor(c.Context()) },
-	}
-}
-
-func (p *program) doctor(ctx context.Context) error {
+// siteInitState says that the state folder of site.yaml is the site's from now on.
+func (p *program) siteInitState() error {
 	s, err := p.openSite()
 	if err != nil {
 		return err
 	}
-	findings := s.Doctor(ctx)
+	if err := s.InitState(); err != nil {
+		return err
+	}
+	dir := s.Config().Spec.State
+	if p.flags.json {
+		return p.object(map[string]string{"apiVersion": bundle.APIVersion, "kind": "SiteInit", "state": dir})
+	}
+	p.ui.print("%s is the state folder of %s.\n", dir, s.Config().Metadata.Name)
+	return nil
+}
+
+func (p *program) doctorVerb() *cobra.Command {
+	var push bool
+	c := &cobra.Command{
+		Use:   "doctor",
+		Short: "Say what this site lacks for an update, and how to mend it",
+		Long: `Look at everything that an update needs (state, room, trust, clock, mirror, what the site has of its releases, target,
+checks, container runtime) and say how to mend what is missing. Nothing is written, unless --push is given.
+Exit status 1 means that something has to be mended.`,
+		Example: "  sallyport doctor",
+		Args:    args(),
+		RunE:    func(c *cobra.Command, _ []string) error { return p.doctor(c.Context(), push) },
+	}
+	c.Flags().BoolVar(&push, "push", false, "push a few bytes to the mirror, to see whether it takes them")
+	return c
+}
+
+func (p *program) doctor(ctx context.Context, push bool) error {
+	s, err := p.openSite()
+	if err != nil {
+		return err
+	}
+	findings := s.Doctor(ctx, push)
 	var ill int
 	for _, f := range findings {
 		if !f.OK {

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,20 +16,22 @@ func (p *program) statusVerb() *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
 		Short: "Say what the site runs and how it is",
-		Long: `Say what the site runs, what it can go back to, and how the last attempt ended. It reads the site's state only, so it
-answers at any time, while another sallyport works too.`,
+		Long: `Say what the site runs, what it can go back to, how the last attempt ended, and what is lost or damaged: it reads both
+slots and asks the mirror for every image of their releases, for five seconds at most. It changes nothing and takes
+no lock, so it answers at any time, while another sallyport works too. What only the site's owner may read (slots, and who
+works on the site) is left out for others. Exit status 0 whatever it finds: "needsPerson" tells.`,
 		Example: "  sallyport status --json",
 		Args:    args(),
-		RunE:    func(*cobra.Command, []string) error { return p.status() },
+		RunE:    func(c *cobra.Command, _ []string) error { return p.status(c.Context()) },
 	}
 }
 
-func (p *program) status() error {
+func (p *program) status(ctx context.Context) error {
 	s, err := p.openSite()
 	if err != nil {
 		return err
 	}
-	st, err := s.Status()
+	st, err := s.Look(ctx)
 	if err != nil {
 		return err
 	}
@@ -44,6 +47,11 @@ func (p *program) printStatus(s *apply.Site, st *apply.Status) {
 	cfg := s.Config()
 	if st.NeedsPerson {
 		p.ui.print("needs a person: %s\n", st.Person)
+	}
+	for _, problem := range st.Problems {
+		if problem.String() != st.Person {
+			p.ui.print("and: %s\n", problem)
+		}
 	}
 	line("site", "%s%s", st.Site, labels(cfg.Metadata.Labels))
 	if st.Current == nil {
@@ -64,17 +72,33 @@ func (p *program) printStatus(s *apply.Site, st *apply.Status) {
 	if st.Staged != nil && st.Phase == apply.Written {
 		line("staged", "%s: sallyport apply --staged switches to it", st.Staged)
 	}
-	if st.Phase != apply.Idle && st.Phase != apply.Written {
-		line("phase", "%s: sallyport confirm finishes or undoes it, unless another sallyport is at it now", st.Phase)
+	if a := st.Attempt; a != nil && st.Phase != apply.Written {
+		line("tries", "%s %s since %s, phase %s: %s", a.Verb, a.Release, clock(a.Began), st.Phase, atWork(st.Health))
+	} else if st.Busy != "" {
+		line("at work", "another sallyport: %s", st.Busy)
+	}
+	if b := st.PutBack; b != nil {
+		line("put back", "%s, by a person on %s: only sallyport apply --retry takes it again", b.Release, clock(b.At))
 	}
 	if m := cfg.Spec.Mirror; m.Embedded() {
-		line("mirror", "%s, served at http://%s", m.Dir, m.Listen)
+		line("mirror", "%s, served at http://%s: %s", m.Dir, m.Listen, st.Mirror)
 	} else {
-		line("mirror", "%s", m.URL)
+		line("mirror", "%s: %s", m.URL, st.Mirror)
 	}
 	if a := st.LastAttempted; a != nil {
 		line("last try", "%s", attempt(a))
 	}
+}
+
+// atWork tells whether anybody is at the transaction under way. Only the site's owner gets to know.
+func atWork(h *apply.Health) string {
+	switch {
+	case h.Busy != "":
+		return h.Busy + ", is at it now"
+	case h.Free:
+		return "nobody is at it: sallyport confirm finishes or undoes it"
+	}
+	return "sallyport confirm finishes or undoes it, unless another sallyport is at it now"
 }
 
 // attempt tells how an attempt ended, and why.

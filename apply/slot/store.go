@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/opencontainers/go-digest"
 
@@ -148,6 +149,8 @@ func (s *Store) Load(n Name) (*Release, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0:
 		return nil, fmt.Errorf("slot %s: %w", n, ErrEmpty)
+	case errors.Is(err, syscall.ENOTDIR):
+		return nil, &DamagedError{Slot: n, Err: errors.New("it is not a folder")}
 	case err != nil:
 		return nil, failed("read slot "+n.String(), err)
 	}

@@ -76,7 +76,7 @@ func TestMainJob(t *testing.T) {
 	r.sallyport(0, "rollback")
 	r.runs("1.0.0")
 	r.killedAnywhere()
-	r.sallyport(0, "apply", r.bundle("2.0.0"))
+	r.sallyport(0, "apply", "--retry", r.bundle("2.0.0"))
 	for _, bad := range []struct{ version, reason string }{
 		{"3.0.0", "server 3.0.0 cannot start: its configuration is broken"},
 		{"3.1.0", "/health answered 500, wanted 200"},
@@ -87,7 +87,7 @@ func TestMainJob(t *testing.T) {
 	}
 	r.sallyport(0, "rollback")
 	r.runs("1.0.0")
-	r.sallyport(0, "apply", r.bundle("2.0.0"))
+	r.sallyport(0, "apply", "--retry", r.bundle("2.0.0"))
 	r.sallyport(0, "mirror", "fsck")
 	r.sallyport(0, "mirror", "gc")
 	r.sallyport(0, "mirror", "fsck")
@@ -193,7 +193,7 @@ func (r *rig) killedAnywhere() {
 			r.t.Errorf("apply was never seen in phase %q", phase)
 		}
 		r.sallyport(0, "status")
-		r.sallyport(0, "apply", r.bundle("2.0.0"))
+		r.sallyport(0, "apply", "--retry", r.bundle("2.0.0"))
 		r.runs("2.0.0")
 		r.sallyport(0, "rollback")
 		r.runs("1.0.0")
@@ -203,7 +203,7 @@ func (r *rig) killedAnywhere() {
 
 func (r *rig) killAt(phase string) bool {
 	for range 10 {
-		cmd := exec.Command(environment(r.t, "SALLYPORT"), "apply", r.bundle("2.0.0"))
+		cmd := exec.Command(environment(r.t, "SALLYPORT"), "apply", "--retry", r.bundle("2.0.0"))
 		cmd.Dir, cmd.Env = r.dir, r.env
 		if err := cmd.Start(); err != nil {
 			r.t.Fatal(err)

@@ -24,6 +24,7 @@ const (
 	blobsDir        = rootDir + "/blobs"
 	uploadsDir      = "_uploads"
 	tempSuffix      = ".tmp"
+	linkFile        = "link" // holds a digest
 )
 
 // driver keeps distribution's files in a folder. A file gets its name only when its content is on the disk, except
@@ -79,6 +80,10 @@ func (d *driver) GetContent(ctx context.Context, p string) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(r, maxManifest+1))
 	if err == nil && len(b) > maxManifest {
 		err = fmt.Errorf("%s is larger than %d bytes", p, maxManifest)
+	}
+	if err == nil && path.Base(p) == linkFile && digest.Digest(b).Validate() != nil {
+		// Damaged, it counts as missing: then a push brings it anew.
+		return nil, storagedriver.PathNotFoundError{Path: p, DriverName: d.Name()}
 	}
 	return b, err
 }
