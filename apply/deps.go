@@ -62,7 +62,7 @@ type ImageStore interface {
 	Manifest(ctx context.Context, repo, ref string) (raw []byte, mediaType string, err error)
 	PushImage(ctx context.Context, img bundle.Image, raw mirror.Raw) (pushed int, err error)
 	TagImage(ctx context.Context, img bundle.Image, raw mirror.Raw) (pushed bool, err error)
-	CheckImage(ctx context.Context, img bundle.Image, sizes map[digest.Digest]int64) error
+	CheckImage(ctx context.Context, img bundle.Image, sizes map[digest.Digest]int64, raw mirror.Raw) error
 	CheckTag(ctx context.Context, img bundle.Image) error
 }
 

@@ -176,7 +176,7 @@ func (w *world) CheckTag(_ context.Context, img bundle.Image) error {
 	return nil
 }
 
-func (w *world) CheckImage(_ context.Context, img bundle.Image, sizes map[digest.Digest]int64) error {
+func (w *world) CheckImage(_ context.Context, img bundle.Image, sizes map[digest.Digest]int64, _ mirror.Raw) error {
 	name, err := mirror.Repository(img.Name)
 	if err != nil {
 		return err

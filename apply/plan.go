@@ -48,7 +48,7 @@ func (p *plan) total() (n int64) {
 
 // newPlan asks the mirror for every blob. The error's reason is "base" if the bundle relies on one that is not there.
 func (r *run) newPlan(ctx context.Context, d *bundle.Descriptor) (*plan, error) {
-	if err := mirror.CheckNames(d.Images); err != nil {
+	if err := bundle.CheckNames(d.Images); err != nil {
 		return nil, err
 	}
 	p := &plan{descriptor: d, blobs: map[digest.Digest]*blobPlan{}, bases: map[digest.Digest]string{}}

@@ -143,7 +143,7 @@ func (r *run) raw(ctx context.Context, rel *slotRelease, img bundle.Image) mirro
 func (r *run) imagesServed(ctx context.Context, rel *slotRelease) error {
 	sizes := sizesOf(rel.descriptor)
 	for _, img := range rel.descriptor.Images {
-		if err := r.mirror.CheckImage(ctx, img, sizes); err != nil {
+		if err := r.mirror.CheckImage(ctx, img, sizes, r.raw(ctx, rel, img)); err != nil {
 			return fmt.Errorf("image %s: %w", img.Name, err)
 		}
 	}

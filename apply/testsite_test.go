@@ -138,7 +138,7 @@ func (w *world) differs(want *sealed) string {
 		for _, b := range want.descriptor.Blobs {
 			sizes[b.Digest] = b.Size
 		}
-		if err := w.CheckImage(context.Background(), img, sizes); err != nil {
+		if err := w.CheckImage(context.Background(), img, sizes, nil); err != nil {
 			return err.Error()
 		}
 	}

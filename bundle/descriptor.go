@@ -71,6 +71,9 @@ type Image struct {
 	Digest    digest.Digest `json:"digest"`
 	MediaType string        `json:"mediaType"`
 	Size      int64         `json:"size"`
+	// Pinned is the digest by which the objects name the image beside its tag; empty if they name the tag alone. It is
+	// what Served tells.
+	Pinned digest.Digest `json:"pinned,omitempty"`
 	// Manifests are the image manifests that are shipped: Digest itself, or those of an index that fit the platforms.
 	Manifests []ImageManifest `json:"manifests"`
 	// Indexes are those inside the index Digest that lead to Manifests, each after those inside it.

@@ -2,7 +2,6 @@ package bundle
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/distribution/reference"
 	"github.com/opencontainers/go-digest"
@@ -49,13 +48,3 @@ func (r Reference) String() string {
 func (r Reference) WithDigest(d digest.Digest) Reference {
 	return Reference{Host: r.Host, Repository: r.Repository, Digest: d}
 }
-
-// movingTags are the tags that by common use name another image tomorrow.
-func movingTags() []string {
-	return []string{"canary", "dev", "devel", "develop", "edge", "latest", "main", "master", "nightly", "rolling",
-		"snapshot", "stable", "trunk", "unstable"}
-}
-
-// Moving reports whether the tag is one that by common use names another image tomorrow, such as latest, stable or
-// main. Version tags that also move (1, 1.25) cannot be told from those that do not.
-func (r Reference) Moving() bool { return r.Digest == "" && slices.Contains(movingTags(), r.Tag) }

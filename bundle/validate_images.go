@@ -62,6 +62,9 @@ func (v *validator) image(im *Image) error {
 	if err := v.innerIndexes(im); err != nil {
 		return err
 	}
+	if err := im.checkPinned(ref); err != nil {
+		return err
+	}
 	return v.attached(im)
 }
 
@@ -112,6 +115,23 @@ func (v *validator) imageManifests(im *Image) error {
 		if err := v.imageManifest(m); err != nil {
 			return fmt.Errorf("manifest %q: %w", m.Digest, err)
 		}
+	}
+	return nil
+}
+
+// checkPinned checks what can be told of it without the bytes of the index: those say the rest, when a mirror is loaded.
+func (im *Image) checkPinned(name Reference) error {
+	if im.Pinned == "" {
+		return nil
+	}
+	if err := validDigest(im.Pinned); err != nil {
+		return err
+	}
+	switch {
+	case name.Digest != "":
+		return fmt.Errorf("it is named by digest, and pinned beside that")
+	case im.Pinned != im.Digest && !IsIndex(im.MediaType):
+		return fmt.Errorf("it is pinned to %s, which the release does not carry", im.Pinned)
 	}
 	return nil
 }

@@ -26,8 +26,6 @@ var (
 	ErrSparseIndex = errors.New("the registry refuses an image index without all of its platforms")
 	// ErrRetry: the data came from a stream and is used up. Make the stream again and push again.
 	ErrRetry = errors.New("the upload broke off; make the data again and retry")
-	// ErrConflict: two images want the same name in the mirror.
-	ErrConflict = errors.New("two images have the same name in the mirror")
 
 	errStalled = errors.New("no progress")
 	errGarbage = errors.New("the answer is not one of a registry")

@@ -206,7 +206,7 @@ func (f *fsck) look(ctx context.Context, what content) error {
 		if err != nil {
 			return err
 		}
-		return f.c.checkRoot(ctx, name, *n.root)
+		return f.c.checkNamed(ctx, name, *n.root)
 	}
 	if n.within != "" {
 		return f.c.checkInner(ctx, what.repo, what.digest, n.within)

@@ -110,6 +110,9 @@ func (b belongings) add(name bundle.Reference, img bundle.Image) {
 			b.tags[tagged{name.Repository, name.Tag}] = true
 		}
 	}
+	if at := (Place{name.Repository, img.Pinned}); img.Pinned != "" && b.manifests[at] == (entry{}) {
+		b.manifests[at] = entry{rank: rankIndex} // an index that was cut down
+	}
 	for _, a := range img.Attached {
 		e := entry{rank: rankAttached}
 		if a.Tag == "" {

@@ -1,7 +1,6 @@
 package mirror
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,8 +20,8 @@ type Raw func(digest.Digest) ([]byte, error)
 // runtime asks for moves: see TagImage. It returns how many manifests it pushed.
 //
 // An index names the manifests of every platform; a release carries the site's. Registries that refuse an index of
-// which they lack parts get none by digest: for those, TagImage pushes the index cut down to what is there. If the
-// image's name is pinned by digest that is of no use, and the error is ErrSparseIndex.
+// which they lack parts get what bundle.Image.Served says in its place. If the image's name is pinned to the index by its
+// author that is of no use, and the error is ErrSparseIndex.
 func (c *Client) PushImage(ctx context.Context, img bundle.Image, raw Raw) (pushed int, err error) {
 	name, err := Repository(img.Name)
 	if err != nil {
@@ -41,16 +40,31 @@ func (c *Client) PushImage(ctx context.Context, img bundle.Image, raw Raw) (push
 	if !bundle.IsIndex(img.MediaType) {
 		return p.pushed, nil
 	}
-	for _, x := range append(img.Indexes[:len(img.Indexes):len(img.Indexes)], bundle.InnerIndex{Digest: img.Digest, MediaType: img.MediaType}) {
-		err := p.push(ctx, x.Digest.String(), x.Digest, x.MediaType)
-		if err != nil && (!errors.Is(err, ErrSparseIndex) || name.Tag == "") {
-			return p.pushed, err
-		}
-	}
-	return p.pushed, nil
+	return p.pushed, p.pushRoot(ctx, img, name.Tag != "")
 }
 
-// TagImage makes the mirror answer for the image's name, after PushImage. Names pinned by digest alone need nothing.
+// pushRoot pushes an index as it is, with those inside it, and what the objects name in its place.
+func (p *imagePusher) pushRoot(ctx context.Context, img bundle.Image, tagged bool) error {
+	for _, x := range img.Indexes {
+		if err := p.push(ctx, x.Digest.String(), x.Digest, x.MediaType); err != nil && (!errors.Is(err, ErrSparseIndex) || !tagged) {
+			return err
+		}
+	}
+	sparse := p.push(ctx, img.Digest.String(), img.Digest, img.MediaType)
+	if sparse != nil && (!errors.Is(sparse, ErrSparseIndex) || !tagged) {
+		return sparse
+	}
+	if sparse == nil && (img.Pinned == "" || img.Pinned == img.Digest) {
+		return nil
+	}
+	served, err := p.served(img)
+	if err != nil || served.Cut == nil {
+		return err
+	}
+	return p.pushBytes(ctx, served.Digest.String(), served.MediaType, served.Cut)
+}
+
+// TagImage makes the mirror answer for the image's name, after PushImage. Names pinned by their author need nothing.
 // It returns false if the tag was right already.
 func (c *Client) TagImage(ctx context.Context, img bundle.Image, raw Raw) (pushed bool, err error) {
 	name, err := Repository(img.Name)
@@ -60,7 +74,7 @@ func (c *Client) TagImage(ctx context.Context, img bundle.Image, raw Raw) (pushe
 	p := imagePusher{c: c, repo: name.Repository, raw: raw}
 	err = p.push(ctx, name.Tag, img.Digest, img.MediaType)
 	if errors.Is(err, ErrSparseIndex) {
-		err = p.pushCut(ctx, name.Tag, img)
+		err = p.tagServed(ctx, name.Tag, img)
 	}
 	return p.pushed > 0, err
 }
@@ -115,128 +129,30 @@ func explainSparse(err error, mediaType string) error {
 	return err
 }
 
-// pushCut pushes the index without the entries that the release does not carry, and with everything else as it was.
-func (p *imagePusher) pushCut(ctx context.Context, tag string, img bundle.Image) error {
-	full, err := p.bytes(img.Digest)
+// tagServed tags what a registry that refuses the index can answer with.
+func (p *imagePusher) tagServed(ctx context.Context, tag string, img bundle.Image) error {
+	served, err := p.served(img)
 	if err != nil {
 		return err
 	}
-	inner := make(map[digest.Digest][]byte)
-	for _, x := range img.Indexes {
-		if inner[x.Digest], err = p.bytes(x.Digest); err != nil {
+	b := served.Cut
+	if b == nil {
+		if b, err = p.bytes(served.Digest); err != nil {
 			return err
 		}
 	}
-	cut, err := cutIndex(full, carried(img), inner)
-	if err != nil {
-		return fmt.Errorf("index %s: %w", img.Digest, err)
-	}
 	p.c.log.Warn("mirror: the registry wants every platform of an index; pushing a reduced one under the tag",
-		"image", img.Name, "digest", digest.FromBytes(cut))
-	return p.pushBytes(ctx, tag, img.MediaType, cut)
+		"image", img.Name, "digest", served.Digest)
+	return p.pushBytes(ctx, tag, served.MediaType, b)
 }
 
-// carried lists the manifests that a release brings for an image.
-func carried(img bundle.Image) []digest.Digest {
-	var list []digest.Digest
-	for _, m := range img.Manifests {
-		list = append(list, m.Digest)
+// served tells what every registry can answer with. That the objects name anything else is an error: they would not run.
+func (p *imagePusher) served(img bundle.Image) (bundle.Served, error) {
+	served, err := img.Served(p.bytes)
+	if err == nil && img.Pinned != "" && img.Pinned != served.Digest {
+		err = &bundle.NameError{Image: img.Name, Err: fmt.Errorf("the objects name %s, and the release carries %s", img.Pinned, served.Digest)}
 	}
-	for _, a := range img.Attached {
-		list = append(list, a.Digest)
-	}
-	return list
-}
-
-// cutIndex keeps the named entries. The bytes of each entry and the order of everything are kept; so the same input
-// gives the same digest at every site. An index inside that is not whole either, which the registry refused, gives way
-// to what is left of its own entries.
-func cutIndex(full []byte, keep []digest.Digest, inner map[digest.Digest][]byte) ([]byte, error) {
-	kept, _, err := cutEntries(full, keep, inner)
-	if err != nil {
-		return nil, err
-	}
-	if len(kept) == 0 {
-		return nil, errors.New("it names none of the platforms that the release carries")
-	}
-	return replaceMember(full, "manifests", kept)
-}
-
-// cutEntries gives the entries of an index that are kept, and whether these are all.
-func cutEntries(full []byte, keep []digest.Digest, inner map[digest.Digest][]byte) (kept []json.RawMessage, whole bool, err error) {
-	var doc struct {
-		Manifests []json.RawMessage `json:"manifests"`
-	}
-	if err := json.Unmarshal(full, &doc); err != nil {
-		return nil, false, err
-	}
-	whole = true
-	for _, entry := range doc.Manifests {
-		var d ocispec.Descriptor
-		if err := json.Unmarshal(entry, &d); err != nil {
-			return nil, false, err
-		}
-		if slices.Contains(keep, d.Digest) {
-			kept = append(kept, entry)
-			continue
-		}
-		if inner[d.Digest] == nil {
-			whole = false
-			continue
-		}
-		inside, all, err := cutEntries(inner[d.Digest], keep, inner)
-		if err != nil {
-			return nil, false, err
-		}
-		if all {
-			inside = []json.RawMessage{entry}
-		}
-		kept, whole = append(kept, inside...), whole && all
-	}
-	return kept, whole, nil
-}
-
-// replaceMember rewrites one member of a JSON object and leaves the others in their order.
-func replaceMember(object []byte, member string, value any) ([]byte, error) {
-	dec := json.NewDecoder(bytes.NewReader(object))
-	if _, err := dec.Token(); err != nil {
-		return nil, err
-	}
-	out := []byte{'{'}
-	for dec.More() {
-		key, err := dec.Token()
-		if err != nil {
-			return nil, err
-		}
-		var old json.RawMessage
-		if err := dec.Decode(&old); err != nil {
-			return nil, err
-		}
-		var put any = old
-		if key == member {
-			put = value
-		}
-		if out, err = appendMember(out, key, put); err != nil {
-			return nil, err
-		}
-	}
-	return append(out, '}'), nil
-}
-
-func appendMember(out []byte, key, value any) ([]byte, error) {
-	k, err := json.Marshal(key)
-	if err != nil {
-		return nil, err
-	}
-	v, err := json.Marshal(value)
-	if err != nil {
-		return nil, err
-	}
-	if len(out) > 1 {
-		out = append(out, ',')
-	}
-	out = append(append(out, k...), ':')
-	return append(out, v...), nil
+	return served, err
 }
 
 // attach pushes signatures, attestations and other artifacts that belong to an image.
@@ -291,14 +207,15 @@ func (p *imagePusher) refers(a bundle.Attached) (bool, error) {
 	return m.Subject != nil && m.Subject.Digest == a.Subject, nil
 }
 
-// CheckImage tells whether the mirror would serve an image: its manifests can be read by digest, and configs and
-// layers are there with the right sizes. Layers are not read; Fsck does that.
-func (c *Client) CheckImage(ctx context.Context, img bundle.Image, sizes map[digest.Digest]int64) error {
+// CheckImage tells whether the mirror would serve an image, whatever its tags say: its manifests can be read by digest,
+// what TagImage will push among them, and configs and layers are there with the right sizes. Layers are not read; Fsck
+// does that.
+func (c *Client) CheckImage(ctx context.Context, img bundle.Image, sizes map[digest.Digest]int64, raw Raw) error {
 	name, err := Repository(img.Name)
 	if err != nil {
 		return err
 	}
-	if err := c.checkRoot(ctx, name, img); err != nil {
+	if err := c.checkRoot(ctx, name, img, raw); err != nil {
 		return err
 	}
 	for _, x := range img.Indexes {
@@ -339,27 +256,30 @@ func (c *Client) checkInner(ctx context.Context, repo string, inner, root digest
 	return err
 }
 
-// checkRoot reads what the image's name resolves to. In a registry that refuses sparse indexes that is a cut one,
-// found by the tag.
-func (c *Client) checkRoot(ctx context.Context, name bundle.Reference, img bundle.Image) error {
-	_, _, err := c.Manifest(ctx, name.Repository, img.Digest.String())
-	if !errors.Is(err, ErrNotFound) || !bundle.IsIndex(img.MediaType) || name.Tag == "" {
-		return err
+// checkNamed is checkRoot without the image's index: by the digest that the objects name, else by the tag.
+func (c *Client) checkNamed(ctx context.Context, name bundle.Reference, img bundle.Image) error {
+	missing := c.checkRoot(ctx, name, img, func(digest.Digest) ([]byte, error) { return nil, ErrNotFound })
+	if !errors.Is(missing, ErrNotFound) || img.Pinned != "" || name.Tag == "" {
+		return missing
 	}
-	raw, _, tagErr := c.Manifest(ctx, name.Repository, name.Tag)
-	if tagErr != nil || !isCut(raw, img) {
-		return err
+	raw, _, err := c.Manifest(ctx, name.Repository, name.Tag)
+	if err != nil || !isCut(raw, img) {
+		return missing
 	}
 	return nil
 }
 
-// isCut tells whether raw is an index of what the release carries of the image, and of nothing else.
+// isCut tells whether raw is what stands in for the image's index: an index of what the release carries of the image and
+// of nothing else, or its one image manifest.
 func isCut(raw []byte, img bundle.Image) bool {
+	if len(img.Manifests) == 1 && digest.FromBytes(raw) == img.Manifests[0].Digest {
+		return true
+	}
 	var index ocispec.Index
 	if json.Unmarshal(raw, &index) != nil {
 		return false
 	}
-	known := carried(img)
+	known := img.Carried()
 	for _, x := range img.Indexes {
 		known = append(known, x.Digest)
 	}
@@ -392,4 +312,24 @@ func (c *Client) CheckTag(ctx context.Context, img bundle.Image) error {
 		return c.fail(ctx, fmt.Errorf("%w: it leads to %s, not to %s", ErrDamaged, got, img.Digest), "look for tag %s of %s", name.Tag, name.Repository)
 	}
 	return nil
+}
+
+// checkRoot reads what the image's name resolves to. In a registry that refuses sparse indexes that is what the objects
+// name, or what TagImage pushes.
+func (c *Client) checkRoot(ctx context.Context, name bundle.Reference, img bundle.Image, raw Raw) error {
+	if img.Pinned != "" {
+		_, _, err := c.Manifest(ctx, name.Repository, img.Pinned.String())
+		return err
+	}
+	_, _, missing := c.Manifest(ctx, name.Repository, img.Digest.String())
+	if !errors.Is(missing, ErrNotFound) || !bundle.IsIndex(img.MediaType) || name.Tag == "" {
+		return missing
+	}
+	p := imagePusher{c: c, repo: name.Repository, raw: raw}
+	served, err := p.served(img)
+	if err != nil {
+		return missing // nobody has the index
+	}
+	_, _, err = c.Manifest(ctx, name.Repository, served.Digest.String())
+	return err
 }

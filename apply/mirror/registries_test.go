@@ -86,7 +86,7 @@ func served(ctx context.Context, c *mirror.Client, img *image) error {
 	for _, b := range img.blobs {
 		sizes[b.Digest] = b.Size
 	}
-	if err := c.CheckImage(ctx, img.Image, sizes); err != nil {
+	if err := c.CheckImage(ctx, img.Image, sizes, img.raw); err != nil {
 		return err
 	}
 	name, err := mirror.Repository(img.Name)

@@ -201,6 +201,31 @@ func (i *image) nest(t testing.TB, others ...ocispec.Descriptor) *image {
 	return i
 }
 
+// joined makes the image one of an index with another's manifest, and a third that the release does not carry.
+func (i *image) joined(t testing.TB, other *image) *image {
+	t.Helper()
+	var entries []ocispec.Descriptor
+	for _, m := range []bundle.ImageManifest{i.Manifests[0], other.Manifests[0], {Digest: digest.FromString("riscv64"), MediaType: ocispec.MediaTypeImageManifest, Size: 100}} {
+		entries = append(entries, ocispec.Descriptor{MediaType: m.MediaType, Digest: m.Digest, Size: m.Size})
+	}
+	index := newBlob(asJSON(t, ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex, Manifests: entries}), ocispec.MediaTypeImageIndex)
+	i.Digest, i.MediaType, i.Size = index.Digest, index.MediaType, index.Size
+	i.Manifests, i.blobs = append(i.Manifests, other.Manifests...), append(i.blobs, other.blobs...)
+	i.raws[index.Digest], i.raws[other.Digest] = index.data, other.raws[other.Digest]
+	return i
+}
+
+// pin makes the objects name the image by what every registry can answer with.
+func (i *image) pin(t testing.TB) *image {
+	t.Helper()
+	served, err := i.Served(i.raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.Pinned = served.Digest
+	return i
+}
+
 // sign attaches an artifact: by tag, or as a referrer if tag is empty.
 func (i *image) sign(t testing.TB, tag, note string) *image {
 	t.Helper()

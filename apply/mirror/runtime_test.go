@@ -173,7 +173,7 @@ func TestRepository(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"", "UPPER", "a b", "x@sha256:short", "https://x/y", "../x"} {
-		var e *mirror.NameError
+		var e *bundle.NameError
 		if _, err := mirror.Repository(name); !errors.As(err, &e) || e.Reason() != "image" {
 			t.Errorf("%q gave %v", name, err)
 		}
@@ -185,10 +185,10 @@ func TestCheckNames(t *testing.T) {
 	same := bundle.Image{Name: "b.example/app:1", Digest: "sha256:1"}
 	other := bundle.Image{Name: "b.example/app:1", Digest: "sha256:2"}
 	tag := bundle.Image{Name: "b.example/app:2", Digest: "sha256:2"}
-	if err := mirror.CheckNames([]bundle.Image{a, same, tag}); err != nil {
+	if err := bundle.CheckNames([]bundle.Image{a, same, tag}); err != nil {
 		t.Error(err)
 	}
-	if err := mirror.CheckNames([]bundle.Image{a, tag, other}); !errors.Is(err, mirror.ErrConflict) {
+	if err := bundle.CheckNames([]bundle.Image{a, tag, other}); !errors.Is(err, bundle.ErrConflict) {
 		t.Errorf("a clash gave %v", err)
 	}
 }

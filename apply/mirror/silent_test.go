@@ -191,7 +191,7 @@ func TestProxiesThatTakeHeadersAway(t *testing.T) {
 				img := newImage(t, "registry.example.com/team/app:1", "base", "").sign(t, "", "s")
 				load(t, c, img)
 				load(t, c, img)
-				if err := c.CheckImage(t.Context(), img.Image, nil); err != nil {
+				if err := c.CheckImage(t.Context(), img.Image, nil, img.raw); err != nil {
 					t.Error(err)
 				}
 				if d, err := c.Resolve(t.Context(), "team/app", "1"); err != nil || d.Digest != img.Digest || d.Size != img.Size {

@@ -65,7 +65,7 @@ func TestStockRegistryThatDeletesNothing(t *testing.T) {
 	if !errors.Is(err, mirror.ErrDeleteRefused) {
 		t.Errorf("error %v", err)
 	}
-	if err := c.CheckImage(t.Context(), img.Image, nil); err != nil {
+	if err := c.CheckImage(t.Context(), img.Image, nil, img.raw); err != nil {
 		t.Error(err)
 	}
 }

@@ -265,36 +265,6 @@ func TestSplit(t *testing.T) {
 	}
 }
 
-func TestMovingTagsArePinned(t *testing.T) {
-	f := newFactory(t, "1.0.0")
-	f.layout("registry.example.com/shop/server:latest", serverImage(t, "1.0.0"))
-	f.write("manifests-1.0.0/server.yaml", manifests("registry.example.com/shop/server", toolName))
-	f.write("release-1.0.0.yaml", spec("1.0.0", `  images:
-    - {name: registry.example.com/shop/server:latest, source: "oci:./images"}
-    - {name: `+toolName+`, source: "oci:./images"}
-  manifests: [{path: ./manifests-1.0.0}]
-`))
-	var pinned []string
-	cfg := f.config("1.0.0")
-	cfg.Observe = func(e Event) {
-		if e.Label == "pinned" {
-			pinned = append(pinned, e.Text)
-		}
-	}
-	res := f.build(cfg)
-	want := must(serverImage(t, "1.0.0").Digest()).String()
-	name := "registry.example.com/shop/server@" + want
-	if res.Descriptor.Images[0].Name != name {
-		t.Errorf("image %s, want %s", res.Descriptor.Images[0].Name, name)
-	}
-	if objects := string(open(t, res.File).blobs[res.Descriptor.Manifests.Digest]); !strings.Contains(objects, name) {
-		t.Errorf("the manifests do not say %s:\n%s", name, objects)
-	}
-	if len(pinned) != 1 || !strings.HasPrefix(pinned[0], "registry.example.com/shop/server:latest -> "+want[:19]) {
-		t.Errorf("pinned %q", pinned)
-	}
-}
-
 func TestLockServesAsBase(t *testing.T) {
 	f := newFactory(t, "1.0.0", "2.0.0")
 	first := f.build(f.config("1.0.0"))

@@ -157,6 +157,7 @@ func (c *checker) imageFields() error {
 		}
 	}
 	c.spec.ImageFields = c.doc.Spec.ImageFields
+	c.spec.Pin = c.doc.Spec.Pin == nil || *c.doc.Spec.Pin
 	return nil
 }
 

@@ -2,8 +2,8 @@
 //
 // [Load] reads the spec, [Run] does the work:
 //
-//  1. The manifests are rendered and the images in them found; each is resolved to a digest. Moving tags such as
-//     latest are pinned in the rendered copy.
+//  1. The manifests are rendered and the images in them found; each is resolved to a digest, which is put
+//     beside its tag in the rendered copy.
 //  2. The bases are opened. A base is a release that the site is known to hold; several bases mean that the site
 //     holds all of them.
 //  3. Every blob of the images is given the cheapest form in which a site can get it back bit for bit: not at all

@@ -28,10 +28,12 @@ type gathered struct {
 
 // released is an image of the release.
 type released struct {
-	// name is how the manifests know it after pinning.
+	// name is how the manifests know it.
 	name bundle.Reference
 	*image.Image
 	remote bool // its bytes come from a registry
+	// pinned is the digest by which the objects name it; empty if they name its tag.
+	pinned digest.Digest
 }
 
 // wanted is an image that the release needs, and where that is said first.
@@ -53,6 +55,9 @@ func (b *builder) gather(ctx context.Context) error {
 	}
 	needs := merge(b.spec.Images, g.uses)
 	if err := b.resolve(ctx, needs); err != nil {
+		return err
+	}
+	if err := b.checkNames(); err != nil {
 		return err
 	}
 	if err := b.checkKeys(ctx, needs); err != nil {
@@ -154,41 +159,62 @@ func localSource(source string) bool {
 	return false
 }
 
-// pin replaces moving tags in the rendered objects by digests: what was checked at the factory is what a site runs,
-// even if a runtime there can reach the registry.
+// checkNames refuses images of which a mirror could serve one only, by the site's own rule.
+func (b *builder) checkNames() error {
+	var images []bundle.Image
+	for _, img := range b.release.images {
+		images = append(images, bundle.Image{Name: img.name.String(), Digest: img.Root.Desc.Digest})
+	}
+	return bundle.CheckNames(images)
+}
+
+// pin puts digests beside the tags in the rendered objects: what was checked at the factory is what a site runs, whatever
+// becomes of a tag, and an image that was built again under its old tag changes the objects that name it.
 func (b *builder) pin(needs []*wanted) error {
 	digests := make(map[string]digest.Digest)
 	for i, w := range needs {
-		if !w.used || !w.Name.Moving() {
+		if !b.spec.Pin || !w.used || w.Name.Digest != "" {
 			continue
 		}
 		img := b.release.images[i]
-		digests[w.Name.String()] = img.Root.Desc.Digest
-		img.name = w.Name.WithDigest(img.Root.Desc.Digest)
-		b.say("pinned", "%s -> %s", w.Name, short(img.Root.Desc.Digest))
-	}
-	if len(digests) == 0 {
-		return nil
-	}
-	if _, err := b.release.rendered.Pin(b.release.uses, digests); err != nil {
-		return err
-	}
-	b.release.sortImages()
-	return nil
-}
-
-// sortImages sorts by the final names and drops what has become the same image twice.
-func (g *gathered) sortImages() {
-	slices.SortStableFunc(g.images, func(a, b *released) int { return strings.Compare(a.name.String(), b.name.String()) })
-	kept := g.images[:0]
-	for _, img := range g.images {
-		if len(kept) > 0 && kept[len(kept)-1].name == img.name {
-			_ = img.Close() // read only; another handle has the same image
+		described := b.describeImage(img, make(map[digest.Digest]string))
+		served, err := described.Served(img.rawIndex)
+		if err != nil {
+			b.say("note", "%s cannot be pinned: %v", w.Name, err)
 			continue
 		}
-		kept = append(kept, img)
+		img.pinned = served.Digest
+		digests[w.Name.String()] = served.Digest
+		b.say("pinned", "%s -> %s", w.Name, short(served.Digest))
 	}
-	g.images = kept
+	return b.release.rendered.Pin(b.release.uses, digests)
+}
+
+// rawIndex gives the bytes of the image's index, or of one inside it.
+func (r *released) rawIndex(d digest.Digest) ([]byte, error) {
+	for _, x := range r.Indexes {
+		if x.Desc.Digest == d {
+			return x.Raw, nil
+		}
+	}
+	return r.Root.Raw, nil
+}
+
+// unrolled says which images are others than in a base without any object that changes with them: what runs there goes on.
+func (b *builder) unrolled() {
+	for _, img := range b.release.images {
+		if img.name.Tag == "" || img.pinned != "" {
+			continue
+		}
+		for _, k := range b.bases.list {
+			for _, old := range k.desc.Images {
+				if old.Name == img.name.String() && old.Digest != img.Root.Desc.Digest {
+					b.say("note", "%s is another image than in %s, and no object names it by digest: what runs of it goes on until it is started again",
+						img.name, k.desc.Version)
+				}
+			}
+		}
+	}
 }
 
 func (g *gathered) close() error {

@@ -81,7 +81,8 @@ func (b *builder) platformNames() []string {
 // describeImage describes an image. platforms remembers what a manifest was said to be for: an index and the manifest's own
 // config may spell it differently, and images may share a manifest.
 func (b *builder) describeImage(img *released, platforms map[digest.Digest]string) bundle.Image {
-	out := bundle.Image{Name: img.name.String(), Digest: img.Root.Desc.Digest, MediaType: img.Root.Desc.MediaType, Size: img.Root.Desc.Size}
+	out := bundle.Image{Name: img.name.String(), Digest: img.Root.Desc.Digest, MediaType: img.Root.Desc.MediaType, Size: img.Root.Desc.Size,
+		Pinned: img.pinned}
 	for _, m := range img.Manifests {
 		if platforms[m.Desc.Digest] == "" {
 			p := m.Platform

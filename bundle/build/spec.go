@@ -27,11 +27,13 @@ type Spec struct {
 	Images    []ImageSpec
 	// ImageFields are fields of custom resources that hold image references.
 	ImageFields []manifest.ImageField
-	Manifests   []manifest.Source
-	Checks      []bundle.Check
-	Requires    *bundle.Requires
-	CatchUp     string
-	Expires     *time.Time
+	// Pin puts digests beside the tags in the rendered objects.
+	Pin       bool
+	Manifests []manifest.Source
+	Checks    []bundle.Check
+	Requires  *bundle.Requires
+	CatchUp   string
+	Expires   *time.Time
 
 	// File is the path it was read from, Dir the folder that its relative paths start from.
 	File, Dir string
@@ -69,6 +71,7 @@ type body struct {
 	Platforms   []string              `yaml:"platforms"`
 	Images      []imageEntry          `yaml:"images"`
 	ImageFields []manifest.ImageField `yaml:"imageFields"`
+	Pin         *bool                 `yaml:"pin"`
 	Manifests   []manifestEntry       `yaml:"manifests"`
 	Checks      []checkEntry          `yaml:"checks"`
 	Requires    *bundle.Requires      `yaml:"requires"`

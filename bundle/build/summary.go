@@ -45,6 +45,7 @@ func (b *builder) announce(context.Context) error {
 		text += fmt.Sprintf(": %d changed, %d unchanged", changed, len(b.release.images)-changed)
 	}
 	b.say("images", "%s", text)
+	b.unrolled()
 	for _, img := range b.release.images {
 		for _, n := range img.Notes {
 			b.say("note", "%s: %s", img.name, n)

@@ -188,21 +188,19 @@ func (o *Object) imagePlace(ref string, path kubeyaml.Path) Place {
 	return o.FieldPlace(path)
 }
 
-// Pin replaces references by HOST/REPOSITORY@DIGEST in the objects that Images searched. Digests are by canonical
-// name (ImageUse.Name.String); references with other names stay as they are written. It returns the uses it changed.
-func (r *Rendered) Pin(uses []ImageUse, digests map[string]digest.Digest) ([]ImageUse, error) {
-	var pinned []ImageUse
+// Pin puts digests beside the tags (NAME:TAG@DIGEST) in the objects that Images searched. Digests are by canonical name
+// (ImageUse.Name.String); references with other names stay as they are written.
+func (r *Rendered) Pin(uses []ImageUse, digests map[string]digest.Digest) error {
 	for _, u := range uses {
 		d, ok := digests[u.Name.String()]
 		if !ok {
 			continue
 		}
-		if u.object >= len(r.Objects) || !set(r.Objects[u.object].Fields, u.path, u.Name.WithDigest(d).String()) {
-			return nil, fmt.Errorf("manifest: %s has no field %s to pin", u.Object, u.Field)
+		if u.object >= len(r.Objects) || !set(r.Objects[u.object].Fields, u.path, u.Name.String()+"@"+d.String()) {
+			return fmt.Errorf("manifest: %s has no field %s to pin", u.Object, u.Field)
 		}
-		pinned = append(pinned, u)
 	}
-	return pinned, nil
+	return nil
 }
 
 // set changes the text at a path and reports whether there was one.

@@ -168,26 +168,23 @@ func TestPin(t *testing.T) {
 		t.Fatal(err)
 	}
 	sum := digest.FromString("x")
-	pinned, err := r.Pin(uses, map[string]digest.Digest{
+	err = r.Pin(uses, map[string]digest.Digest{
 		"docker.io/library/init:latest": sum, "docker.io/library/data:3": sum, "docker.io/library/more:2": sum, "docker.io/library/none:1": sum,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(pinned) != 3 || pinned[0].Reference != "init" || pinned[2].Field != "spec.more[1]" {
-		t.Errorf("pinned %v", pinned)
-	}
 	after, err := r.Marshal()
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := strings.NewReplacer("image: init\n", "image: docker.io/library/init@"+sum.String()+"\n",
-		"reference: data:3\n", "reference: docker.io/library/data@"+sum.String()+"\n",
-		"- more:2\n", "- docker.io/library/more@"+sum.String()+"\n").Replace(string(before))
+	want := strings.NewReplacer("image: init\n", "image: docker.io/library/init:latest@"+sum.String()+"\n",
+		"reference: data:3\n", "reference: docker.io/library/data:3@"+sum.String()+"\n",
+		"- more:2\n", "- docker.io/library/more:2@"+sum.String()+"\n").Replace(string(before))
 	if string(after) != want {
 		t.Errorf("got:\n%s\nwant:\n%s", after, want)
 	}
-	if _, err := render(t, unpack(t, "-- a.yaml --\n{apiVersion: v1, kind: A, metadata: {name: a}}\n")).Pin(uses, map[string]digest.Digest{"docker.io/library/init:latest": sum}); err == nil {
+	if err := render(t, unpack(t, "-- a.yaml --\n{apiVersion: v1, kind: A, metadata: {name: a}}\n")).Pin(uses, map[string]digest.Digest{"docker.io/library/init:latest": sum}); err == nil {
 		t.Error("uses of other objects are taken")
 	}
 }
