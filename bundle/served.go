@@ -42,7 +42,7 @@ func (im *Image) Served(raw func(digest.Digest) ([]byte, error)) (Served, error)
 	if whole {
 		return Served{Digest: im.Digest, MediaType: im.MediaType}, nil
 	}
-	if len(im.Manifests) == 1 && len(kept) == 1 {
+	if len(im.Manifests) == 1 && len(kept) <= 1 {
 		m := im.Manifests[0]
 		return Served{Digest: m.Digest, MediaType: m.MediaType}, nil
 	}
