@@ -183,7 +183,7 @@ func lacking(ctx context.Context, m ImageStore, d *bundle.Descriptor, tags bool)
 	g.SetLimit(askers)
 	for i, img := range d.Images {
 		g.Go(func() error {
-			err := m.CheckImage(ctx, img, sizes)
+			err := m.CheckImage(ctx, img, sizes, nil)
 			if err == nil && tags {
 				err = m.CheckTag(ctx, img)
 			}

@@ -209,13 +209,18 @@ func (p *imagePusher) refers(a bundle.Attached) (bool, error) {
 
 // CheckImage tells whether the mirror would serve an image, whatever its tags say: its manifests can be read by digest,
 // what TagImage will push among them, and configs and layers are there with the right sizes. Layers are not read; Fsck
-// does that.
+// does that. Without raw, what stands in for an index is looked for by the tag.
 func (c *Client) CheckImage(ctx context.Context, img bundle.Image, sizes map[digest.Digest]int64, raw Raw) error {
 	name, err := Repository(img.Name)
 	if err != nil {
 		return err
 	}
-	if err := c.checkRoot(ctx, name, img, raw); err != nil {
+	if raw == nil {
+		err = c.checkNamed(ctx, name, img)
+	} else {
+		err = c.checkRoot(ctx, name, img, raw)
+	}
+	if err != nil {
 		return err
 	}
 	for _, x := range img.Indexes {
