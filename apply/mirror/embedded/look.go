@@ -3,7 +3,6 @@ package embedded
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -20,7 +19,8 @@ func Look(ctx context.Context, dir, listen string) (url string, stop func() erro
 	if served(dir) {
 		return "http://" + Reach(listen), func() error { return nil }, nil
 	}
-	r := &Registry{cfg: Config{Dir: dir}, log: slog.New(slog.DiscardHandler), driver: newDriver(dir), names: namesOf(nil)}
+	r := newRegistry(Config{Dir: dir})
+	r.driver = newDriver(dir)
 	redirectLogs(r.log)
 	if r.storage, err = newStorage(ctx, r.driver); err != nil {
 		return "", nil, &Error{Dir: dir, Err: err}

@@ -58,14 +58,20 @@ type Registry struct {
 	storing  chan struct{} // held while one is received and stored
 }
 
-// Open takes the folder for this process and throws away uploads that a crash left behind. The error is ErrServed if
-// another process serves the folder.
-func Open(ctx context.Context, cfg Config) (*Registry, error) {
+// newRegistry has all that serving the folder needs but the folder itself.
+func newRegistry(cfg Config) *Registry {
 	r := &Registry{cfg: cfg, log: cfg.Log, names: namesOf(cfg.Names),
 		parsing: make(chan struct{}, maxParsing), storing: make(chan struct{}, maxParsing)}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
+	return r
+}
+
+// Open takes the folder for this process and throws away uploads that a crash left behind. The error is ErrServed if
+// another process serves the folder.
+func Open(ctx context.Context, cfg Config) (*Registry, error) {
+	r := newRegistry(cfg)
 	if err := os.MkdirAll(cfg.Dir, 0o755); err != nil {
 		return nil, &Error{Dir: cfg.Dir, Err: err}
 	}
