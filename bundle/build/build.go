@@ -16,6 +16,7 @@ import (
 
 	"github.com/sallyport-dev/sallyport/bundle"
 	"github.com/sallyport-dev/sallyport/bundle/image"
+	"github.com/sallyport-dev/sallyport/bundle/manifest"
 	"github.com/sallyport-dev/sallyport/bundle/sign"
 	"github.com/sallyport-dev/sallyport/delta"
 )
@@ -112,17 +113,19 @@ type builder struct {
 	mu      sync.Mutex // for Observe, told and parts
 
 	release *gathered
-	bases   *bases
-	staged  *staged
-	told    map[digest.Digest]bool // olds that were said to be lost
-	warned  []string
-	olds    *oldBlobs
-	cache   *patchCache // nil: none
-	effort  delta.Effort
-	blobs   []*blob
-	sboms   []bundle.SBOM
-	objects []byte
-	parts   map[digest.Digest]bundle.Part
+	// mentions are texts in the objects, as they were written, that look like images.
+	mentions []manifest.ImageUse
+	bases    *bases
+	staged   *staged
+	told     map[digest.Digest]bool // olds that were said to be lost
+	warned   []string
+	olds     *oldBlobs
+	cache    *patchCache // nil: none
+	effort   delta.Effort
+	blobs    []*blob
+	sboms    []bundle.SBOM
+	objects  []byte
+	parts    map[digest.Digest]bundle.Part
 }
 
 // Run builds a bundle. Errors that the caller can mend have a Reason, most of them "spec", "image", "manifest" or "usage".

@@ -46,6 +46,7 @@ func (b *builder) announce(context.Context) error {
 	}
 	b.say("images", "%s", text)
 	b.unrolled()
+	b.mentioned()
 	for _, img := range b.release.images {
 		for _, n := range img.Notes {
 			b.say("note", "%s: %s", img.name, n)
