@@ -6,7 +6,8 @@ import "fmt"
 // objects, checks, rolling, note.
 type Event struct {
 	Label string
-	Text  string
+	// Text is the rest of the line or, with a Total, what is done with the bytes.
+	Text string
 	// Done and Total are bytes, of work that can be measured; Total is 0 for what cannot. Such events repeat, with the
 	// same Label, until Done is Total.
 	Done, Total int64

@@ -248,7 +248,7 @@ func (l *loader) progress(n int64) {
 	l.done += n
 	if l.total > 0 && (l.done >= l.told+l.total/100 || l.done == l.total) {
 		l.told = l.done
-		l.tell(Event{Label: "loading", Done: l.done, Total: l.total})
+		l.tell(Event{Label: "loading", Text: "restored", Done: min(l.done, l.total), Total: l.total})
 	}
 }
 

@@ -25,8 +25,7 @@ the next sallyport finishes or undoes the work. A release that already runs is l
 it here is brought back from the bundle. One that a person rolled back from comes again with --retry only.
 
 BUNDLE is a file, its first part (FILE.001), - for standard input, or a directory that holds bundles of one release:
-then the smallest that fits this site is taken.
-Exit status: 0 committed, 3 not trusted, 4 does not fit here now, 5 failed and rolled back, 6 a person is needed.`,
+then the smallest that fits this site is taken.`,
 		Example: `  sallyport apply /media/stick
   sallyport apply --dry-run store-platform-2.4.0.tar`,
 		RunE: func(c *cobra.Command, a []string) error {
@@ -53,7 +52,7 @@ Exit status: 0 committed, 3 not trusted, 4 does not fit here now, 5 failed and r
 	if err := c.Flags().MarkHidden("now"); err != nil { // this version has no windows: every time is now
 		panic(err)
 	}
-	return c
+	return exits(c, ofSite...)
 }
 
 func (p *program) stageVerb() *cobra.Command {
@@ -73,11 +72,11 @@ sallyport apply --staged switches to it later.`,
 	}
 	p.stallFlag(c)
 	c.Flags().BoolVar(&retry, "retry", false, "take a release that failed here before")
-	return c
+	return exits(c, ofSite...)
 }
 
 func (p *program) confirmVerb() *cobra.Command {
-	return &cobra.Command{
+	return exits(&cobra.Command{
 		Use:   "confirm",
 		Short: "Finish what was under way when the machine stopped",
 		Long: `Finish what was under way when the machine or a sallyport stopped: run the checks of a release on trial and commit it or
@@ -87,11 +86,11 @@ put the previous one back. Does nothing where nothing was under way. Run it at b
 		RunE: func(c *cobra.Command, _ []string) error {
 			return p.onSite(c.Context(), func(s *apply.Site) (*apply.Result, error) { return s.Confirm(c.Context()) })
 		},
-	}
+	}, exit{exitRolledBack, ""}, exit{exitPerson, ""}, exit{exitLocked, ""})
 }
 
 func (p *program) rollbackVerb() *cobra.Command {
-	return &cobra.Command{
+	return exits(&cobra.Command{
 		Use:   "rollback",
 		Short: "Go back to the previous release",
 		Long: `Go back to the release that ran before the current one: it is in the other slot, and its images are in the mirror.
@@ -101,7 +100,7 @@ Its checks decide as in apply.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return p.onSite(c.Context(), func(s *apply.Site) (*apply.Result, error) { return s.Rollback(c.Context()) })
 		},
-	}
+	}, exit{exitNotApplicable, "there is nothing to go back to"}, exit{exitRolledBack, ""}, exit{exitPerson, ""}, exit{exitLocked, ""})
 }
 
 // openSite reads site.yaml.

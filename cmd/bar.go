@@ -58,13 +58,16 @@ func (u *ui) advance(label, text string, done, total int64, now time.Time) (line
 	}
 	b := u.bar
 	b.text, b.done, b.total = text, done, total
+	if total > 0 {
+		b.done = min(done, total)
+	}
 	switch {
 	case done == total:
 		u.wipe()
 	case now.Before(b.next):
 	case u.screen == nil:
 		b.next = now.Add(report)
-		return strings.Join(b.parts(now), ", ")
+		return strings.Join(b.parts(now), "")
 	default:
 		u.draw(now)
 	}
@@ -119,7 +122,7 @@ func (b *bar) fit(width int, now time.Time) string {
 	label := fmt.Sprintf("%-9s ", b.label)
 	parts := b.parts(now)
 	for ; ; parts = append(parts[:1:1], parts[2:]...) { // how much is through stays to the last, and before it the time left
-		text := strings.Join(parts, ", ")
+		text := strings.Join(parts, "")
 		room := width - 1 - utf8.RuneCountInString(label+text)
 		if n := min(graph, room-len("[]  ")); n >= fewGraph && b.total > 0 {
 			return label + b.graph(n) + "  " + text
@@ -147,19 +150,29 @@ func (b *bar) graph(n int) string {
 func (b *bar) parts(now time.Time) []string {
 	parts := []string{amount(b.done, b.total)}
 	if b.text != "" {
-		parts = append(parts, b.text)
+		parts = append(parts, " "+b.text)
 	}
 	took := now.Sub(b.began)
 	if b.done <= 0 || took < time.Second {
 		return parts
 	}
 	rate := float64(b.done) / took.Seconds()
-	parts = append(parts, size(int64(rate))+"/s")
+	parts = append(parts, ", "+size(int64(rate))+"/s")
 	if b.total > 0 {
-		left := time.Duration(float64(b.total-b.done) / rate * float64(time.Second)).Round(time.Second)
-		parts = append(parts, strings.Replace(span(max(left, time.Second)), ".0 s", " s", 1)+" left")
+		parts = append(parts, ", "+about(time.Duration(float64(b.total-b.done)/rate*float64(time.Second)))+" left")
 	}
 	return parts
+}
+
+// about is a length of time that is guessed.
+func about(d time.Duration) string {
+	switch {
+	case d <= time.Minute:
+		return fmt.Sprintf("%d s", max(1, (d+time.Second-1)/time.Second))
+	case d <= time.Hour:
+		return fmt.Sprintf("%d min", (d+time.Minute-1)/time.Minute)
+	}
+	return span(d)
 }
 
 // amount is "41.2 of 63.0 MB".

@@ -71,7 +71,7 @@ that was worked on before, against the same layers and at the same effort, is re
 	fl.StringVar(&f.cache, "cache", "", "a folder that keeps deltas from build to build")
 	fl.BoolVar(&f.perBase, "per-base", false, "write one bundle for each --base, with .from-VERSION in its name")
 	fl.StringVarP(&f.output, "output", "o", "", "the bundle to write")
-	return c
+	return exits(c, exit{exitUntrusted, "a base is not as it was built"}, exit{exitNotApplicable, "a newer sallyport made a base"})
 }
 
 // buildMemory is how much memory the garbage collector lets the heap have for each processor, in bytes, before it works

@@ -22,7 +22,7 @@ checks and bytes. Nothing is verified.`,
 		RunE:    func(c *cobra.Command, a []string) error { return p.diff(c.Context(), a[0], a[1]) },
 	}
 	p.stallFlag(c)
-	return c
+	return exits(c, ofBundle...)
 }
 
 func (p *program) diff(ctx context.Context, from, to string) error {

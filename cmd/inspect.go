@@ -32,7 +32,7 @@ BUNDLE is a file, its first part (FILE.001), a directory that holds one bundle, 
 	c.Flags().BoolVar(&sboms, "sbom", false, "list the packages of every image too")
 	c.Flags().BoolVar(&files, "files", false, "list every blob too, and the files whose changes cost the most")
 	c.Flags().BoolVar(&full, "full", false, "do not cut digests")
-	return c
+	return exits(c, ofBundle...)
 }
 
 type inspectFlags struct{ sboms, files, full bool }

@@ -17,12 +17,6 @@ import (
 )
 
 func (p *program) keyVerb() *cobra.Command {
-	key := &cobra.Command{
-		Use:   "key",
-		Short: "Make key pairs",
-		Args:  args(),
-		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
-	}
 	var prefix string
 	generate := &cobra.Command{
 		Use:   "generate [--output-key-prefix PREFIX]",
@@ -36,8 +30,12 @@ Keep PREFIX.key at the factory. Put PREFIX.pub on every site and name it in site
 		RunE:    func(*cobra.Command, []string) error { return p.generateKey(prefix) },
 	}
 	generate.Flags().StringVar(&prefix, "output-key-prefix", "sallyport", "the files' names without .key and .pub")
-	key.AddCommand(generate)
-	return key
+	return group(&cobra.Command{
+		Use:     "key",
+		Short:   "Make key pairs",
+		Long:    "Make key pairs.",
+		Example: "  sallyport key generate --output-key-prefix release",
+	}, exits(generate))
 }
 
 func (p *program) generateKey(prefix string) error {

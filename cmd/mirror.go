@@ -17,16 +17,12 @@ import (
 )
 
 func (p *program) mirrorVerb() *cobra.Command {
-	c := &cobra.Command{
+	return group(&cobra.Command{
 		Use:     "mirror",
 		Short:   "Serve, check, clean and announce the site's mirror",
 		Long:    "The mirror is the registry from which the site's container runtime pulls.",
 		Example: "  sallyport mirror fsck",
-		Args:    args(),
-		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
-	}
-	c.AddCommand(p.mirrorServeVerb(), p.mirrorFsckVerb(), p.mirrorGCVerb(), p.mirrorConfigVerb())
-	return c
+	}, p.mirrorServeVerb(), p.mirrorFsckVerb(), p.mirrorGCVerb(), p.mirrorConfigVerb())
 }
 
 func (p *program) mirrorServeVerb() *cobra.Command {
@@ -43,7 +39,7 @@ sallyport can read it, and it has to be the same user who runs this.`,
 		RunE:    func(c *cobra.Command, _ []string) error { return p.mirrorServe(c.Context(), remote) },
 	}
 	c.Flags().BoolVar(&remote, "remote-writes", false, "let other machines push and delete, too, if they know the secret")
-	return c
+	return exits(c)
 }
 
 func (p *program) mirrorServe(ctx context.Context, remote bool) error {
@@ -76,7 +72,7 @@ func (p *program) mirrorFsckVerb() *cobra.Command {
 		Use:   "fsck [--repair BUNDLE]",
 		Short: "Read all that the current and the previous release need, and compare digests",
 		Long: `Read every manifest and blob that the current, the previous and a staged release need from the mirror, and compare
-digests; and see that the tags lead to the images of the release that runs. Exit status 6 means that something is missing or damaged. Nothing is changed without --repair.
+digests; and see that the tags lead to the images of the release that runs. Nothing is changed without --repair.
 
 --repair BUNDLE deletes what is damaged first, and brings what is missing from a bundle of the current, the previous or
 the staged release. A bundle that was built against a base needs that base in the mirror.`,
@@ -98,7 +94,8 @@ the staged release. A bundle that was built against a base needs that base in th
 	}
 	p.stallFlag(c)
 	c.Flags().StringVar(&repair, "repair", "", "a bundle from which to bring what is missing or damaged")
-	return c
+	return exits(c, exit{exitUntrusted, "the bundle to repair from is not trusted"}, exit{exitNotApplicable, "the bundle does not fit, or there is no room"},
+		exit{exitPerson, "something is missing or damaged"}, exit{exitLocked, ""})
 }
 
 // mirrorRepair deletes what is damaged and brings what is missing from a bundle.
@@ -222,7 +219,7 @@ embedded mirror this frees the disk; another registry wants its own garbage coll
 		RunE:    func(c *cobra.Command, _ []string) error { return p.mirrorGC(c.Context(), dryRun) },
 	}
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be removed, and remove nothing")
-	return c
+	return exits(c, exit{exitLocked, ""})
 }
 
 func (p *program) mirrorGC(ctx context.Context, dryRun bool) error {
@@ -300,7 +297,7 @@ more, or those of a first release, by --registry. Files that somebody else wrote
 	c.Flags().StringVar(&f.k3s, "k3s", "", "k3s' registries.yaml")
 	c.Flags().StringArrayVar(&f.registries, "registry", nil, "a registry host in image names; may be given several times")
 	c.Flags().BoolVar(&f.force, "force", false, "replace files that somebody else wrote")
-	return c
+	return exits(c)
 }
 
 type mirrorConfigFlags struct {

@@ -36,6 +36,7 @@ type program struct {
 	out, err io.Writer
 	ui       *ui
 	stall    time.Duration // --stall-timeout, of the verbs that read a bundle
+	failed   error         // of help, which cobra lets return none
 }
 
 // Main runs the command line args, without the program's name, and returns the exit status.
@@ -51,6 +52,9 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetOut(out)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
+	if err == nil {
+		err = p.failed
+	}
 	if p.ui != nil {
 		p.ui.end()
 	}
@@ -84,11 +88,7 @@ func (p *program) root() *cobra.Command {
 		Short: "Carry software releases into places with no network",
 		Long: `Sallyport carries software releases into places with no network: it packs manifests,
 images and SBOMs into one signed file, and at the site applies it as one transaction
-that puts the old release back by itself when the new one does not work.
-
-Exit status: 0 done, 1 unexpected error (safe to retry), 2 wrong usage or spec,
-3 not trusted, 4 not applicable here and now, 5 failed and rolled back,
-6 failed and a person is needed, 7 another sallyport holds the site.`,
+that puts the old release back by itself when the new one does not work.`,
 		Version:           version,
 		Args:              unknownVerb,
 		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
@@ -103,10 +103,10 @@ Exit status: 0 done, 1 unexpected error (safe to retry), 2 wrong usage or spec,
 	f.BoolVar(&p.flags.quiet, "quiet", false, "print the result only")
 	f.StringVar(&p.flags.logFormat, "log-format", "text", "text or json")
 	f.StringVar(&p.flags.progress, "progress", "auto", "auto (bars on a terminal), plain or none")
-	root.SuggestionsMinimumDistance = 2
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return &usageError{err.Error(), fmt.Sprintf("see %s --help", c.CommandPath())}
-	})
+	exits(root, ofSite...)
+	root.SetFlagErrorFunc(wrongFlag)
+	root.SetHelpFunc(p.helpFor(root.HelpFunc()))
+	root.SetHelpCommand(helpVerb(root))
 	root.AddGroup(&cobra.Group{ID: "factory", Title: "At the factory:"},
 		&cobra.Group{ID: "anywhere", Title: "Anywhere:"}, &cobra.Group{ID: "site", Title: "At a site:"})
 	p.addFactoryVerbs(root)
@@ -169,16 +169,4 @@ func args(names ...string) cobra.PositionalArgs {
 func firstExample(c *cobra.Command) string {
 	first, _, _ := strings.Cut(c.Example, "\n")
 	return strings.TrimSpace(first)
-}
-
-// unknownVerb refuses what is no verb, and names the nearest one.
-func unknownVerb(c *cobra.Command, got []string) error {
-	if len(got) == 0 {
-		return nil
-	}
-	advice := "sallyport --help lists the verbs"
-	if near := c.SuggestionsFor(got[0]); len(near) > 0 {
-		advice = fmt.Sprintf("did you mean sallyport %s?", near[0])
-	}
-	return &usageError{fmt.Sprintf("sallyport has no verb %q", got[0]), advice}
 }

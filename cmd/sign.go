@@ -29,7 +29,7 @@ replaced in one step.`,
 	}
 	p.stallFlag(c)
 	c.Flags().StringArrayVar(&keys, "key", nil, "a private key that sallyport or cosign made; may be given several times")
-	return c
+	return exits(c, ofBundle...)
 }
 
 func (p *program) signBundle(ctx context.Context, path string, keys []string) error {

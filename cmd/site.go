@@ -15,12 +15,6 @@ import (
 )
 
 func (p *program) siteVerb() *cobra.Command {
-	c := &cobra.Command{
-		Use:   "site",
-		Short: "Set up this machine as a site",
-		Args:  args(),
-		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
-	}
 	var force, state bool
 	init := &cobra.Command{
 		Use:   "init",
@@ -42,8 +36,12 @@ by hand where the state of a site is lost for good and a new disk takes its plac
 	}
 	init.Flags().BoolVar(&state, "state", false, "make the state folder of a site.yaml that is there")
 	init.Flags().BoolVar(&force, "force", false, "replace a file that is there")
-	c.AddCommand(init)
-	return c
+	return group(&cobra.Command{
+		Use:     "site",
+		Short:   "Set up this machine as a site",
+		Long:    "Set up this machine as a site.",
+		Example: "  sallyport site init",
+	}, exits(init))
 }
 
 func (p *program) siteInit(force bool) error {
@@ -87,14 +85,13 @@ func (p *program) doctorVerb() *cobra.Command {
 		Use:   "doctor",
 		Short: "Say what this site lacks for an update, and how to mend it",
 		Long: `Look at everything that an update needs (state, room, trust, clock, mirror, what the site has of its releases, target,
-checks, container runtime) and say how to mend what is missing. Nothing is written, unless --push is given.
-Exit status 1 means that something has to be mended.`,
+checks, container runtime) and say how to mend what is missing. Nothing is written, unless --push is given.`,
 		Example: "  sallyport doctor",
 		Args:    args(),
 		RunE:    func(c *cobra.Command, _ []string) error { return p.doctor(c.Context(), push) },
 	}
 	c.Flags().BoolVar(&push, "push", false, "push a few bytes to the mirror, to see whether it takes them")
-	return c
+	return exits(c, exit{exitUnexpected, "something has to be mended"})
 }
 
 func (p *program) doctor(ctx context.Context, push bool) error {

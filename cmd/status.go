@@ -13,7 +13,7 @@ import (
 )
 
 func (p *program) statusVerb() *cobra.Command {
-	return &cobra.Command{
+	return exits(&cobra.Command{
 		Use:   "status",
 		Short: "Say what the site runs and how it is",
 		Long: `Say what the site runs, what it can go back to, how the last attempt ended, and what is lost or damaged: it reads both
@@ -23,7 +23,7 @@ works on the site) is left out for others. Exit status 0 whatever it finds: "nee
 		Example: "  sallyport status --json",
 		Args:    args(),
 		RunE:    func(c *cobra.Command, _ []string) error { return p.status(c.Context()) },
-	}
+	})
 }
 
 func (p *program) status(ctx context.Context) error {
@@ -136,14 +136,14 @@ func labels(m map[string]string) string {
 }
 
 func (p *program) historyVerb() *cobra.Command {
-	return &cobra.Command{
+	return exits(&cobra.Command{
 		Use:     "history",
 		Short:   "List every attempt to change the site's release, and how it ended",
 		Long:    "List every attempt to change the site's release, oldest first: when, by which verb, how it ended and why.",
 		Example: "  sallyport history",
 		Args:    args(),
 		RunE:    func(*cobra.Command, []string) error { return p.history() },
-	}
+	})
 }
 
 func (p *program) history() error {

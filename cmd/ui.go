@@ -43,6 +43,7 @@ type ui struct {
 	bar     *bar       // of the phase that was measured last; nil before
 	screen  *os.File   // where bars are drawn; nil is nowhere
 	measure bool       // the verb's own work is measured, so the reading of its bundle need not be
+	read    int64      // bytes of the bundle
 }
 
 // newUI finds out what out and err are. progress is auto, plain or none; with none there is no commentary.
@@ -220,7 +221,11 @@ func (p *program) event(label, text string, done, total int64) {
 func (u *ui) measured(label, text string, done, total int64) {
 	u.mu.Lock()
 	u.measure = true
+	read := u.read
 	u.mu.Unlock()
+	if read > 0 {
+		text += ", " + size(read) + " read"
+	}
 	u.progress(label, text, done, total)
 }
 
@@ -228,6 +233,7 @@ func (u *ui) measured(label, text string, done, total int64) {
 func (u *ui) reading(label string, done, total int64) {
 	u.mu.Lock()
 	better := u.measure
+	u.read = done
 	u.mu.Unlock()
 	if !better {
 		u.progress(label, "", done, total)

@@ -17,8 +17,8 @@ func (p *program) verifyVerb() *cobra.Command {
 		Use:   "verify BUNDLE (--trust FILE | --key PUB)",
 		Short: "Check every byte of a bundle and say who signed it",
 		Long: `Check a bundle without any network: that an accepted key signed the release, that the release has not expired, that
-every byte of it is what was signed, and that what it carries of attestations speaks of this release. Exit status 0
-means all of that; 3 means not trusted. Images' own signatures travel along; whoever builds a release checks those.`,
+every byte of it is what was signed, and that what it carries of attestations speaks of this release. Images' own
+signatures travel along; whoever builds a release checks those.`,
 		Example: `  sallyport verify store-platform-2.4.0.tar --key release.pub
   sallyport verify /media/stick --trust /etc/sallyport/release.pub --json`,
 		Args: args("BUNDLE"),
@@ -32,7 +32,7 @@ means all of that; 3 means not trusted. Images' own signatures travel along; who
 	p.stallFlag(c)
 	c.Flags().StringVar(&key, "key", "", "the public key that must have signed")
 	c.Flags().StringVar(&trust, "trust", "", "a file of public keys, one of which must have signed")
-	return c
+	return exits(c, ofBundle...)
 }
 
 func (p *program) verify(ctx context.Context, path, keys string) error {

@@ -48,6 +48,9 @@ type Options struct {
 	Effort  Effort
 	Workers int    // goroutines at most; 0: as many as processors
 	TempDir string // where the expanded blob is kept meanwhile; "": os.TempDir()
+	// Advanced is told, by one goroutine at a time, of n more of the blob's bytes that are worked off, as far as can be
+	// guessed: their sum is its size at most. May be nil.
+	Advanced func(n int64)
 }
 
 // Result describes the patch that Diff wrote.

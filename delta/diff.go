@@ -28,7 +28,8 @@ func Diff(ctx context.Context, w io.Writer, blob io.ReaderAt, size int64, olds [
 	if len(olds) > maxOlds {
 		return Result{}, fmt.Errorf("delta: %d olds, at most %d", len(olds), maxOlds)
 	}
-	plain, err := expandToFile(ctx, blob, size, o.TempDir)
+	m := &meter{tell: o.Advanced, size: size}
+	plain, err := expandToFile(ctx, m.readerAt(expanding, blob, size), size, o.TempDir)
 	if err != nil {
 		return Result{}, err
 	}
@@ -37,7 +38,7 @@ func Diff(ctx context.Context, w io.Writer, blob io.ReaderAt, size int64, olds [
 	if err != nil {
 		return Result{}, err
 	}
-	b := &builder{ctx: ctx, blob: blob, size: size, plain: plain, recipe: recipe, certain: proven, olds: olds, o: o}
+	b := &builder{ctx: ctx, blob: blob, size: size, plain: plain, recipe: recipe, certain: proven, olds: olds, o: o, meter: m}
 	return b.build(w)
 }
 
@@ -92,6 +93,7 @@ type builder struct {
 	scratch  int64 // bytes of files that applying needs
 	members  []member
 	costs    *costs
+	meter    *meter
 	failed   error // of the patch that was to be; nil: none, or not yet
 }
 
@@ -164,11 +166,11 @@ func (b *builder) plan() ([]piece, *source, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	ids, err := contentIDs(b.ctx, b.plain, members, c.seed)
+	ids, err := contentIDs(b.ctx, b.meter.readerAt(comparing, b.plain, b.plain.size), members, c.seed)
 	if err != nil {
 		return nil, nil, err
 	}
-	p := &planner{ctx: b.ctx, c: c, plain: b.plain, members: members, ids: ids, effort: b.o.Effort, workers: b.o.Workers, plainly: b.failed != nil}
+	p := &planner{ctx: b.ctx, c: c, plain: b.meter.readerAt(planning, b.plain, b.plain.size), members: members, ids: ids, effort: b.o.Effort, workers: b.o.Workers, plainly: b.failed != nil}
 	err = p.run()
 	for _, n := range p.digested {
 		b.streams[streamDigests].Write(binary.AppendUvarint(nil, uint64(n)))
@@ -178,7 +180,7 @@ func (b *builder) plan() ([]piece, *source, error) {
 
 // encode turns pieces into operations, which address the olds that are used.
 func (b *builder) encode(pieces []piece, all *source) error {
-	e := &encoder{ctx: b.ctx, plain: b.plain, all: all, streams: b.streams, dir: b.o.TempDir, used: make([]int64, len(b.olds))}
+	e := &encoder{ctx: b.ctx, plain: b.meter.readerAt(coding, b.plain, b.plain.size), all: all, streams: b.streams, dir: b.o.TempDir, used: make([]int64, len(b.olds))}
 	reads := make([]bool, len(b.olds))
 	e.reads(pieces, reads)
 	var used []Old

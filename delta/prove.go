@@ -130,10 +130,10 @@ func (b *builder) proveBody(in io.Reader, h *header) error {
 		return errOther
 	}
 	sum := sha256.New()
-	var w io.WriteCloser = nopCloser{sum}
+	var w io.WriteCloser = nopCloser{b.meter.writer(proving, sum, b.plain.size)}
 	want := b.plain.sum
 	if replayed || !b.certain {
-		w, want = recipe.NewWriter(sum), h.blobDigest
+		w, want = recipe.NewWriter(b.meter.writer(proving, sum, b.size)), h.blobDigest
 	}
 	if err := restore(b.ctx, w, nil, s, newSource(used), b.plain.size, scratch{b.o.TempDir, h.scratch}); err != nil {
 		return fmt.Errorf("prove patch: %w", err)

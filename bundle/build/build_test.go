@@ -20,13 +20,21 @@ import (
 func TestFirstRelease(t *testing.T) {
 	f := newFactory(t, "1.0.0")
 	var lines []string
+	measured := map[string]int{}
 	cfg := f.config("1.0.0")
 	cfg.Observe = func(e Event) {
 		if e.Total == 0 {
 			lines = append(lines, e.Label+" "+e.Text)
+		} else {
+			measured[e.Label]++
 		}
 	}
 	res := f.build(cfg)
+	for _, label := range []string{"deltas", "sbom", "writing"} {
+		if measured[label] < 3 {
+			t.Errorf("%d times told how far %s is", measured[label], label)
+		}
+	}
 	d := res.Descriptor
 	if d.Name != "shop" || d.Version != "1.0.0" || d.Sequence != 1 || len(d.Bases) != 0 || d.Manifests.Objects != 2 {
 		t.Errorf("descriptor %+v", d)

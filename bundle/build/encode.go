@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 	"sync/atomic"
 
 	"github.com/opencontainers/go-digest"
@@ -24,7 +23,7 @@ const tiny = 1 << 10
 // encode gives every layer that travels its cheapest form. As many layers are worked on at a time as there are workers: a
 // layer takes no more memory than a worker may. Images follow one another, so that the olds of few are expanded at a time.
 func (b *builder) encode(ctx context.Context) error {
-	p := &progress{b: b}
+	p := b.measure("deltas")
 	groups := make(map[*released]*imageWork)
 	for _, x := range b.blobs {
 		if !x.layer || x.out.Form == bundle.FormReuse || b.Plain {
@@ -58,7 +57,7 @@ func (b *builder) encode(ctx context.Context) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	p.close()
+	b.tellForms(p.layers)
 	b.tellCache(p.layers)
 	return ctx.Err()
 }
@@ -81,13 +80,14 @@ func (b *builder) encodeOne(ctx context.Context, w *imageWork, x *blob, workers 
 	if err := ctx.Err(); err != nil {
 		return err // another layer has failed
 	}
+	part := p.layer(x.desc.Size)
 	if !x.decided {
-		if err := b.encodeLayer(ctx, x, workers); err != nil {
+		if err := b.encodeLayer(ctx, x, workers, part); err != nil {
 			return fmt.Errorf("layer %s of %s: %w", short(x.desc.Digest), x.img.name, err)
 		}
 		b.remember(x)
 	}
-	p.done(x.desc.Size)
+	part.close()
 	if w.left.Add(-1) > 0 {
 		return nil
 	}
@@ -109,11 +109,15 @@ func (b *builder) releaseOlds(blobs []*blob) error {
 }
 
 // encodeLayer decides on the form of one layer.
-func (b *builder) encodeLayer(ctx context.Context, x *blob, workers int) error {
+func (b *builder) encodeLayer(ctx context.Context, x *blob, workers int, part *layerProgress) error {
 	if x.desc.Size < tiny {
 		return nil
 	}
-	file, err := b.staged.open(ctx, x.desc, x.open)
+	open := x.open
+	if x.img.remote {
+		open = part.fetching(open)
+	}
+	file, err := b.staged.open(ctx, x.desc, open)
 	if err != nil {
 		return err
 	}
@@ -122,7 +126,7 @@ func (b *builder) encodeLayer(ctx context.Context, x *blob, workers int) error {
 	if err != nil {
 		return err
 	}
-	patch, err := b.diff(ctx, x, file, olds, workers)
+	patch, err := b.diff(ctx, x, file, olds, workers, part.add)
 	if err != nil {
 		return b.keepFull(ctx, x, err)
 	}
@@ -229,30 +233,13 @@ func listBlob(ctx context.Context, file io.ReadSeeker) (listing, error) {
 	return l, errors.Join(err, ctx.Err())
 }
 
-// progress adds up what is done of a phase.
-type progress struct {
-	b      *builder
-	total  int64 // bytes
-	layers int
-	mu     sync.Mutex
-	bytes  int64
-	count  int
-}
-
-func (p *progress) done(size int64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.bytes, p.count = p.bytes+size, p.count+1
-	p.b.observe(Event{Label: "deltas", Text: fmt.Sprintf("%d/%d layers", p.count, p.layers), Done: p.bytes, Total: p.total})
-}
-
-// close tells the result.
-func (p *progress) close() {
+// tellForms says how the layers travel.
+func (b *builder) tellForms(layers int) {
 	forms := make(map[bundle.Form]int)
-	for _, x := range p.b.blobs {
+	for _, x := range b.blobs {
 		if x.layer && x.out.Form != bundle.FormReuse {
 			forms[x.out.Form]++
 		}
 	}
-	p.b.say("deltas", "%s: %s", count(p.layers, "layer"), describeForms(forms))
+	b.say("deltas", "%s: %s", count(layers, "layer"), describeForms(forms))
 }

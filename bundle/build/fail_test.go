@@ -249,7 +249,7 @@ func TestLayerThatDoesNotExpand(t *testing.T) {
 			t.Fatal(err)
 		}
 		x := &blob{desc: ocispec.Descriptor{Size: int64(len(raw))}}
-		_, err = b.diff(t.Context(), x, file, nil, 1)
+		_, err = b.diff(t.Context(), x, file, nil, 1, nil)
 		if err := errors.Join(b.keepFull(t.Context(), x, err), file.Close()); err != nil {
 			t.Fatal(err)
 		}

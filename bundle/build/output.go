@@ -60,7 +60,11 @@ func (b *builder) write(ctx context.Context, s *bundle.Sealed, signatures []bund
 		return nil, 0, err
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
-	if size, err = s.Write(ctx, out, signatures); err != nil {
+	p := b.measure("writing")
+	for _, part := range b.parts {
+		p.total += part.Desc.Size
+	}
+	if size, err = s.Write(ctx, &progressWriter{out, p.add}, signatures); err != nil {
 		return nil, 0, err
 	}
 	beside, err := bundle.NewPartWriter(b.Output+lockSuffix, 0)

@@ -26,7 +26,7 @@ type patch struct {
 }
 
 // diff makes the patch. No site has to expand olds that turned out to be of no use.
-func (b *builder) diff(ctx context.Context, x *blob, file *os.File, olds []*old, workers int) (p *patch, err error) {
+func (b *builder) diff(ctx context.Context, x *blob, file *os.File, olds []*old, workers int, advanced func(int64)) (p *patch, err error) {
 	out, err := os.CreateTemp(b.patches(), "patch-")
 	if err != nil {
 		return nil, err
@@ -39,7 +39,7 @@ func (b *builder) diff(ctx context.Context, x *blob, file *os.File, olds []*old,
 	sum := digest.SHA256.Digester()
 	w := bufio.NewWriterSize(io.MultiWriter(out, sum.Hash()), 256<<10)
 	res, err := delta.Diff(ctx, w, file, x.desc.Size, deltaOlds(olds),
-		delta.Options{Effort: b.effort, Workers: workers, TempDir: b.work})
+		delta.Options{Effort: b.effort, Workers: workers, TempDir: b.work, Advanced: advanced})
 	if err != nil {
 		return nil, err
 	}

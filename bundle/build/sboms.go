@@ -21,6 +21,8 @@ import (
 func (b *builder) writeSBOMs(ctx context.Context) error {
 	prepare := sync.OnceValues(func() (context.Context, error) { return sbom.Prepare(ctx) })
 	seen := make(map[digest.Digest]bool)
+	p := b.measure("sbom")
+	p.total = b.unknownLayers()
 	images, packages, fresh := 0, 0, 0
 	for _, img := range b.release.images {
 		for _, m := range img.Manifests {
@@ -34,7 +36,7 @@ func (b *builder) writeSBOMs(ctx context.Context) error {
 				if err != nil {
 					return err
 				}
-				if list, err = b.newSBOMs(ctx, img, m); err != nil {
+				if list, err = b.newSBOMs(ctx, img, m, p); err != nil {
 					return fmt.Errorf("SBOM of %s (%s): %w", img.name, bundle.FormatPlatform(m.Platform), err)
 				}
 				fresh++
@@ -50,6 +52,23 @@ func (b *builder) writeSBOMs(ctx context.Context) error {
 		b.say("sbom", "%s, %s (%d new)", count(images, "image"), count(packages, "package"), fresh)
 	}
 	return nil
+}
+
+// unknownLayers gives the bytes of the layers of images whose packages are still to be looked for.
+func (b *builder) unknownLayers() (size int64) {
+	seen := make(map[digest.Digest]bool)
+	for _, img := range b.release.images {
+		for _, m := range img.Manifests {
+			if seen[m.Desc.Digest] || b.heldSBOMs(m.Desc.Digest) != nil {
+				continue
+			}
+			seen[m.Desc.Digest] = true
+			for _, l := range m.Layers {
+				size += l.Size
+			}
+		}
+	}
+	return size
 }
 
 // heldSBOMs gives the documents of an image that all bases have. They are the same that would be made again, unless another
@@ -75,10 +94,14 @@ func (b *builder) heldSBOMs(manifest digest.Digest) []bundle.SBOM {
 	return held
 }
 
-func (b *builder) newSBOMs(ctx context.Context, img *released, m image.PlatformManifest) ([]bundle.SBOM, error) {
+func (b *builder) newSBOMs(ctx context.Context, img *released, m image.PlatformManifest, p *progress) ([]bundle.SBOM, error) {
 	source := sbom.Image{Repository: img.name.Host + "/" + img.name.Repository, Manifest: m.Raw, Config: m.Config.Raw,
 		Open: func(ctx context.Context, l ocispec.Descriptor) (io.ReadCloser, error) {
-			return b.openLayer(ctx, img, l)
+			r, err := b.openLayer(ctx, img, l)
+			if err != nil {
+				return nil, err
+			}
+			return &progressReader{r, p.add}, nil
 		}}
 	docs, err := sbom.Generate(ctx, source, b.work)
 	if errors.Is(err, sbom.ErrNotContainer) {
