@@ -151,7 +151,7 @@ func (s *Site) journalSound() Finding {
 		p := s.lostJournal(j)
 		return Finding{Name: "journal", Message: p.Text, Mend: p.Mend}
 	}
-	f := Finding{Name: "journal", OK: true, Message: "phase " + string(j.Phase)}
+	f := Finding{Name: "journal", OK: true, Message: "phase: " + j.Phase.Words()}
 	_, damaged, err := readHistory(s.historyPath())
 	switch {
 	case j.NeedsPerson != "":

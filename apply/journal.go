@@ -36,6 +36,27 @@ const (
 	RollingBack Phase = "rollingBack" // put the previous release back
 )
 
+// Words tells people what is under way, or done, in a phase.
+func (p Phase) Words() string {
+	switch p {
+	case Verified:
+		return "loading the mirror"
+	case Loaded:
+		return "filling the slot"
+	case Written:
+		return "staged"
+	case Armed:
+		return "switching"
+	case Good:
+		return "committing"
+	case RollingBack:
+		return "rolling back"
+	case Trial:
+		return "on trial"
+	}
+	return "idle"
+}
+
 const (
 	journalKind = "Journal"
 	maxJournal  = 64 << 20 // bytes; the inventory of the target is most of it

@@ -2,13 +2,18 @@ package cmd
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/sallyport-dev/sallyport/bundle"
 	"github.com/sallyport-dev/sallyport/internal/oneline"
@@ -31,9 +36,9 @@ var reasons = map[string]struct {
 	code int
 	hint string
 }{
-	"usage":       {exitUsage, "see sallyport VERB --help"},
+	"usage":       {exitUsage, "sallyport --help lists the verbs, and the help of each has an example"},
 	"permissions": {exitUsage, "let nobody but root write it"},
-	"spec":        {exitUsage, "correct the line that is named"},
+	"spec":        {exitUsage, "correct it in the file that is named"},
 	"image":       {exitUsage, "correct the reference, or name a source for the image under spec.images"},
 	"manifest":    {exitUsage, "correct the manifest that is named"},
 
@@ -94,8 +99,19 @@ func reason(err error) string {
 		return "io"
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return "full"
+	case errors.Is(err, syscall.EISDIR), errors.Is(err, syscall.ENOTDIR):
+		return "usage"
 	}
 	return "unexpected"
+}
+
+// withHelp lets a usage error that has no hint of its own name the verb's help.
+func withHelp(c *cobra.Command, err error) error {
+	var printed *printedError
+	if err == nil || errors.As(err, &printed) || hint(err) != reasons["usage"].hint {
+		return err
+	}
+	return &usageError{message(err), fmt.Sprintf("see %s --help", c.CommandPath())}
 }
 
 // exitCode gives the exit status for err.
@@ -116,6 +132,10 @@ func hint(err error) string {
 		return h.Hint()
 	}
 	switch r := reason(err); {
+	case errors.Is(err, syscall.EISDIR):
+		return "name a file that is in the folder"
+	case errors.Is(err, syscall.ENOTDIR):
+		return "name a folder, or a file in one"
 	case r == "unexpected" && errors.Is(err, fs.ErrPermission):
 		return "run it as a user who may do that (sudo)"
 	case r == "unexpected" && errors.Is(err, fs.ErrNotExist):
@@ -130,7 +150,35 @@ func hint(err error) string {
 
 // message is err's text on one line. Errors that came together stand on lines of their own before.
 func message(err error) string {
-	return oneLine(strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; "))
+	return oneLine(strings.ReplaceAll(strings.TrimSpace(inWords(err)), "\n", "; "))
+}
+
+// inWords is err's text with those of Go's own packages told in words, wherever they come from.
+func inWords(err error) string {
+	var (
+		kind   *json.UnmarshalTypeError
+		syntax *json.SyntaxError
+		moment *time.ParseError
+		number *strconv.NumError
+	)
+	text := err.Error()
+	if errors.As(err, &kind) {
+		what := "a value"
+		if kind.Field != "" {
+			what = kind.Field
+		}
+		text = strings.Replace(text, kind.Error(), fmt.Sprintf("%s is of the wrong kind: %s", what, kind.Value), 1)
+	}
+	if errors.As(err, &syntax) {
+		text = strings.Replace(text, syntax.Error(), fmt.Sprintf("it is not valid JSON from byte %d on", syntax.Offset), 1)
+	}
+	if errors.As(err, &moment) {
+		text = strings.Replace(text, moment.Error(), fmt.Sprintf("%q is not a time such as 2027-06-30T00:00:00Z", moment.Value), 1)
+	}
+	if errors.As(err, &number) {
+		text = strings.Replace(text, number.Error(), fmt.Sprintf("%q is not a number that fits", number.Num), 1)
+	}
+	return strings.ReplaceAll(text, context.DeadlineExceeded.Error(), "it took too long")
 }
 
 func oneLine(s string) string { return oneline.Escape(strings.Join(strings.Fields(s), " ")) }
@@ -185,6 +233,6 @@ func printError(out, errOut io.Writer, asJSON bool, err error) {
 	case asJSON:
 		_ = encode(out, map[string]*errorObject{"error": newErrorObject(err)}) // nobody is left to tell
 	default:
-		fmt.Fprintf(errOut, "error: %s\nhint:  %s\n", forPeople(message(err)), forPeople(oneLine(hint(err))))
+		fmt.Fprintf(errOut, "error: %s\nhint:  %s\n", forPeople(message(err)), forPeople(oneLine(hint(err)))) // both are escaped
 	}
 }

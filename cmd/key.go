@@ -14,6 +14,7 @@ import (
 
 	"github.com/sallyport-dev/sallyport/bundle/sign"
 	"github.com/sallyport-dev/sallyport/internal/durable"
+	"github.com/sallyport-dev/sallyport/internal/oneline"
 )
 
 func (p *program) keyVerb() *cobra.Command {
@@ -75,7 +76,7 @@ func (p *program) password(prompt string) ([]byte, error) {
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return nil, &usageError{"there is no password for the key and no terminal to ask on", "set COSIGN_PASSWORD"}
 	}
-	fmt.Fprint(p.err, prompt)
+	fmt.Fprint(p.err, oneline.Escape(prompt))
 	b, err := term.ReadPassword(int(f.Fd()))
 	fmt.Fprintln(p.err)
 	return b, err

@@ -51,10 +51,11 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetIn(stdin)
 	root.SetOut(out)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	c, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		err = p.failed
 	}
+	err = withHelp(c, err)
 	if p.ui != nil {
 		p.ui.end()
 	}

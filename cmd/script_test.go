@@ -158,6 +158,9 @@ func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
 	if strconv.Itoa(got) != args[0] {
 		ts.Fatalf("exit status %d, want %s\n%s%s", got, args[0], ts.ReadFile("stdout"), ts.ReadFile("stderr"))
 	}
+	if args[1] == "sallyport" && !toldExit(args[2:], args[0]) {
+		ts.Fatalf("the verb's help does not tell of exit status %s", args[0])
+	}
 	wellFormed(ts, args[0], args)
 }
 

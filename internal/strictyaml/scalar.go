@@ -2,9 +2,11 @@ package strictyaml
 
 import (
 	"encoding"
+	"errors"
 	"fmt"
 	"reflect"
 	"strconv"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -18,7 +20,12 @@ func (d *decoder) text(n *yaml.Node, v reflect.Value, path string) (done bool, e
 	if n.Kind != yaml.ScalarNode {
 		return true, d.fail(n, path, "is "+describe(n)+", not a single value", "")
 	}
-	if err := u.UnmarshalText([]byte(n.Value)); err != nil {
+	err = u.UnmarshalText([]byte(n.Value))
+	var moment *time.ParseError
+	switch {
+	case errors.As(err, &moment):
+		return true, d.fail(n, path, fmt.Sprintf("is %q, not a time", n.Value), "write it as 2027-06-30T00:00:00Z")
+	case err != nil:
 		return true, &Error{File: d.positions.file, Line: n.Line, Field: path, Err: err,
 			Problem: "is not valid: " + err.Error()}
 	}
