@@ -22,7 +22,8 @@ help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 build: ## bin/sallyport, the whole program
-	$(BUILD) -o bin/sallyport .
+	@echo 'building bin/sallyport: minutes the first time, seconds from then on'
+	@$(BUILD) -o bin/sallyport .
 
 site: ## bin/sallyport-site, the program for sites
 	$(BUILD) -tags site -o bin/sallyport-site .
@@ -32,7 +33,8 @@ man: ## bin/man, a manual page for each verb
 	$(MAN) bin/man
 
 demo: build ## the main job on this machine: a good update, a bad one, a tampered one; needs Go only
-	go run ./internal/demo -program bin/sallyport
+	@echo 'building the demo: a minute the first time'
+	@go run ./internal/demo -program bin/sallyport
 
 demo-cluster: build ## the same on a real Kubernetes node (root; Debian's packages)
 	internal/testtools/setup node
@@ -40,9 +42,13 @@ demo-cluster: build ## the same on a real Kubernetes node (root; Debian's packag
 	BIN=$(KUBERNETES) internal/e2e/node.sh go run ./internal/demo -program bin/sallyport -cluster
 
 test: ## all tests; installs what they need where it may
+	@echo 'looking for the Debian packages that tests need, and installing what is missing'
 	internal/testtools/setup test
+	@echo 'building a Kubernetes API server for the tests: five to ten minutes the first time'
 	go run ./internal/testcluster/build kube-apiserver
+	@echo 'building cosign for the tests: minutes the first time'
 	go run ./internal/testtools/build cosign
+	@echo 'testing: nothing is shown for minutes the first time, while each package is built'
 	CGO_ENABLED=0 go test -timeout 20m ./...
 	CGO_ENABLED=0 go test -tags site ./cmd/... .
 	go test -race -short -timeout 20m ./internal/durable ./internal/strictyaml ./bundle ./bundle/image ./verify ./apply ./apply/mirror ./apply/check ./apply/slot ./delta/program

@@ -22,7 +22,9 @@ import (
 	"syscall"
 	"time"
 
+	reference "github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/sallyport-dev/sallyport/internal/fixture"
@@ -341,4 +343,31 @@ func cmdDamage(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	b[most/2] ^= 1
 	ts.Check(os.WriteFile(largest, b, 0o644))
+}
+
+// quickstart FILE: writes the commands of docs/quickstart.md, without the first block, whose images it makes itself.
+func cmdQuickstart(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: quickstart FILE")
+	}
+	text, err := os.ReadFile(filepath.Join("..", "docs", "quickstart.md"))
+	ts.Check(err)
+	blocks := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+	if len(blocks) < 6 || !strings.Contains(blocks[0][1], "crane") {
+		ts.Fatalf("docs/quickstart.md has %d blocks, of which the first does not make the images", len(blocks))
+	}
+	for _, v := range []string{"1", "2", "3"} {
+		name := "registry.example.com/shop:" + v
+		img, err := seededImage(name, "app")
+		ts.Check(err)
+		tag, err := reference.NewTag(name)
+		ts.Check(err)
+		ts.Check(tarball.WriteToFile(ts.MkAbs("shop-"+v+".image.tar"), tag, img))
+	}
+	var script strings.Builder
+	for _, b := range blocks[1:] {
+		script.WriteString(strings.ReplaceAll(b[1], "127.0.0.1:5077", ts.Getenv("MIRROR")))
+	}
+	text = []byte(strings.ReplaceAll(script.String(), "$(go env GOARCH)", ts.Getenv("ARCH")))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), text, 0o644))
 }

@@ -56,6 +56,7 @@ func TestSessions(t *testing.T) {
 			"json":       cmdJSON,
 			"onlyobject": cmdOnlyObject,
 			"push":       cmdPush,
+			"quickstart": cmdQuickstart,
 			"reach":      cmdReach,
 			"registry":   cmdRegistry,
 			"release":    cmdRelease,

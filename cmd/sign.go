@@ -45,7 +45,7 @@ func (p *program) signBundle(ctx context.Context, path string, keys []string) er
 		return err
 	}
 	if !info.Mode().IsRegular() || strings.HasSuffix(path, ".001") {
-		return &usageError{path + " is not a bundle in one file", "name the file itself; join parts first: cat FILE.[0-9]* > FILE"}
+		return &usageError{path + " is not a bundle in one file", "name the file itself; join parts first: cat FILE.[0-9][0-9][0-9] > FILE"}
 	}
 	in, err := p.openBundle(ctx, path, "signing")
 	if err != nil {

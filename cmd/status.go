@@ -73,7 +73,7 @@ func (p *program) printStatus(s *apply.Site, st *apply.Status) {
 		line("staged", "%s: sallyport apply --staged switches to it", st.Staged)
 	}
 	if a := st.Attempt; a != nil && st.Phase != apply.Written {
-		line("tries", "%s %s since %s, phase %s: %s", a.Verb, a.Release, clock(a.Began), st.Phase.Words(), atWork(st.Health))
+		line("tries", "%s %s since %s, %s: %s", a.Verb, a.Release, clock(a.Began), st.Phase.Words(), atWork(st.Health))
 	} else if st.Busy != "" {
 		line("at work", "another sallyport: %s", st.Busy)
 	}
