@@ -25,8 +25,8 @@ import (
 // forge a line, CSI as one character, and the marks of https://trojansource.codes.
 const evil = "a\x1b]0;t\x07\x1b[2J\u009b31m\u202eb\u2066\u200b\U000e0041\x7f\xff\r\nsigned    release-team\tok"
 
-// fill puts evil into every text of v, and one element into every list and map.
-func fill(v reflect.Value, depth int) {
+// putEvil puts evil into every text of v, and one element into every list and map.
+func putEvil(v reflect.Value, depth int) {
 	if depth > 8 || !v.CanSet() {
 		return
 	}
@@ -39,26 +39,26 @@ func fill(v reflect.Value, depth int) {
 		v.SetBool(true)
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
-		fill(v.Elem(), depth+1)
+		putEvil(v.Elem(), depth+1)
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
-		fill(v.Index(0), depth+1)
+		putEvil(v.Index(0), depth+1)
 	case reflect.Map:
 		key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
-		fill(key, depth+1)
-		fill(value, depth+1)
+		putEvil(key, depth+1)
+		putEvil(value, depth+1)
 		v.Set(reflect.MakeMap(v.Type()))
 		v.SetMapIndex(key, value)
 	case reflect.Struct:
 		for i := range v.NumField() {
-			fill(v.Field(i), depth+1)
+			putEvil(v.Field(i), depth+1)
 		}
 	}
 }
 
 func filled[T any]() *T {
 	v := new(T)
-	fill(reflect.ValueOf(v).Elem(), 0)
+	putEvil(reflect.ValueOf(v).Elem(), 0)
 	return v
 }
 
