@@ -76,7 +76,6 @@ func TestMistyped(t *testing.T) {
 		"status --log-format x":             `text, json`,
 		"build -f . -o x":                   `hint:  name a file that is in the folder`,
 		"verify x --key .":                  `hint:  name a file that is in the folder`,
-		"--site . status":                   `hint:  name a file that is in the folder`,
 		"apply --site help_test.go/a x.tar": `hint:  name a folder, or a file in one`,
 	} {
 		var out, errOut bytes.Buffer
