@@ -127,9 +127,11 @@ type builtBundle struct {
 	Lock  string   `json:"lock"`
 	// Warnings are what to know before the bundle travels, a sentence each.
 	Warnings []string `json:"warnings"`
-	Seconds  float64  `json:"seconds"`
-	PeakRSS  int64    `json:"peakRSS"`
-	res      *build.Result
+	// NotPacked are images that the objects seem to name and the bundle does not carry.
+	NotPacked []build.NotPacked `json:"notPacked"`
+	Seconds   float64           `json:"seconds"`
+	PeakRSS   int64             `json:"peakRSS"`
+	res       *build.Result
 }
 
 // built looks at a bundle as anybody sees it.
@@ -145,7 +147,7 @@ func (p *program) built(res *build.Result) (builtBundle, error) {
 			}
 		}
 	}
-	return builtBundle{in, res.File, res.Parts, res.Lock, append([]string{}, res.Warnings...), res.Seconds, res.PeakRSS, res}, nil
+	return builtBundle{in, res.File, res.Parts, res.Lock, append([]string{}, res.Warnings...), res.NotPacked, res.Seconds, res.PeakRSS, res}, nil
 }
 
 // told prints the object, or for people each of the bundles. Warnings come last, where they are seen.

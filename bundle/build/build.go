@@ -82,8 +82,10 @@ type Result struct {
 	Packages   int
 	// Warnings are what whoever built this should know before it travels, a sentence each.
 	Warnings []string
-	Seconds  float64
-	PeakRSS  int64 // bytes; 0 if the system does not tell
+	// NotPacked are images that the objects seem to name and the release does not carry, a thousand at most.
+	NotPacked []NotPacked
+	Seconds   float64
+	PeakRSS   int64 // bytes; 0 if the system does not tell
 }
 
 // Signer is a key that signed.
@@ -114,18 +116,19 @@ type builder struct {
 
 	release *gathered
 	// mentions are texts in the objects, as they were written, that look like images.
-	mentions []manifest.ImageUse
-	bases    *bases
-	staged   *staged
-	told     map[digest.Digest]bool // olds that were said to be lost
-	warned   []string
-	olds     *oldBlobs
-	cache    *patchCache // nil: none
-	effort   delta.Effort
-	blobs    []*blob
-	sboms    []bundle.SBOM
-	objects  []byte
-	parts    map[digest.Digest]bundle.Part
+	mentions  []manifest.ImageUse
+	notPacked []NotPacked // those of them that the release does not carry
+	bases     *bases
+	staged    *staged
+	told      map[digest.Digest]bool // olds that were said to be lost
+	warned    []string
+	olds      *oldBlobs
+	cache     *patchCache // nil: none
+	effort    delta.Effort
+	blobs     []*blob
+	sboms     []bundle.SBOM
+	objects   []byte
+	parts     map[digest.Digest]bundle.Part
 }
 
 // Run builds a bundle. Errors that the caller can mend have a Reason, most of them "spec", "image", "manifest" or "usage".

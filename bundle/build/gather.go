@@ -191,29 +191,6 @@ func (b *builder) pin(needs []*wanted) error {
 	return b.release.rendered.Pin(b.release.uses, digests)
 }
 
-// maxMentioned bounds the notes about images that are not packed.
-const maxMentioned = 20
-
-// mentioned says which texts in the objects look like images that the release does not carry.
-func (b *builder) mentioned() {
-	packed := make(map[string]bool)
-	for _, img := range b.release.images {
-		packed[img.name.String()] = true
-	}
-	n := 0
-	for _, m := range b.mentions {
-		if packed[m.Name.String()] {
-			continue
-		}
-		if n++; n <= maxMentioned {
-			b.say("note", "%s is not packed: %s has it in %s (%s); if the site needs it, name it under spec.images", m.Reference, m.Object, m.Field, m.Place)
-		}
-	}
-	if n > maxMentioned {
-		b.say("note", "%d more images are named and not packed", n-maxMentioned)
-	}
-}
-
 // rawIndex gives the bytes of the image's index, or of one inside it.
 func (r *released) rawIndex(d digest.Digest) ([]byte, error) {
 	for _, x := range r.Indexes {

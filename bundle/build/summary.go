@@ -78,7 +78,7 @@ func (b *builder) changedImages() int {
 
 // summary collects what the closing table shows.
 func (b *builder) summary(d *bundle.Descriptor) *Result {
-	res := &Result{Descriptor: d, Warnings: b.warned}
+	res := &Result{Descriptor: d, Warnings: b.warned, NotPacked: b.notPacked}
 	blobs := make(map[digest.Digest]*blob)
 	for _, x := range b.blobs {
 		blobs[x.desc.Digest] = x
