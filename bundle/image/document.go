@@ -9,11 +9,13 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/sallyport-dev/sallyport/bundle"
 )
 
 const (
 	// maxDocument is the size in bytes of the largest manifest, index or image config: what registries accept.
-	maxDocument = 4 << 20
+	maxDocument = bundle.MaxManifestSize
 	// maxBlob is the size in bytes of the largest blob: what a USTAR header can name.
 	maxBlob = 8589934591
 	// maxManifests bounds the entries of an index, maxLayers the layers of a manifest.
@@ -64,8 +66,12 @@ func isManifest(mediaType string) bool {
 	return mediaType == ocispec.MediaTypeImageManifest || mediaType == dockerManifest
 }
 
-// parse reads a manifest or index and checks every descriptor in it.
+// parse reads a manifest or index that a site takes, and checks every descriptor in it.
 func parse(m Manifest) (*document, error) {
+	if err := bundle.CheckManifest(m.Raw); err != nil {
+		return nil, &Error{Problem: fmt.Sprintf("no mirror takes its manifest %s", m.Desc.Digest), Err: err,
+			Advice: "build the image with fewer layers and annotations, or its index with fewer entries"}
+	}
 	var doc document
 	if err := json.Unmarshal(m.Raw, &doc); err != nil {
 		return nil, &Error{Problem: fmt.Sprintf("manifest %s is not JSON of the right form", m.Desc.Digest), Err: err}
@@ -139,7 +145,7 @@ func bare(desc ocispec.Descriptor) ocispec.Descriptor {
 // newManifest names raw bytes. A media type in the bytes goes before the one from outside.
 func newManifest(raw []byte, mediaType string) Manifest {
 	var doc document
-	if json.Unmarshal(raw, &doc) == nil && doc.MediaType != "" { // what is no JSON fails later, in parse
+	if bundle.CheckManifest(raw) == nil && json.Unmarshal(raw, &doc) == nil && doc.MediaType != "" { // else it fails later, in parse
 		mediaType = doc.MediaType
 	}
 	return Manifest{Raw: raw, Desc: describe(raw, mediaType)}

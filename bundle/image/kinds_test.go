@@ -87,6 +87,13 @@ func on(d ocispec.Descriptor, arch string) ocispec.Descriptor {
 	return d
 }
 
+// dense stores a manifest or index again, of a size that registries accept, with more values than sites decode.
+func dense(h handmade, mediaType string, d ocispec.Descriptor) ocispec.Descriptor {
+	h.t.Helper()
+	raw := must(os.ReadFile(filepath.Join(h.dir, "blobs/sha256", d.Digest.Encoded())))
+	return h.put(mediaType, []byte(strings.TrimSuffix(string(raw), "}")+`,"x":[`+strings.Repeat(`0,`, 200_000)+`0]}`))
+}
+
 // attests makes an entry that BuildKit would add for an image.
 func attests(d, of ocispec.Descriptor) ocispec.Descriptor {
 	d.Platform = &ocispec.Platform{OS: "unknown", Architecture: "unknown"}
@@ -173,6 +180,16 @@ func TestIndexes(t *testing.T) {
 			h.drop(gone)
 			return h.index(on(m, "amd64"), attests(a, m))
 		}, wanted: []string{"linux/amd64"}, platforms: []string{"linux/amd64"}, note: "listed but not there"},
+		"more than a mirror takes": {make: func(h handmade) ocispec.Descriptor {
+			return dense(h, ocispec.MediaTypeImageIndex, h.index(on(h.image("amd64"), "amd64")))
+		}, err: "no mirror takes its manifest sha256:"},
+		"a manifest that is more than a mirror takes": {make: func(h handmade) ocispec.Descriptor {
+			return h.index(on(dense(h, ocispec.MediaTypeImageManifest, h.image("amd64")), "amd64"))
+		}, wanted: []string{"linux/amd64"}, err: "no mirror takes its manifest sha256:"},
+		"attestation that is more than a mirror takes": {make: func(h handmade) ocispec.Descriptor {
+			m := h.image("amd64")
+			return h.index(on(m, "amd64"), attests(dense(h, ocispec.MediaTypeImageManifest, h.image("unknown")), m))
+		}, wanted: []string{"linux/amd64"}, platforms: []string{"linux/amd64"}, note: "no mirror takes its manifest sha256:"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHandmade(t)
