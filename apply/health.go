@@ -138,7 +138,7 @@ func (s *Site) examineMirror(ctx context.Context, h *Health, all []heldRelease) 
 		return
 	}
 	if err != nil {
-		h.Mirror = "not asked: " + oneLine(err.Error())
+		h.Mirror = "not asked: " + oneLine(unasked(ctx, err).Error())
 		return
 	}
 	images, whole := 0, true
@@ -146,7 +146,7 @@ func (s *Site) examineMirror(ctx context.Context, h *Health, all []heldRelease) 
 		images += len(x.descriptor.Images)
 		lacks, damage, err := lacking(ctx, m, x.descriptor, x.runs)
 		if err != nil {
-			h.Mirror = "not asked: " + oneLine(err.Error())
+			h.Mirror = "not asked: " + oneLine(unasked(ctx, err).Error())
 			_ = done() // it does not answer
 			return
 		}
@@ -171,6 +171,14 @@ func (s *Site) lookAtMirror(ctx context.Context) (ImageStore, func() error, erro
 		return s.deps.LookAtMirror(ctx)
 	}
 	return s.deps.OpenMirror(ctx)
+}
+
+// unasked says why the mirror could not be asked: err, or that askTime is over, of which an error tells less.
+func unasked(ctx context.Context, err error) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return fmt.Errorf("it did not answer within %s", seconds(askTime.Seconds()))
+	}
+	return err
 }
 
 // lacking asks the mirror for the images of a release, and with tags set for their names too: how many are not whole, and

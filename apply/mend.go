@@ -45,6 +45,9 @@ func (r *run) damageOf(ctx context.Context, rel Release) (d damage) {
 	if d.unasked = r.openMirror(ctx); d.unasked == nil {
 		_, d.mirror, d.unasked = lacking(ctx, r.mirror, held.descriptor, runs)
 	}
+	if d.unasked != nil {
+		d.unasked = unasked(ctx, d.unasked)
+	}
 	return d
 }
 

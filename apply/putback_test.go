@@ -2,9 +2,14 @@ package apply
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/opencontainers/go-digest"
+
+	"github.com/sallyport-dev/sallyport/apply/mirror"
 	"github.com/sallyport-dev/sallyport/bundle"
 )
 
@@ -104,5 +109,28 @@ func TestStatusTellsWhoIsAtWork(t *testing.T) {
 	}
 	if h := s.Examine(context.Background()); !h.Free || h.Busy != "" || len(h.Problems) > 0 {
 		t.Errorf("at rest: %+v", h)
+	}
+}
+
+// silentMirror accepts what it is asked and never answers.
+type silentMirror struct{ ImageStore }
+
+func (silentMirror) CheckImage(ctx context.Context, img bundle.Image, _ map[digest.Digest]int64, _ mirror.Raw) error {
+	<-ctx.Done()
+	return fmt.Errorf("asking for %s: %w", img.Name, ctx.Err())
+}
+
+// status tells in words of a mirror that is silent.
+func TestStatusOfSilentMirror(t *testing.T) {
+	r := newReleases(t)
+	s := newTestSite(t, r.factory, newWorld())
+	s.must(r.one)
+	s.deps.LookAtMirror = func(context.Context) (ImageStore, func() error, error) {
+		return silentMirror{}, func() error { return nil }, nil
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if h := s.Examine(ctx); h.Mirror != "not asked: it did not answer within 5 s" {
+		t.Errorf("mirror %q", h.Mirror)
 	}
 }

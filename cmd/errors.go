@@ -178,7 +178,7 @@ func inWords(err error) string {
 	if errors.As(err, &number) {
 		text = strings.Replace(text, number.Error(), fmt.Sprintf("%q is not a number that fits", number.Num), 1)
 	}
-	return strings.ReplaceAll(text, context.DeadlineExceeded.Error(), "it took too long")
+	return oneline.Plain(text)
 }
 
 func oneLine(s string) string { return oneline.Escape(strings.Join(strings.Fields(s), " ")) }

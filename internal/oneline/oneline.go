@@ -2,10 +2,11 @@
 // registries, API servers and programs may hold anything: escape sequences that move the cursor, marks that turn the
 // direction of writing, characters that nobody sees, pages.
 //
-// There is one rule for all of them, in Escape; the other functions apply it.
+// There is one rule for all of them, in Escape; Clean and JSON apply it.
 package oneline
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strconv"
@@ -44,10 +45,16 @@ func hidden(r rune) bool {
 	return !unicode.IsPrint(r) || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
-// Clean returns s on one line, with single spaces, escaped, and if it has more than most bytes, cut there and marked with
-// an ellipsis.
+// plain has Go's words for the end of a context, which may come from any request, and those for people.
+var plain = strings.NewReplacer(context.DeadlineExceeded.Error(), "it took too long", context.Canceled.Error(), "it was interrupted")
+
+// Plain returns s with Go's words for a limit of time and for an interruption in plain ones.
+func Plain(s string) string { return plain.Replace(s) }
+
+// Clean returns s in plain words, on one line, with single spaces, escaped, and if it has more than most bytes, cut there
+// and marked with an ellipsis.
 func Clean(s string, most int) string {
-	s = Escape(strings.Join(strings.Fields(s), " "))
+	s = Escape(strings.Join(strings.Fields(Plain(s)), " "))
 	if len(s) <= most {
 		return s
 	}

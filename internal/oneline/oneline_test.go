@@ -2,6 +2,7 @@ package oneline_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -18,10 +19,12 @@ func TestClean(t *testing.T) {
 		" two\nlines\r\n\tand more": "two lines and more",
 		"\x1b[31mred\x1b[0m\a":      `\x1b[31mred\x1b[0m\a`,
 		"bad \xff utf-8":            `bad \xff utf-8`,
-		"a\u2028b\u0085c":           "a b c",
-		"turned \u202eround\u200b":  `turned \u202eround\u200b`,
-		strings.Repeat("é", 200):    strings.Repeat("é", 149) + "…",
-		strings.Repeat("x", 299):    strings.Repeat("x", 299),
+		"app: " + context.DeadlineExceeded.Error(): "app: it took too long",
+		context.Canceled.Error():                   "it was interrupted",
+		"a\u2028b\u0085c":                          "a b c",
+		"turned \u202eround\u200b":                 `turned \u202eround\u200b`,
+		strings.Repeat("é", 200):                   strings.Repeat("é", 149) + "…",
+		strings.Repeat("x", 299):                   strings.Repeat("x", 299),
 	} {
 		if got := oneline.Clean(in, 299); got != want {
 			t.Errorf("%q became %q, want %q", in, got, want)
