@@ -13,8 +13,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/sallyport-dev/sallyport/internal/pages"
 )
 
 // version is set when the program is linked.
@@ -41,7 +39,6 @@ type program struct {
 
 // Main runs the command line args, without the program's name, and returns the exit status.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	pages.Started()
 	ctx, stop := untilSignal()
 	defer stop()
 	out := &output{Writer: stdout}

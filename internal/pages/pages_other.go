@@ -5,6 +5,3 @@ package pages
 
 // Drop does nothing.
 func Drop() {}
-
-// Started does nothing.
-func Started() {}
