@@ -20,7 +20,7 @@ type Candidate struct {
 	Open func() (io.ReadCloser, error)
 }
 
-// ForRepair, as Choose's purpose, prefers bundles that rely on nothing that the mirror may have lost.
+// ForRepair as the purpose of Choose prefers bundles that rely on nothing that the mirror may have lost.
 const ForRepair = true
 
 // variant is what is kept of a candidate that this site could take.

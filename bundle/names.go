@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// ErrConflict: a mirror could answer for one of two images only.
+// ErrConflict means that a mirror could answer for only one of two images.
 var ErrConflict = errors.New("another image has the same place in a mirror")
 
 // NameError is an image name that cannot be parsed or that clashes with another.

@@ -18,7 +18,7 @@ const (
 // What every registry can answer with: distribution/distribution#3628 and regclient/regclient#836 tell of those that
 // refuse an index of which they lack parts; containers/podman#18723 of one manifest for two platforms.
 func TestServed(t *testing.T) {
-	d := func(name string) digest.Digest { return digest.FromString(name) }
+	d := digest.FromString
 	index := func(names ...string) []byte {
 		var entries []string
 		for _, n := range names {

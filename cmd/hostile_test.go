@@ -38,9 +38,9 @@ const (
 // and what it measures, for Linux counts the memory of whoever starts a program as the program's own.
 func measured() {
 	ctx, cancel := context.WithTimeout(context.Background(), hostileTime)
-	defer cancel()
 	c := exec.CommandContext(ctx, os.Args[2], os.Args[3:]...)
 	err := c.Run()
+	cancel()
 	if c.ProcessState == nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

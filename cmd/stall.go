@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -78,7 +79,7 @@ func (p *patientReader) Read(b []byte) (int, error) {
 	}
 	buf := p.buf[:min(len(b), len(p.buf))]
 	n, err := patiently(p.ctx, p.limit, p.name, func() (int, error) { return p.r.Read(buf) })
-	if n == 0 && err != nil && err != io.EOF {
+	if n == 0 && err != nil && !errors.Is(err, io.EOF) {
 		p.err = err
 	}
 	return copy(b, buf[:n]), err

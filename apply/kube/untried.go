@@ -40,7 +40,7 @@ func (it *item) leaveUntried(err error) {
 // applyUntried applies without a dry run before it. Whether that changes anything shows afterwards.
 func (c *Cluster) applyUntried(ctx context.Context, it *item) error {
 	u := it.want.DeepCopy()
-	if err := c.client.Patch(ctx, u, client.Apply, client.ForceOwnership, client.FieldOwner(FieldManager)); err != nil {
+	if err := c.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(u), client.ForceOwnership, client.FieldOwner(FieldManager)); err != nil {
 		return err
 	}
 	if it.live != nil && it.live.GetUID() == u.GetUID() && it.live.GetResourceVersion() == u.GetResourceVersion() {

@@ -36,6 +36,11 @@ func (w *waiter) RoundTrip(req *http.Request) (*http.Response, error) {
 	case a := <-done:
 		return a.resp, a.err
 	case <-ctx.Done():
+		go func() { // nobody waits for this one any more
+			if a := <-done; a.resp != nil {
+				a.resp.Body.Close()
+			}
+		}()
 	}
 	if ctx.Err() == context.DeadlineExceeded && !reached.Load() {
 		return nil, fmt.Errorf("getting credentials: the program %s does not end", w.program)

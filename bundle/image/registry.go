@@ -153,7 +153,7 @@ func (r *registry) tagged(ctx context.Context, tag string) (Manifest, error) { r
 
 // read gets a manifest by tag or digest.
 func (r *registry) read(ctx context.Context, id string) (Manifest, error) {
-	raw, resp, err := r.document(ctx, r.url("manifests", id), acceptManifests(), "the manifest", http.StatusOK)
+	raw, resp, err := r.document(ctx, r.url("manifests", id), acceptManifests(), "the manifest", http.StatusOK) //nolint:bodyclose // document has read and closed it
 	if err != nil {
 		return Manifest{}, err
 	}
@@ -182,7 +182,7 @@ func (r *registry) referrers(ctx context.Context, d digest.Digest) ([]ocispec.De
 	var descs []ocispec.Descriptor
 	next := r.url("referrers", d.String())
 	for page := 0; next != nil && page < maxReferrerPages; page++ {
-		raw, resp, err := r.document(ctx, next, http.Header{"Accept": {ocispec.MediaTypeImageIndex}}, "the list of referrers",
+		raw, resp, err := r.document(ctx, next, http.Header{"Accept": {ocispec.MediaTypeImageIndex}}, "the list of referrers", //nolint:bodyclose // as in read
 			http.StatusOK, http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotAcceptable,
 			http.StatusNotImplemented)
 		if err != nil {

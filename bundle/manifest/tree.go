@@ -112,7 +112,7 @@ func (t *tree) addFile(path string, r role, config bool) error {
 	f.objects, err = parse(path, raw)
 	switch {
 	case err == nil && r != roleOther:
-		err = checkRead(path, raw, f.objects)
+		err = checkRead(raw, f.objects)
 	case r != roleResource:
 		err = nil // neither patches nor data need be objects
 	}
@@ -122,7 +122,7 @@ func (t *tree) addFile(path string, r role, config bool) error {
 
 // checkRead refuses a file of which kustomize would not read every object, and say nothing: it takes only the first of
 // several JSON values, or of several documents in UTF-16.
-func checkRead(path string, raw []byte, objects []Object) error {
+func checkRead(raw []byte, objects []Object) error {
 	read, err := provider.NewDefaultDepProvider().GetResourceFactory().SliceFromBytes(raw)
 	if err != nil {
 		return nil //nolint:nilerr // kustomize will say so itself
