@@ -100,12 +100,12 @@ func TestBars(t *testing.T) {
 		{"a usual terminal", apply, 80, "", `^loading   \[=*>? *\]  .* of 8\.39 MB restored, .* left$`, "store now runs"},
 		{"a narrow terminal", apply, 40, "", `^loading   [0-9.]+ (kB |MB )?of 8\.39 MB, \d+ s left$`, "store now runs"},
 		{"hardly a terminal", apply, 20, "", `^loading   .{8,9}$`, "store now"},
-		{"of unknown size", verify, 80, "", `^verifying [0-9.]+ MB, [0-9.]+ [kM]B/s$`, "every byte is what was signed"},
-		{"no colours", verify, 80, "NO_COLOR=1", `^verifying [0-9.]+ MB`, "every byte is what was signed"},
-		{"a dumb terminal", verify, 80, "TERM=dumb", "", "every byte is what was signed"},
-		{"plain", verify + " --progress plain", 80, "", "", "every byte is what was signed"},
-		{"none", verify + " --progress none", 80, "", "", "every byte is what was signed"},
-		{"quiet", verify + " --quiet", 80, "", "", "every byte is what was signed"},
+		{"of unknown size", verify, 80, "", `^verifying [0-9.]+ MB, [0-9.]+ [kM]B/s$`, "is good"},
+		{"no colours", verify, 80, "NO_COLOR=1", `^verifying [0-9.]+ MB`, "is good"},
+		{"a dumb terminal", verify, 80, "TERM=dumb", "", "is good"},
+		{"plain", verify + " --progress plain", 80, "", "", "is good"},
+		{"none", verify + " --progress none", 80, "", "", "is good"},
+		{"quiet", verify + " --quiet", 80, "", "", "is good"},
 		{"an object", apply + " --json", 100, "", moves, "trusted   signed by release"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
