@@ -176,7 +176,7 @@ func TestBaseWhoseBytesAreGone(t *testing.T) {
 	if got := forms(third.Descriptor); got[bundle.FormReuse] != 2 || got[bundle.FormDelta]+got[bundle.FormRecompressed] != 1 {
 		t.Errorf("layers travel as %v", got)
 	}
-	if len(notes) == 0 || !strings.Contains(notes[0], "cannot be read") {
+	if len(notes) == 0 || !strings.Contains(notes[0], "does not carry all of the layers that it names, and registry.example.com has no address") {
 		t.Errorf("notes %q", notes)
 	}
 }
