@@ -29,7 +29,7 @@ func (w *waiter) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	done := make(chan answer, 1)
 	go func() {
-		resp, err := w.next.RoundTrip(req.WithContext(context.WithValue(ctx, reachedKey{}, &reached)))
+		resp, err := w.next.RoundTrip(req.WithContext(context.WithValue(ctx, reachedKey{}, &reached))) //nolint:bodyclose // closed by the caller, or below
 		done <- answer{resp, err}
 	}()
 	select {
