@@ -5,7 +5,6 @@ package cmd
 import (
 	"archive/tar"
 	"bytes"
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -17,7 +16,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -33,24 +31,6 @@ const (
 	siteRSS     = 96 << 20         // bytes: what a small site can spare
 	hostileTime = 60 * time.Second // on a loaded machine; none takes more than a few seconds
 )
-
-// measured runs a program and writes the most memory that it took, in KiB, to the file named first. It stands between a test
-// and what it measures, for Linux counts the memory of whoever starts a program as the program's own.
-func measured() {
-	ctx, cancel := context.WithTimeout(context.Background(), hostileTime)
-	c := exec.CommandContext(ctx, os.Args[2], os.Args[3:]...)
-	err := c.Run()
-	cancel()
-	if c.ProcessState == nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	usage := c.ProcessState.SysUsage().(*syscall.Rusage)
-	if err := os.WriteFile(os.Args[1], fmt.Appendf(nil, "%d %d", usage.Maxrss, c.ProcessState.ExitCode()), 0o600); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
 
 // entries makes a tar as a bundle is one, of names and bodies in turn.
 func entries(t testing.TB, list ...string) []byte {
@@ -188,7 +168,7 @@ func TestHostileBundles(t *testing.T) {
 	}
 	dir := t.TempDir()
 	pub, site := hostileSite(t, dir)
-	program := shipped(t, dir)
+	program, peak := shipped(t, dir, "sallyport", ".."), shipped(t, dir, "peak", "../internal/fixture/peak")
 	work := make(chan func())
 	var all sync.WaitGroup
 	for range 2 {
@@ -208,7 +188,7 @@ func TestHostileBundles(t *testing.T) {
 			files = append(files, file)
 		}
 		for i, args := range hostileVerbs(files[0], files[1], pub, site) {
-			work <- func() { underLimit(t, program, name, fmt.Sprintf("%s.%d", files[0], i), args) }
+			work <- func() { underLimit(t, peak, program, name, fmt.Sprintf("%s.%d", files[0], i), args) }
 		}
 	}
 	close(work)
@@ -241,11 +221,11 @@ func hostileSite(t *testing.T, dir string) (pub, site string) {
 	return pub, site
 }
 
-// shipped builds the program as people have it. A test's own program holds more, and has taken more before it does anything.
-func shipped(t *testing.T, dir string) string {
+// shipped builds a program as people have it. A test's own program holds more, and has taken more before it does anything.
+func shipped(t *testing.T, dir, name, source string) string {
 	t.Helper()
-	program := filepath.Join(dir, "sallyport")
-	c := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-s -w", "-o", program, "..")
+	program := filepath.Join(dir, name)
+	c := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-s -w", "-o", program, source)
 	c.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, text)
@@ -254,9 +234,9 @@ func shipped(t *testing.T, dir string) string {
 }
 
 // underLimit runs one verb.
-func underLimit(t *testing.T, program, name, out string, args []string) {
+func underLimit(t *testing.T, peak, program, name, out string, args []string) {
 	start := time.Now()
-	c := exec.CommandContext(t.Context(), "measured", append([]string{out, program}, args...)...)
+	c := exec.CommandContext(t.Context(), peak, append([]string{out, program}, args...)...)
 	if text, err := c.CombinedOutput(); err != nil {
 		t.Errorf("%s, %s: %v\n%s", name, args[0], err, text)
 		return

@@ -29,7 +29,6 @@ func TestMain(m *testing.M) {
 		"sallyport": func() { os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
 		"attack":    attack,
 		"linger":    linger,
-		"measured":  measured,
 	})
 }
 
