@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
-	"github.com/fluxcd/pkg/ssa"
+	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -84,12 +85,29 @@ func (c *Cluster) applyStage(ctx context.Context, p *plan, items []*item) error 
 	if refused := refusedAmong(items); len(refused) > 0 {
 		return &RefusedError{Target: c.String(), Refused: refused}
 	}
-	for _, it := range items {
-		if err := c.applyOne(ctx, it); err != nil {
+	for _, same := range byKind(items) {
+		g, ctx := errgroup.WithContext(ctx)
+		g.SetLimit(c.config.Workers)
+		for _, it := range same {
+			g.Go(func() error { return c.applyOne(ctx, it) })
+		}
+		if err := g.Wait(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// byKind cuts items, which are in order, where the kind changes: objects of one kind do not wait for each other.
+func byKind(items []*item) (runs [][]*item) {
+	for len(items) > 0 {
+		n := slices.IndexFunc(items, func(it *item) bool { return it.change.ID.groupKind() != items[0].change.ID.groupKind() })
+		if n < 0 {
+			n = len(items)
+		}
+		runs, items = append(runs, items[:n]), items[n:]
+	}
+	return runs
 }
 
 // askAgain asks about a deferred item, now that what it waited for has been applied.
@@ -107,7 +125,7 @@ func (c *Cluster) askAgain(ctx context.Context, p *plan, it *item) error {
 		if err := c.learnKinds(ctx, []*unstructured.Unstructured{it.want}); err != nil {
 			return err
 		}
-		if err := c.askOne(ctx, p, it); err != nil {
+		if err := c.askOne(ctx, p, it, nil); err != nil {
 			return err
 		}
 		if it.change.Action != Conflict || !isLag(it.err) || time.Now().After(end) {
@@ -126,10 +144,10 @@ func isLag(err error) bool {
 }
 
 func (c *Cluster) applyOne(ctx context.Context, it *item) error {
-	switch it.change.Action {
-	case Unchanged:
+	switch {
+	case it.change.Action == Unchanged && !it.claim:
 		return nil
-	case Recreated:
+	case it.change.Action == Recreated:
 		if err := c.delete(ctx, it.live); err != nil {
 			return err
 		}
@@ -137,17 +155,15 @@ func (c *Cluster) applyOne(ctx context.Context, it *item) error {
 			return err
 		}
 	}
-	var err error
-	if !it.untried {
-		_, err = c.ssa.Apply(ctx, it.want.DeepCopy(), ssa.DefaultApplyOptions())
-	}
-	if it.untried || noDryRun(err) { // a webhook may have come with this very release
-		err = c.applyUntried(ctx, it)
-	}
-	if err == nil {
+	after := it.want.DeepCopy()
+	err := c.send(ctx, after)
+	switch {
+	case err == nil:
+		if it.untried && it.live != nil && it.live.GetUID() == after.GetUID() && it.live.GetResourceVersion() == after.GetResourceVersion() {
+			it.change = Change{ID: it.change.ID, Action: Unchanged}
+		}
 		return nil
-	}
-	if it.untried && it.change.Action != Recreated && it.mayBeRecreated(err) {
+	case it.untried && it.change.Action != Recreated && it.mayBeRecreated(err):
 		it.change.Action = Recreated
 		return c.applyOne(ctx, it)
 	}
@@ -156,6 +172,13 @@ func (c *Cluster) applyOne(ctx context.Context, it *item) error {
 		return &RefusedError{Target: c.String(), Refused: []Change{refused}}
 	}
 	return c.failed("apply "+it.change.String(), err)
+}
+
+// send applies an object server-side, or asks the server what would become of it; u is then what the server answers.
+// Fields that the kind does not have are refused, not dropped.
+func (c *Cluster) send(ctx context.Context, u *unstructured.Unstructured, more ...client.ApplyOption) error {
+	opts := append([]client.ApplyOption{client.ForceOwnership, client.FieldOwner(FieldManager)}, more...)
+	return c.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(u), opts...)
 }
 
 // delete deletes the very object that was looked at.

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/fluxcd/pkg/ssa"
 	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -52,7 +51,6 @@ type Cluster struct {
 	client client.Client
 	rest   rest.Interface          // for what has no kind
 	mapper *meta.DefaultRESTMapper // what the server is known to have
-	ssa    *ssa.ResourceManager
 }
 
 // NewCluster reads the kubeconfig. It does not talk to the server.
@@ -122,8 +120,6 @@ func (c *Cluster) connect(rc *rest.Config) error {
 	if err != nil {
 		return err
 	}
-	c.ssa = ssa.NewResourceManager(c.client, nil, ssa.Owner{Field: FieldManager, Group: "sallyport.dev"})
-	c.ssa.SetConcurrency(c.config.Workers)
 	return nil
 }
 

@@ -3,7 +3,6 @@ package kube
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/fluxcd/pkg/ssa"
@@ -20,13 +19,15 @@ import (
 // item is one object of the release on its way to the cluster.
 type item struct {
 	want   *unstructured.Unstructured // labelled
-	live   *unstructured.Unstructured // nil: not there
+	live   *unstructured.Unstructured // its outline; nil: not there
 	change Change
 	// deferred: the server could not be asked about it yet, because of an object of an earlier stage.
 	deferred bool
 	// untried: the server cannot dry-run it.
 	untried bool
-	err     error // behind the action Conflict, if the server gave one
+	// claim: nothing changes but who owns its fields, which others hold with the values that the release wants.
+	claim bool
+	err   error // behind the action Conflict, if the server gave one
 }
 
 // plan is what is to be done for a release, in the order of doing it.
@@ -197,55 +198,80 @@ func (p *plan) note(it *item, s stage) {
 	}
 }
 
+// askAll asks about the objects of a stage, those that a list tells of first.
 func (c *Cluster) askAll(ctx context.Context, p *plan, items []*item) error {
+	want := make([]*unstructured.Unstructured, 0, len(items))
+	open := make([]*item, 0, len(items))
+	for _, it := range items {
+		if p.pending.namespaces[it.want.GetNamespace()] { // what is in a namespace that is being deleted goes with it
+			p.postpone(it, "its namespace comes with this release")
+			continue
+		}
+		want, open = append(want, it.want), append(open, it)
+	}
+	unlisted, err := c.eachLive(ctx, p.release, want, func(ctx context.Context, i int, live *unstructured.Unstructured) error {
+		return c.askOne(ctx, p, open[i], live)
+	})
+	if err != nil {
+		return err
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(c.config.Workers)
-	for _, it := range items {
-		g.Go(func() error { return c.askOne(ctx, p, it) })
+	for _, i := range unlisted {
+		g.Go(func() error { return c.askOne(ctx, p, open[i], nil) })
 	}
 	return g.Wait()
 }
 
-// askOne fills in the item's change. The error is the server's, not the object's.
-func (c *Cluster) askOne(ctx context.Context, p *plan, it *item) error {
-	id := it.change.ID
-	it.deferred, it.untried, it.err = false, false, nil
-	var err error
-	if it.live, err = c.get(ctx, id); err != nil {
-		if p.wait(it, err) {
-			return nil
+// askOne fills in the item's change. live is what a list told of the object, if one did. The error is the server's, not
+// the object's.
+func (c *Cluster) askOne(ctx context.Context, p *plan, it *item, live *unstructured.Unstructured) (err error) {
+	it.deferred, it.untried, it.claim, it.err = false, false, false, nil
+	it.change = Change{ID: it.change.ID}
+	var after *unstructured.Unstructured
+	if live == nil {
+		after, err = c.try(ctx, it.want)
+		if err == nil && after.GetResourceVersion() == "" || notThere(err) {
+			it.live = nil
+			return c.judgeTry(p, it, nil, after, err)
 		}
-		return c.refused(it, "look at ", err)
+		var failed error
+		if live, failed = c.get(ctx, it.change.ID); failed != nil {
+			if p.wait(it, failed) {
+				return nil
+			}
+			return c.refused(it, "look at ", failed)
+		}
 	}
-	if it.live != nil && it.live.GetDeletionTimestamp() != nil {
+	it.live = outline(live)
+	if live != nil && live.GetDeletionTimestamp() != nil {
 		it.deferred = true
-		it.change = Change{ID: id, Action: Created, Note: "it is being deleted, and is created again once it is gone"}
-		return nil
-	}
-	if p.pending.namespaces[it.want.GetNamespace()] {
-		it.live = nil // what is in a namespace that is being deleted goes with it
-		p.postpone(it, "its namespace comes with this release")
+		it.change = Change{ID: it.change.ID, Action: Created, Note: "it is being deleted, and is created again once it is gone"}
 		return nil
 	}
 	if other := p.otherOwner(it); other != "" {
-		it.change = Change{ID: id, Action: Conflict, Note: "it belongs to the release " + other}
+		it.change = Change{ID: it.change.ID, Action: Conflict, Note: "it belongs to the release " + other}
 		return nil
 	}
-	return c.dryRun(ctx, p, it)
+	if takenOver(live) && it.want.GetAnnotations()[AdoptedAnnotation] == "" {
+		annotate(it.want, AdoptedAnnotation, "true")
+		it.change.Note = "it was there before and is taken over"
+		after = nil
+	}
+	if after == nil && err == nil {
+		after, err = c.try(ctx, it.want)
+	}
+	return c.judgeTry(p, it, live, after, err)
 }
 
-// get returns nil for an object that is not there.
-func (c *Cluster) get(ctx context.Context, id ID) (*unstructured.Unstructured, error) {
-	u := id.object()
-	err := c.client.Get(ctx, client.ObjectKeyFromObject(u), u)
-	switch {
-	case apierrors.IsNotFound(err):
-		return nil, nil
-	case err != nil:
-		return nil, err
-	}
-	return u, nil
+// try asks the server what would become of an object.
+func (c *Cluster) try(ctx context.Context, want *unstructured.Unstructured) (after *unstructured.Unstructured, err error) {
+	after = want.DeepCopy()
+	return after, c.send(ctx, after, client.DryRunAll)
 }
+
+// notThere tells that an object cannot be there because its kind or its namespace is not.
+func notThere(err error) bool { return meta.IsNoMatchError(err) || apierrors.IsNotFound(err) }
 
 // otherOwner names the release, not an earlier one of this site's, to which the live object belongs.
 func (p *plan) otherOwner(it *item) string {
@@ -273,30 +299,22 @@ func takenOver(live *unstructured.Unstructured) bool {
 	})
 }
 
-func (c *Cluster) dryRun(ctx context.Context, p *plan, it *item) error {
-	id := it.change.ID
-	it.change = Change{ID: id}
-	if takenOver(it.live) {
-		annotate(it.want, AdoptedAnnotation, "true")
-		it.change.Note = "it was there before and is taken over"
-	}
-	entry, before, after, err := c.ssa.Diff(ctx, it.want.DeepCopy(), ssa.DefaultDiffOptions())
+// judgeTry fills in what a dry run says of the item.
+func (c *Cluster) judgeTry(p *plan, it *item, live, after *unstructured.Unstructured, err error) error {
 	switch {
 	case noDryRun(err):
 		it.leaveUntried(err)
 	case err != nil && p.wait(it, err):
-		return nil
 	case err != nil:
 		return c.refused(it, "dry-run ", err)
-	case entry.Action == ssa.CreatedAction:
+	case live == nil:
 		it.change.Action = Created
-	case entry.Action == ssa.ConfiguredAction:
+	case !sameContent(live, after):
 		it.change.Action = Configured
-		it.change.Fields = differences(before, after)
-	case entry.Action == ssa.UnchangedAction:
-		it.change = Change{ID: id, Action: Unchanged}
+		it.change.Fields = differences(live, after)
 	default:
-		return fmt.Errorf("%s: a dry run gave the unknown action %q", id, entry.Action)
+		it.change = Change{ID: it.change.ID, Action: Unchanged}
+		it.claim = !sameClaim(live, after)
 	}
 	return nil
 }

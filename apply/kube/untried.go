@@ -1,14 +1,12 @@
 package kube
 
 import (
-	"context"
 	"errors"
 	"regexp"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // The words for "this cannot be dry-run", since there is no code for it: those of the API server about webhooks whose
@@ -35,16 +33,4 @@ func (it *item) leaveUntried(err error) {
 		note = tidy(err.Error())
 	}
 	it.change.Note = strings.TrimPrefix(it.change.Note+"; it cannot be tried beforehand: "+note, "; ")
-}
-
-// applyUntried applies without a dry run before it. Whether that changes anything shows afterwards.
-func (c *Cluster) applyUntried(ctx context.Context, it *item) error {
-	u := it.want.DeepCopy()
-	if err := c.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(u), client.ForceOwnership, client.FieldOwner(FieldManager)); err != nil {
-		return err
-	}
-	if it.live != nil && it.live.GetUID() == u.GetUID() && it.live.GetResourceVersion() == u.GetResourceVersion() {
-		it.change = Change{ID: it.change.ID, Action: Unchanged}
-	}
-	return nil
 }

@@ -1,0 +1,69 @@
+package kube
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+)
+
+// counted passes every request on and counts it.
+func counted(n *atomic.Int64) fault {
+	return func(http.ResponseWriter, *http.Request) bool {
+		n.Add(1)
+		return false
+	}
+}
+
+func manyMaps(ns string, n int, value func(i int) string) string {
+	var text strings.Builder
+	text.WriteString(namespace(ns))
+	for i := range n {
+		text.WriteString(configMap(ns, fmt.Sprintf("c%03d", i), value(i)))
+	}
+	return text.String()
+}
+
+func TestFewCalls(t *testing.T) {
+	const objs = 120
+	var n atomic.Int64
+	c := proxied(t, counted(&n))
+	old := func(int) string { return "x" }
+	var inv Inventory
+	for _, step := range []struct {
+		name  string
+		value func(int) string
+		most  int64 // calls an object, in hundredths
+	}{
+		{"install", old, 250},
+		{"nothing", old, 150},
+		{"one changed", func(i int) string {
+			if i == 7 {
+				return "w"
+			}
+			return "x"
+		}, 150},
+		{"all changed", func(int) string { return "z" }, 250},
+	} {
+		n.Store(0)
+		inv, _ = mustApply(t.Context(), t, c, objects("%s", manyMaps("calls", objs, step.value)), inv)
+		if calls := n.Load(); calls*100 > step.most*objs {
+			t.Errorf("%s: %d calls for %d objects", step.name, calls, objs)
+		}
+	}
+}
+
+// TestListsAreRefused works with a kubeconfig that may not list, as one of a single namespace often is (helm#31610), and
+// finds what is there all the same.
+func TestListsAreRefused(t *testing.T) {
+	forbidden := answer(403, `{"kind":"Status","apiVersion":"v1","status":"Failure","message":"configmaps is forbidden: User \"till\" cannot list resource \"configmaps\" in API group \"\" in the namespace \"refusedlists\"","reason":"Forbidden","code":403}`)
+	c := proxied(t, func(w http.ResponseWriter, r *http.Request) bool {
+		return r.Method == "GET" && strings.HasSuffix(r.URL.Path, "/configmaps") && forbidden(w, r)
+	})
+	inv, _ := mustApply(t.Context(), t, c, objects("%s", manyMaps("refusedlists", 5, func(int) string { return "x" })), Inventory{})
+	_, changes := mustApply(t.Context(), t, c, objects("%s", manyMaps("refusedlists", 5, func(i int) string { return fmt.Sprintf("x%d", i/4) })), inv)
+	expect(t, "the second release", changes, "unchanged Namespace refusedlists",
+		"configured ConfigMap refusedlists/c000", "configured ConfigMap refusedlists/c001", "configured ConfigMap refusedlists/c002",
+		"configured ConfigMap refusedlists/c003", "configured ConfigMap refusedlists/c004")
+}
