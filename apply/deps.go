@@ -73,6 +73,7 @@ type Target interface {
 	Inventory(ctx context.Context, want kube.Objects) (kube.Inventory, error)
 	DryRun(ctx context.Context, want kube.Objects, prev kube.Inventory) ([]kube.Change, error)
 	Apply(ctx context.Context, want kube.Objects, prev kube.Inventory) (kube.Inventory, []kube.Change, error)
+	Restore(ctx context.Context, want kube.Objects, prev kube.Inventory) (*kube.Restored, error)
 	Prune(ctx context.Context, prev, keep kube.Inventory) ([]kube.Change, error)
 	Health(ctx context.Context, want kube.Objects) ([]kube.ObjectStatus, error)
 }

@@ -271,6 +271,11 @@ func (c cluster) Apply(ctx context.Context, want kube.Objects, _ kube.Inventory)
 	return kube.NewInventory(ids...), nil, nil
 }
 
+func (c cluster) Restore(ctx context.Context, want kube.Objects, prev kube.Inventory) (*kube.Restored, error) {
+	inventory, changes, err := c.Apply(ctx, want, prev)
+	return &kube.Restored{Inventory: inventory, Changes: changes}, err
+}
+
 func (c cluster) Prune(_ context.Context, prev, keep kube.Inventory) ([]kube.Change, error) {
 	if c.down {
 		return nil, errDown

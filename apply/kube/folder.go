@@ -118,6 +118,12 @@ func (f *Folder) Apply(ctx context.Context, want Objects, prev Inventory) (Inven
 	return inventoryOf(objs), compareSets(have, objs), nil
 }
 
+// Restore puts an earlier release's objects into the folder, all at once.
+func (f *Folder) Restore(ctx context.Context, want Objects, prev Inventory) (*Restored, error) {
+	inventory, changes, err := f.Apply(ctx, want, prev)
+	return &Restored{Inventory: inventory, Changes: changes}, err
+}
+
 // Prune takes what prev lists and keep does not out of the file. What Apply has left out already is reported too: the
 // cluster deletes it now.
 func (f *Folder) Prune(ctx context.Context, prev, keep Inventory) ([]Change, error) {
