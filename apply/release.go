@@ -23,7 +23,16 @@ type slotRelease struct {
 }
 
 func (l *slotRelease) objects() kube.Objects {
-	return kube.Objects{Release: l.descriptor.Name, YAML: l.yaml}
+	return objectsOf(l.descriptor, l.yaml)
+}
+
+// objectsOf are a release's objects, and what it says of changing them.
+func objectsOf(d *bundle.Descriptor, yaml []byte) kube.Objects {
+	o := kube.Objects{Release: d.Name, YAML: yaml, NoRoll: d.NoRoll}
+	for _, r := range d.OneWay {
+		o.OneWay = append(o.OneWay, kube.ID{Kind: r.Kind, Namespace: r.Namespace, Name: r.Name})
+	}
+	return o
 }
 
 // sizesOf are the sizes in bytes of the blobs of the release's images.

@@ -65,7 +65,7 @@ func (r *run) withLost(ctx context.Context, inventory kube.Inventory) (kube.Inve
 		if err != nil {
 			continue
 		}
-		more, err := r.target.Inventory(ctx, kube.Objects{Release: d.Name, YAML: held.Objects})
+		more, err := r.target.Inventory(ctx, objectsOf(d, held.Objects))
 		if err != nil {
 			return inventory, err
 		}

@@ -50,6 +50,10 @@ type Descriptor struct {
 	Checks    []Check   `json:"checks,omitempty"`
 	Requires  *Requires `json:"requires,omitempty"`
 	CatchUp   string    `json:"catchUp,omitempty"`
+	// OneWay are the objects of which a change that no rollback can undo is accepted, in the order of CompareObjectRefs.
+	OneWay []ObjectRef `json:"oneWay,omitempty"`
+	// NoRoll leaves workloads running whose ConfigMaps or Secrets alone changed.
+	NoRoll bool `json:"noRoll,omitempty"`
 }
 
 // Base is a release that the site must hold for this bundle to be restored.

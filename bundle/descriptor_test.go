@@ -59,6 +59,10 @@ func TestValidate(t *testing.T) {
 		{"platform in another form", func(d *bundle.Descriptor) { d.Platforms = append(d.Platforms, "linux/arm64/v8") }, "write linux/arm64"},
 		{"platform twice", func(d *bundle.Descriptor) { d.Platforms = append(d.Platforms, "linux/amd64") }, "twice"},
 		{"platform of no release", func(d *bundle.Descriptor) { d.Platforms = []string{"linux/amd64"} }, "not one of the release's"},
+		{"one-way without name", func(d *bundle.Descriptor) { d.OneWay = []bundle.ObjectRef{{Kind: "Secret"}} }, "no name"},
+		{"one-way twice", func(d *bundle.Descriptor) {
+			d.OneWay = []bundle.ObjectRef{{Kind: "Secret", Name: "a"}, {Kind: "Secret", Name: "a"}}
+		}, "repeats"},
 		{"catch up", func(d *bundle.Descriptor) { d.CatchUp = "never" }, "catchUp"},
 		{"required range", func(d *bundle.Descriptor) { d.Requires = &bundle.Requires{Releases: "newish"} }, "version range"},
 		{"required label", func(d *bundle.Descriptor) { d.Requires = &bundle.Requires{Labels: map[string]string{"": "x"}} }, "not a label"},

@@ -24,6 +24,8 @@ type (
 		Checks     []Check       `json:"checks,omitempty"`
 		Requires   *Requires     `json:"requires,omitempty"`
 		CatchUp    string        `json:"catchUp,omitempty"`
+		OneWay     []ObjectRef   `json:"oneWay,omitempty"`
+		NoRoll     bool          `json:"noRoll,omitempty"`
 	}
 	identityImage struct {
 		Name      string             `json:"name"`
@@ -51,7 +53,7 @@ func identify(d *Descriptor) digest.Digest {
 	h := sha256.New()
 	writeLine(h, identityHead{APIVersion: APIVersion, Kind: "Identity", Name: d.Name, Version: d.Version, Sequence: d.Sequence,
 		Platforms: slices.Sorted(slices.Values(d.Platforms)), Manifests: d.Manifests.Digest,
-		Checks: d.Checks, Requires: d.Requires, CatchUp: d.CatchUp})
+		Checks: d.Checks, Requires: d.Requires, CatchUp: d.CatchUp, OneWay: d.OneWay, NoRoll: d.NoRoll})
 	byName := make([]*Image, len(d.Images))
 	for i := range d.Images {
 		byName[i] = &d.Images[i]

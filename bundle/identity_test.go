@@ -35,6 +35,8 @@ func TestIdentityTellsReleasesApart(t *testing.T) {
 		"check":     func(d *bundle.Descriptor) { d.Checks[0].Name = "other" },
 		"requires":  func(d *bundle.Descriptor) { d.Requires.Releases = ">=2.3.0" },
 		"catch-up":  func(d *bundle.Descriptor) { d.CatchUp = "hold" },
+		"one-way":   func(d *bundle.Descriptor) { d.OneWay = []bundle.ObjectRef{{Kind: "Secret", Name: "pin"}} },
+		"no roll":   func(d *bundle.Descriptor) { d.NoRoll = true },
 		"no image":  func(d *bundle.Descriptor) { d.Images = d.Images[1:] },
 		"image":     func(d *bundle.Descriptor) { d.Images[0].Digest = digest.FromString("other") },
 		"name of an image": func(d *bundle.Descriptor) {
@@ -77,7 +79,7 @@ func TestIdentityIsThatOfEveryVariant(t *testing.T) {
 
 // Whoever adds a field to the descriptor has to decide whether it is part of the release's identity.
 func TestEveryFieldIsPartOfTheIdentityOrNot(t *testing.T) {
-	part := []string{"Name", "Version", "Sequence", "Platforms", "Images", "Manifests", "Checks", "Requires", "CatchUp"}
+	part := []string{"Name", "Version", "Sequence", "Platforms", "Images", "Manifests", "Checks", "Requires", "CatchUp", "OneWay", "NoRoll"}
 	not := []string{"APIVersion", "Kind", "ID", "Created", "Expires", "Plain", "Bases", "Blobs", "SBOMs"}
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[bundle.Descriptor]()) {
 		if !slices.Contains(slices.Concat(part, not), f.Name) {

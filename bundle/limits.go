@@ -22,6 +22,8 @@ const (
 	MaxObjects = 32768
 	// MaxObjectsSize bounds the rendered Kubernetes objects.
 	MaxObjectsSize = 32 << 20
+	// MaxOneWay is how many objects a release may name whose changes cannot be undone.
+	MaxOneWay = 1024
 	// MaxSignatures is how many signatures, provenance included, a bundle may carry.
 	MaxSignatures = 16
 	// MaxInnerIndexes is how many indexes there may be inside the index of one image.

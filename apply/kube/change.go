@@ -36,6 +36,10 @@ type Change struct {
 type Objects struct {
 	Release string // the release's name
 	YAML    []byte // a multi-document stream
+	// OneWay are those of which a change that no rollback can undo is accepted, by kind, namespace and name.
+	OneWay []ID
+	// NoRoll leaves workloads running whose ConfigMaps or Secrets alone change.
+	NoRoll bool
 }
 
 // ObjectStatus is the health of one object at one moment.

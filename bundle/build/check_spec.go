@@ -26,7 +26,7 @@ type checker struct {
 }
 
 func (c *checker) run() error {
-	steps := []func() error{c.unsupported, c.head, c.version, c.platforms, c.images, c.imageFields, c.manifests, c.checks, c.conditions}
+	steps := []func() error{c.unsupported, c.head, c.version, c.platforms, c.images, c.imageFields, c.manifests, c.checks, c.conditions, c.oneWay}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return err

@@ -69,6 +69,9 @@ func TestSchemaAgreesWithLoad(t *testing.T) {
 		"number as a label":      {"store-format: large", "store-format: 1"},
 		"catch up later":         {"catchUp: immediate", "catchUp: window"},
 		"expires":                {"2027-06-30T00:00:00Z", "soon"},
+		"one-way without name":   {", name: tills.example.com", ""},
+		"one-way twice":          {"kind: CustomResourceDefinition, name: tills.example.com", "kind: PersistentVolumeClaim, namespace: shop, name: orders"},
+		"roll":                   {"roll: false", "roll: never"},
 	}
 	for name, change := range later {
 		refused[name] = change

@@ -34,6 +34,10 @@ type Spec struct {
 	Requires  *bundle.Requires
 	CatchUp   string
 	Expires   *time.Time
+	// OneWay are the objects of which a change that no rollback can undo is accepted.
+	OneWay []bundle.ObjectRef
+	// Roll restarts workloads whose ConfigMaps or Secrets alone changed.
+	Roll bool
 
 	// File is the path it was read from, Dir the folder that its relative paths start from.
 	File, Dir string
@@ -77,6 +81,8 @@ type body struct {
 	Requires    *bundle.Requires      `yaml:"requires"`
 	CatchUp     string                `yaml:"catchUp"`
 	Expires     *time.Time            `yaml:"expires"`
+	OneWay      []bundle.ObjectRef    `yaml:"oneWay"`
+	Roll        *bool                 `yaml:"roll"`
 
 	Sites any `yaml:"sites"`
 	OS    any `yaml:"os"`

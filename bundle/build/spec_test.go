@@ -46,6 +46,10 @@ spec:
     labels: {store-format: large}
   catchUp: immediate
   expires: 2027-06-30T00:00:00Z
+  oneWay:
+    - {kind: PersistentVolumeClaim, namespace: shop, name: orders}
+    - {kind: CustomResourceDefinition, name: tills.example.com}
+  roll: false
 `
 
 func writeSpec(t *testing.T, text string) string {
@@ -91,6 +95,9 @@ func TestLoadWhole(t *testing.T) {
 	if s.Requires.Releases != ">=2.2.0" || s.Requires.Labels["store-format"] != "large" || s.Expires.Year() != 2027 {
 		t.Errorf("requires %+v, expires %v", s.Requires, s.Expires)
 	}
+	if s.Roll || len(s.OneWay) != 2 || s.OneWay[0].Name != "tills.example.com" || s.OneWay[1].String() != "PersistentVolumeClaim shop/orders" {
+		t.Errorf("one-way %v, roll %v", s.OneWay, s.Roll)
+	}
 	if len(s.ImageFields) != 1 || s.ImageFields[0].Kind != "Engine" {
 		t.Errorf("image fields %+v", s.ImageFields)
 	}
@@ -101,7 +108,7 @@ func TestLoadDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(s.Platforms) != 1 || bundle.FormatPlatform(s.Platforms[0]) != defaultPlatform || s.Sequence != 0 || s.Expires != nil {
+	if len(s.Platforms) != 1 || bundle.FormatPlatform(s.Platforms[0]) != defaultPlatform || s.Sequence != 0 || s.Expires != nil || !s.Roll || s.OneWay != nil {
 		t.Errorf("got %+v", s)
 	}
 }
@@ -147,6 +154,9 @@ func TestLoadRefuses(t *testing.T) {
 		"required versions":      {">=2.2.0", "newer", 31, "not a version range"},
 		"expires":                {"2027-06-30T00:00:00Z", "soon", 34, "spec.expires"},
 		"expires within seconds": {"2027-06-30T00:00:00Z", "2027-06-30T00:00:00.5Z", 34, "whole second"},
+		"one-way without kind":   {"- {kind: CustomResourceDefinition, ", "- {", 37, "it has no kind"},
+		"one-way twice":          {"kind: CustomResourceDefinition, name: tills.example.com", "kind: PersistentVolumeClaim, namespace: shop, name: orders", 37, "second time"},
+		"roll":                   {"roll: false", "roll: never", 38, "spec.roll"},
 		"not YAML":               {"  version:", "\tversion:", 6, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
