@@ -32,6 +32,16 @@ func isPermanent(err error) bool {
 	return errors.As(err, &p) && p.Permanent()
 }
 
+func isFinal(err error) bool {
+	var f interface{ Final() bool }
+	return errors.As(err, &f) && f.Final()
+}
+
+func isAway(err error) bool {
+	var a interface{ Away() bool }
+	return errors.As(err, &a) && a.Away()
+}
+
 // failure is the end of a check that was measured and did not pass.
 type failure struct {
 	last       error // the last bad measurement; nil if all were good but too few

@@ -12,8 +12,11 @@ const (
 	defaultTimeout  = 5 * time.Minute
 )
 
-// Probe takes one measurement. Nil is good; an error says in one line what is bad. An error with a method
-// Permanent() bool that returns true ends the check at once, with verdict "error": no later measurement can differ.
+// Probe takes one measurement. Nil is good; an error says in one line what is bad. What else it tells by its methods:
+//
+//   - Permanent() bool, if true, ends the check at once with verdict "error": it can not be measured, now or later
+//   - Final() bool, if true, ends it at once with verdict "fail": it was measured, and no later measurement will be better
+//   - Away() bool, if true, tells that nobody could be asked: see Env.Patience
 type Probe func(ctx context.Context) error
 
 // Env is what checks ask and where they report.
@@ -24,6 +27,9 @@ type Env struct {
 	Images Probe
 	// Environ is added to the small fixed environment of exec checks: SALLYPORT_RELEASE=… and the like.
 	Environ []string
+	// Patience is for how long in all what a check asks may be away. Meanwhile the check's own time stands still, and nothing
+	// counts as measured; after it the check ends with verdict "error". Zero: being away is as bad as any other answer.
+	Patience time.Duration
 	// Observe, if set, is called from Run's goroutine.
 	Observe func(Event)
 }
@@ -61,6 +67,9 @@ type runner struct {
 	event  Event
 	good   int
 	bad    int
+
+	end      time.Time     // of the check's time
+	patience time.Duration // that is left
 }
 
 // do fills in the result. The error is that of ctx.
@@ -90,19 +99,18 @@ func (r *runner) do(ctx context.Context) error {
 // measure returns nil once the check has passed.
 func (r *runner) measure(ctx context.Context, probe Probe, timeout time.Duration) error {
 	start := time.Now()
-	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errTimeout)
-	defer cancel()
+	r.end, r.patience = start.Add(timeout), r.env.Patience
 	var last error
 	for {
 		began := time.Now()
-		err := probe(ctx)
-		if err != nil && ctx.Err() != nil && last != nil {
+		cut, err := r.once(ctx, probe)
+		if err != nil && cut && last != nil {
 			// Cut short by the timeout: what the last whole measurement said is the better reason.
 			return r.failure(last, start)
 		}
 		r.event.Tries++
 		switch {
-		case isPermanent(err):
+		case isPermanent(err), isAway(err) && r.env.Patience > 0:
 			return err
 		case err != nil:
 			r.bad++
@@ -113,16 +121,52 @@ func (r *runner) measure(ctx context.Context, probe Probe, timeout time.Duration
 		if r.good >= r.event.Want {
 			return nil
 		}
-		if r.check.FailureLimit != nil && r.bad > *r.check.FailureLimit {
+		if isFinal(err) || r.check.FailureLimit != nil && r.bad > *r.check.FailureLimit {
 			return r.failure(last, start)
 		}
-		r.event.Good, r.event.Left = r.good, timeout-time.Since(start)
+		r.event.Good, r.event.Left = r.good, time.Until(r.end)
 		r.observe(message(err))
-		interval := orDefault(time.Duration(r.check.Interval), defaultInterval)
-		if sleep(ctx, interval-time.Since(began)) != nil {
+		if sleepUntil(ctx, began.Add(r.interval()), r.end) != nil {
 			return r.failure(last, start)
 		}
 	}
+}
+
+// leastAgain is the least that a measurement gets after one that found nobody: the time that was left when what it asks
+// went away may be next to nothing.
+const leastAgain = 5 * time.Second
+
+// once takes one measurement. While nobody can be asked it tries again, until patience is over, and the end of the check's
+// time moves by as much. cut tells that the measurement was cut short by that end, or by ctx.
+func (r *runner) once(ctx context.Context, probe Probe) (cut bool, err error) {
+	for least := time.Duration(0); ; least = leastAgain {
+		began := time.Now()
+		end := r.end
+		if t := began.Add(least); least > 0 && end.Before(t) {
+			end = t
+		}
+		if cut, err = ask(ctx, probe, end); !isAway(err) || r.patience <= 0 || ctx.Err() != nil {
+			return cut, err
+		}
+		r.event.Left = time.Until(r.end)
+		r.observe(message(err))
+		if err := sleep(ctx, min(r.interval(), defaultInterval)); err != nil {
+			return true, err
+		}
+		took := time.Since(began)
+		r.end, r.patience = r.end.Add(took), r.patience-took
+	}
+}
+
+func ask(ctx context.Context, probe Probe, end time.Time) (cut bool, err error) {
+	ctx, cancel := context.WithDeadlineCause(ctx, end, errTimeout)
+	defer cancel()
+	err = probe(ctx)
+	return ctx.Err() != nil, err
+}
+
+func (r *runner) interval() time.Duration {
+	return orDefault(time.Duration(r.check.Interval), defaultInterval)
 }
 
 func (r *runner) failure(last error, start time.Time) error {
@@ -142,6 +186,13 @@ func orDefault(d, def time.Duration) time.Duration {
 		return def
 	}
 	return d
+}
+
+// sleepUntil waits until then; end is when the check's time is over.
+func sleepUntil(ctx context.Context, then, end time.Time) error {
+	ctx, cancel := context.WithDeadlineCause(ctx, end, errTimeout)
+	defer cancel()
+	return sleep(ctx, time.Until(then))
 }
 
 // sleep waits for d, or until the context ends.

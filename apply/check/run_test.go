@@ -242,3 +242,90 @@ func TestSeconds(t *testing.T) {
 		}
 	}
 }
+
+// final is an answer that no later one can better.
+type final struct{ error }
+
+func (final) Final() bool { return true }
+
+// gone is the answer of nobody.
+type gone struct{ error }
+
+func (gone) Away() bool { return true }
+
+func TestFinalAnswerEndsTheCheck(t *testing.T) {
+	c := kubernetes("c")
+	c.Count = 2
+	results, ok, err := Run(t.Context(), []bundle.Check{c}, Env{Kubernetes: script(nil, final{errBad}, nil)})
+	if err != nil || ok || results[0].Verdict != Fail || results[0].Tries != 2 || !strings.HasPrefix(results[0].Message, errBad.Error()) {
+		t.Errorf("got %+v, %t, %v", results, ok, err)
+	}
+}
+
+// While what it asks is away, a check's time stands still: neither its timeout nor its failure limit ends it.
+func TestAwayStopsTheClock(t *testing.T) {
+	away := gone{errors.New("connection refused")}
+	for _, tt := range []struct {
+		name     string
+		patience time.Duration
+		outage   time.Duration // of what is asked
+		then     error
+		verdict  Verdict
+		message  string
+	}{
+		{"back in time", time.Minute, 200 * time.Millisecond, nil, Pass, ""},
+		{"back in time, and not well", time.Minute, 200 * time.Millisecond, errBad, Fail, errBad.Error()},
+		{"away for too long", 100 * time.Millisecond, time.Minute, nil, Error, "connection refused"},
+		{"no patience", 0, time.Minute, nil, Fail, "connection refused"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := kubernetes("c")
+			c.Timeout, c.FailureLimit = 50*ms, ptr(0)
+			back := time.Now().Add(tt.outage)
+			probe := func(context.Context) error {
+				if time.Now().Before(back) {
+					return away
+				}
+				return tt.then
+			}
+			began := time.Now()
+			results, _, err := Run(t.Context(), []bundle.Check{c}, Env{Kubernetes: probe, Patience: tt.patience})
+			if err != nil || results[0].Verdict != tt.verdict || !strings.Contains(results[0].Message, tt.message) {
+				t.Errorf("got %+v, %v; want %s with %q", results, err, tt.verdict, tt.message)
+			}
+			if took := time.Since(began); took > 10*time.Second {
+				t.Errorf("it took %s", took)
+			}
+		})
+	}
+}
+
+// A measurement that hangs for as long as it may is cut short by what is left of the check's time, which may be nothing;
+// one after that has some seconds all the same, or nobody would hear that the server is back.
+func TestLastMomentBeforeAway(t *testing.T) {
+	c := kubernetes("c")
+	c.Timeout = 20 * ms
+	asked := 0
+	probe := func(ctx context.Context) error {
+		if asked++; asked == 1 {
+			<-ctx.Done()
+			return gone{ctx.Err()}
+		}
+		return sleep(ctx, 100*time.Millisecond)
+	}
+	results, ok, err := Run(t.Context(), []bundle.Check{c}, Env{Kubernetes: probe, Patience: time.Minute})
+	if err != nil || !ok {
+		t.Errorf("got %+v, %v", results, err)
+	}
+}
+
+func TestInterruptedWhileAway(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	probe := func(context.Context) error { cancel(); return gone{errBad} }
+	c := kubernetes("c")
+	c.Interval = 60000 * ms
+	began := time.Now()
+	if _, _, err := Run(ctx, []bundle.Check{c}, Env{Kubernetes: probe, Patience: time.Minute}); !errors.Is(err, context.Canceled) || time.Since(began) > time.Second {
+		t.Errorf("got %v after %s", err, time.Since(began))
+	}
+}

@@ -47,6 +47,10 @@ type ObjectStatus struct {
 	ID
 	Status  Status `json:"status"`
 	Message string `json:"message,omitempty"`
+	// Final tells that no later look can be better: the object has failed for good.
+	Final bool `json:"final,omitempty"`
+	// Note is what has to be said of the object even where it is current, such as a template that waits; one sentence.
+	Note string `json:"note,omitempty"`
 }
 
 // Status is a word of kstatus.

@@ -131,6 +131,11 @@ func (e *UnhealthyError) Error() string {
 	return b.String()
 }
 
+// Final tells that no later look can be better: an object that counts has failed for good.
+func (e *UnhealthyError) Final() bool {
+	return slices.ContainsFunc(e.Unhealthy, func(s ObjectStatus) bool { return s.Final })
+}
+
 // Permanent tells that no later look can be better: the target does not tell health at all.
 func (e *UnhealthyError) Permanent() bool { return e.Unhealthy[0].Status == Unknown }
 

@@ -12,16 +12,20 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// Health looks once at every object of the release and says, by the rules of kstatus, how it is. Four rules are our own:
+// Health looks once at every object of the release and says, by the rules of kstatus, how it is. Some rules are our own:
 //
 //   - a Job is current when it is complete, not when it runs
-//   - a Job that was deleted after its time to live counts as complete
+//   - a Job that was deleted after its time to live counts as complete, unless its events tell that it failed
 //   - a Pod that failed has failed
 //   - a Pod, and a workload by its pods, is current only when its containers are steady: those without readiness and
 //     startup probes have run for 5 s, those that ended before for 15 s
+//   - a workload whose pods get a new template only when they are deleted is judged by the pods that it has
+//   - a claim that waits for the first pod to use it is current while no pod does
+//   - a custom resource of which its controller has said nothing is current 5 s after it was made
 //
 // A look keeps nothing for the next one. A container that crashes again and again is in progress, as Kubernetes itself
-// sees it, since many begin so while they wait for another; how long to wait is for the caller to decide.
+// sees it, since many begin so while they wait for another; how long to wait is for the caller to decide. What can only
+// stay as it is, a Job or a Pod that failed, is final.
 func (c *Cluster) Health(ctx context.Context, want Objects) ([]ObjectStatus, error) {
 	p, err := c.newPlan(ctx, want, Inventory{})
 	if err != nil {
@@ -32,11 +36,12 @@ func (c *Cluster) Health(ctx context.Context, want Objects) ([]ObjectStatus, err
 	}
 	items := p.items()
 	out := make([]ObjectStatus, len(items))
+	var known subresources
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(c.config.Workers)
 	for i, it := range items {
 		g.Go(func() (err error) {
-			out[i], err = c.health(ctx, it.want)
+			out[i], err = c.health(ctx, it.want, &known)
 			return err
 		})
 	}
@@ -57,7 +62,7 @@ func (c *Cluster) Wait(ctx context.Context, want Objects, interval time.Duration
 	}
 }
 
-func (c *Cluster) health(ctx context.Context, want *unstructured.Unstructured) (ObjectStatus, error) {
+func (c *Cluster) health(ctx context.Context, want *unstructured.Unstructured, known *subresources) (ObjectStatus, error) {
 	id := idOf(want)
 	var now time.Time
 	live, err := c.get(withDate(ctx, &now), id)
@@ -66,14 +71,20 @@ func (c *Cluster) health(ctx context.Context, want *unstructured.Unstructured) (
 		return ObjectStatus{ID: id, Status: NotFound, Message: "the cluster does not know its kind"}, nil
 	case err != nil:
 		return ObjectStatus{}, c.failed("look at "+id.String(), err)
-	case live == nil && deletesItself(want):
-		return ObjectStatus{ID: id, Status: Current, Message: "it is done and was deleted after its time to live"}, nil
+	case live == nil && isJob(want):
+		return c.goneJob(ctx, want), nil
 	case live == nil:
 		return ObjectStatus{ID: id, Status: NotFound, Message: "it is not there"}, nil
 	}
 	s := compute(live)
-	if hasPods(live) {
+	switch {
+	case hasPods(live):
+		judgeRollout(want, live, &s)
 		err = c.askPods(ctx, live, now, &s)
+	case isClaim(live):
+		err = c.askClaim(ctx, live, &s)
+	default:
+		err = c.askCustom(ctx, live, now, known, &s)
 	}
 	return s, err
 }
@@ -86,7 +97,7 @@ func (c *Cluster) askPods(ctx context.Context, workload *unstructured.Unstructur
 	pods, err := c.pods(ctx, workload, now)
 	if s.Status != Current {
 		// That the pods cannot be asked matters little: what the workload says of itself is bad enough.
-		if why := worst(pods, isJob(workload) || workload.GetKind() == "Pod"); why != "" {
+		if why := c.why(ctx, workload, pods); why != "" {
 			s.Message += "; " + why
 		}
 		return nil
@@ -105,15 +116,6 @@ func (c *Cluster) askPods(ctx context.Context, workload *unstructured.Unstructur
 func observed(u *unstructured.Unstructured) bool {
 	n, found, err := unstructured.NestedInt64(u.Object, "status", "observedGeneration")
 	return err != nil || !found || n >= u.GetGeneration()
-}
-
-func deletesItself(u *unstructured.Unstructured) bool {
-	_, ttl, _ := unstructured.NestedFieldNoCopy(u.Object, "spec", "ttlSecondsAfterFinished")
-	return isJob(u) && ttl
-}
-
-func isJob(u *unstructured.Unstructured) bool {
-	return u.GetKind() == "Job" && u.GroupVersionKind().Group == "batch"
 }
 
 // compute judges an object by what it says of itself.
@@ -147,18 +149,6 @@ func word(s status.Status) Status {
 		return NotFound
 	}
 	return InProgress
-}
-
-// complete tells whether a Job has done its work, or was told not to do it.
-func complete(job *unstructured.Unstructured) bool {
-	if suspended, _, _ := unstructured.NestedBool(job.Object, "spec", "suspend"); suspended {
-		return true
-	}
-	conditions, _, _ := unstructured.NestedSlice(job.Object, "status", "conditions")
-	return slices.ContainsFunc(conditions, func(v any) bool {
-		m, ok := v.(map[string]any)
-		return ok && m["type"] == "Complete" && m["status"] == "True"
-	})
 }
 
 func phase(pod *unstructured.Unstructured) string {

@@ -123,15 +123,3 @@ func TestCompute(t *testing.T) {
 		})
 	}
 }
-
-func TestDoneJobMayBeGone(t *testing.T) {
-	ctx, c := t.Context(), newCluster(t)
-	const job = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: %s}\nspec: {%stemplate: {spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}}\n"
-	statuses, err := c.Health(ctx, objects(job+"---\n"+job, "brief", "ttlSecondsAfterFinished: 5, ", "lasting", ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if statuses[0].Status != Current || statuses[1].Status != NotFound {
-		t.Errorf("got %+v, want the one with a time to live current and the other not found", statuses)
-	}
-}

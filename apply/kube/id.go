@@ -36,9 +36,11 @@ func (id ID) key() ID {
 
 func (id ID) groupKind() schema.GroupKind { return schema.GroupKind{Group: id.Group, Kind: id.Kind} }
 
+func (id ID) gvk() schema.GroupVersionKind { return id.groupKind().WithVersion(id.Version) }
+
 func (id ID) object() *unstructured.Unstructured {
 	u := &unstructured.Unstructured{}
-	u.SetGroupVersionKind(id.groupKind().WithVersion(id.Version))
+	u.SetGroupVersionKind(id.gvk())
 	u.SetNamespace(id.Namespace)
 	u.SetName(id.Name)
 	return u

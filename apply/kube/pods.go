@@ -52,7 +52,8 @@ func (c *Cluster) learnPods(ctx context.Context) error {
 }
 
 // pods lists what a workload runs, the newest first: the pods that it controls and that are not on their way out. Of a
-// Deployment they are those of the current revision. A Pod's only pod is itself, as it was at the server's time now.
+// Deployment they are those of the current revision; of a Job those on their way out, too, which is where one that fails
+// sends them. A Pod's only pod is itself, as it was at the server's time now.
 func (c *Cluster) pods(ctx context.Context, workload *unstructured.Unstructured, now time.Time) ([]pod, error) {
 	if workload.GetKind() == "Pod" {
 		p, err := newPod(workload, now)
@@ -67,14 +68,14 @@ func (c *Cluster) pods(ctx context.Context, workload *unstructured.Unstructured,
 		return nil, err
 	}
 	var pods []pod
-	err = c.list(ctx, "v1", "PodList", workload.GetNamespace(), sel, func(u *unstructured.Unstructured, now time.Time) error {
-		if !controlled(u, owners) || u.GetDeletionTimestamp() != nil {
+	err = c.list(ctx, "v1", "PodList", func(u *unstructured.Unstructured, now time.Time) error {
+		if !controlled(u, owners) || u.GetDeletionTimestamp() != nil && !isJob(workload) {
 			return nil
 		}
 		p, err := newPod(u, now)
 		pods = append(pods, p)
 		return err
-	})
+	}, client.InNamespace(workload.GetNamespace()), client.MatchingLabelsSelector{Selector: sel})
 	slices.SortStableFunc(pods, func(a, b pod) int { return b.CreationTimestamp.Compare(a.CreationTimestamp.Time) })
 	return pods, err
 }
@@ -100,12 +101,12 @@ func (c *Cluster) podOwners(ctx context.Context, workload *unstructured.Unstruct
 	}
 	var owners []types.UID
 	revision := workload.GetAnnotations()[revisionOfDeploy]
-	err := c.list(ctx, "apps/v1", "ReplicaSetList", workload.GetNamespace(), sel, func(u *unstructured.Unstructured, _ time.Time) error {
+	err := c.list(ctx, "apps/v1", "ReplicaSetList", func(u *unstructured.Unstructured, _ time.Time) error {
 		if controlled(u, self) && u.GetAnnotations()[revisionOfDeploy] == revision {
 			owners = append(owners, u.GetUID())
 		}
 		return nil
-	})
+	}, client.InNamespace(workload.GetNamespace()), client.MatchingLabelsSelector{Selector: sel})
 	return owners, err
 }
 
@@ -114,17 +115,16 @@ func controlled(u *unstructured.Unstructured, owners []types.UID) bool {
 	return ref != nil && slices.Contains(owners, ref.UID)
 }
 
-// list calls each for every object, with the server's time.
-func (c *Cluster) list(ctx context.Context, version, kind, namespace string, sel labels.Selector,
-	each func(*unstructured.Unstructured, time.Time) error,
+// list calls each for every object that the options choose, with the server's time.
+func (c *Cluster) list(ctx context.Context, version, kind string, each func(*unstructured.Unstructured, time.Time) error,
+	choose ...client.ListOption,
 ) error {
 	for next := ""; ; {
 		var now time.Time
 		page := &unstructured.UnstructuredList{}
 		page.SetAPIVersion(version)
 		page.SetKind(kind)
-		err := c.client.List(withDate(ctx, &now), page, client.InNamespace(namespace),
-			client.MatchingLabelsSelector{Selector: sel}, client.Limit(podPage), client.Continue(next))
+		err := c.client.List(withDate(ctx, &now), page, append(slices.Clone(choose), client.Limit(podPage), client.Continue(next))...)
 		if err != nil {
 			return err
 		}
