@@ -167,7 +167,11 @@ func CheckHealth(statuses []ObjectStatus) error {
 }
 
 func urgency(s ObjectStatus) int {
-	return slices.Index([]Status{Unknown, Failed, NotFound, Terminating, InProgress}, s.Status)
+	n := 2 * slices.Index([]Status{Unknown, Failed, NotFound, Terminating, InProgress}, s.Status)
+	if s.Final {
+		return n - 1
+	}
+	return n
 }
 
 func describe(format string, args ...any) string { return tidy(fmt.Sprintf(format, args...)) }
