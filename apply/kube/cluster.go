@@ -94,7 +94,9 @@ func restConfig(c Config) (*rest.Config, error) {
 	rc.QPS = -1                        // the number of workers is the limit; the server shares out its own capacity
 	rc.Timeout = c.Patience + c.Answer // client-go's own repetitions, for which a server may ask, included
 	rc.WarningHandlerWithContext = warnings{c.Log}
-	rc.Wrap(func(next http.RoundTripper) http.RoundTripper { return &retrier{next: next, patience: c.Patience} })
+	rc.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return &retrier{next: &discreet{next}, patience: c.Patience}
+	})
 	return rc, nil
 }
 

@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"unicode"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/fluxcd/pkg/ssa/utils"
@@ -19,8 +21,9 @@ const (
 	maxValueText = 60 // bytes of a value in a line
 )
 
-// differences lists the fields in which two states of an object differ, one line each, in the order of their paths.
-// What the server adds by itself is left out, and so are the marks that this package sets.
+// differences lists the fields in which two states of an object differ, in the order of their paths: one line each, and
+// more where a value has several lines. What the server adds by itself is left out, and so are the marks that this package
+// sets, and kubectl's copy of the object.
 func differences(before, after *unstructured.Unstructured) []string {
 	d := differ{secret: utils.IsSecret(after)}
 	d.compare("", visible(before), visible(after))
@@ -36,15 +39,15 @@ func visible(u *unstructured.Unstructured) map[string]any {
 	delete(m, "status")
 	m["metadata"] = map[string]any{
 		"labels":      without(u.GetLabels(), OwnerLabel),
-		"annotations": without(u.GetAnnotations(), AdoptedAnnotation),
+		"annotations": without(u.GetAnnotations(), AdoptedAnnotation, corev1.LastAppliedConfigAnnotation),
 	}
 	return m
 }
 
-func without(m map[string]string, key string) map[string]any {
+func without(m map[string]string, keys ...string) map[string]any {
 	out := map[string]any{}
 	for k, v := range m {
-		if k != key {
+		if !slices.Contains(keys, k) {
 			out[k] = v
 		}
 	}
@@ -72,8 +75,13 @@ func (d *differ) compare(path string, before, after any) {
 }
 
 func (d *differ) add(path string, before, after any) {
+	hidden := d.hidden(path)
+	if !hidden && (severalLines(before) || severalLines(after)) {
+		d.lines = append(d.lines, linesChanged(path, before, after)...)
+		return
+	}
 	b, a := text(before), text(after)
-	if d.hidden(path) {
+	if hidden {
 		b, a = mask(before), mask(after)
 		if b == a {
 			a = "***** (changed)"
@@ -89,10 +97,10 @@ func (d *differ) add(path string, before, after any) {
 	}
 }
 
-// hidden tells whether the values at a path are nobody's business.
+// hidden tells whether the values at a path are nobody's business. Programs copy Secrets into their annotations.
 func (d *differ) hidden(path string) bool {
-	return d.secret && (strings.HasPrefix(path, "data") || strings.HasPrefix(path, "stringData") ||
-		strings.Contains(path, "last-applied-configuration"))
+	return d.secret && !strings.HasPrefix(path, "metadata.labels") &&
+		slices.ContainsFunc([]string{"data", "stringData", "metadata"}, func(field string) bool { return strings.HasPrefix(path, field) })
 }
 
 func mask(v any) string {
@@ -155,11 +163,13 @@ func text(v any) string {
 	if s, ok := v.(string); ok && s != "" && !strings.ContainsFunc(s, needsQuotes) {
 		return cut(s)
 	}
-	b, err := json.Marshal(v)
-	if err != nil {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if e.Encode(v) != nil {
 		return "?"
 	}
-	return cut(string(b))
+	return cut(strings.TrimSuffix(b.String(), "\n"))
 }
 
 func needsQuotes(r rune) bool { return r == '"' || unicode.IsSpace(r) || !unicode.IsPrint(r) }

@@ -45,7 +45,20 @@ func TestDifferences(t *testing.T) {
 		{"secret", "apiVersion: v1\nkind: Secret\ndata: {a: czNjcmV0, b: x}\ntype: t", "apiVersion: v1\nkind: Secret\ndata: {a: b3RoZXI=, c: z}\ntype: u",
 			[]string{"data.a: ***** -> ***** (changed)", "- data.b: *****", "+ data.c: *****", "type: t -> u"}},
 		{"secret as kubectl left it", "apiVersion: v1\nkind: Secret\nmetadata: {annotations: {kubectl.kubernetes.io/last-applied-configuration: '{\"data\":\"czNjcmV0\"}'}}",
-			"apiVersion: v1\nkind: Secret", []string{"- metadata.annotations[kubectl.kubernetes.io/last-applied-configuration]: *****"}},
+			"apiVersion: v1\nkind: Secret", nil},
+		{"as kubectl left it", "metadata: {annotations: {kubectl.kubernetes.io/last-applied-configuration: '{}', a: b}}", "metadata: {annotations: {a: c}}",
+			[]string{"metadata.annotations.a: b -> c"}},
+		{"secret that a program copied into an annotation", "apiVersion: v1\nkind: Secret\nmetadata: {annotations: {example.com/copy: s3cret}, labels: {a: b}}",
+			"apiVersion: v1\nkind: Secret\nmetadata: {labels: {a: c}}", []string{"- metadata.annotations[example.com/copy]: *****", "metadata.labels.a: b -> c"}},
+		{"signs that HTML escapes", "a: 1", "a: '<&> \"'", []string{`a: 1 -> "<&> \""`}},
+		{"lines", "a: \"1\\n2\\n3\\n4\\n5\\n6\\n7\\n8\\n\"", "a: \"1\\n2\\n3\\n4\\nfive\\n6\\n7\\n8\\n\"",
+			[]string{"a:", "  @@ -3,5 +3,5 @@", "   3", "   4", "  -5", "  +five", "   6", "   7"}},
+		{"lines that come, and that move the cursor", "b: 1", "a: \"x\\n\\e[1my\"\nb: 1", []string{"+ a:", "  @@ -1,0 +1,2 @@", "  +x", `  +\x1b[1my`}},
+		{"lines in two places", "a: \"x\\n2\\n3\\n4\\n5\\n6\\n7\\nx\"", "a: \"y\\n2\\n3\\n4\\n5\\n6\\n7\\ny\"",
+			[]string{"a:", "  @@ -1,3 +1,3 @@", "  -x", "  +y", "   2", "   3", "  @@ -6,3 +6,3 @@", "   6", "   7", "  -x", "  +y"}},
+		{"an end of the last line", "a: \"x\\ny\"", "a: \"x\\ny\\n\"", []string{"a:", "  @@ -1,2 +1,2 @@", "   x", `  -y\ (no line end)`, "  +y"}},
+		{"lines of a secret", "apiVersion: v1\nkind: Secret\nstringData: {a: \"x\\ny\"}", "apiVersion: v1\nkind: Secret\nstringData: {a: \"x\\nz\"}",
+			[]string{"stringData.a: ***** -> ***** (changed)"}},
 		{"the whole data of a secret", "apiVersion: v1\nkind: Secret", "apiVersion: v1\nkind: Secret\nstringData: {a: s3cret}", []string{"+ stringData: *****"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -112,5 +125,21 @@ func TestErrorTexts(t *testing.T) {
 	}
 	if got, want := unhealthy.Error(), "7 of 9 objects not ready: Job n/0: slow; Job n/1: slow; Job n/2: slow; and 4 more"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// A text of many lines is shown in few, whatever differs in it.
+func TestLinesAreBounded(t *testing.T) {
+	text := func(n int, s string) string { return strings.Repeat(s+"\n", n) }
+	for name, pair := range map[string][2]string{
+		"all":      {text(900, "a"), text(900, "b")},
+		"too many": {text(5000, "a"), text(5000, "b")},
+		"long":     {"a\n" + strings.Repeat("x", 1<<20), "a\n" + strings.Repeat("y", 1<<20)},
+	} {
+		lines := linesChanged("data.a", pair[0], pair[1])
+		size := len(strings.Join(lines, ""))
+		if len(lines) < 4 || len(lines) > maxLines+2 || size > (maxLines+2)*(maxLineText+8) {
+			t.Errorf("%s: %d lines, %d bytes", name, len(lines), size)
+		}
 	}
 }

@@ -147,10 +147,16 @@ func (f *fieldDiffer) compare(path string, before, after any) {
 
 func (f *fieldDiffer) add(path string, before, after any) {
 	c := FieldChange{Path: oneline.Clean(path, 2*maxPath), Old: show(before), New: show(after)}
-	if f.secret && (strings.HasPrefix(path, "data") || strings.HasPrefix(path, "stringData")) {
+	if f.hidden(path) {
 		c.Old, c.New = mask(before), mask(after)
 	}
 	f.changes = append(f.changes, c)
+}
+
+// hidden tells whether the values at a path are nobody's business. Programs copy Secrets into their annotations.
+func (f *fieldDiffer) hidden(path string) bool {
+	return f.secret && slices.ContainsFunc([]string{"data", "stringData", "metadata.annotations"},
+		func(field string) bool { return strings.HasPrefix(path, field) })
 }
 
 func mask(v any) string {
@@ -200,11 +206,14 @@ func show(v any) string {
 	var s string
 	switch v := v.(type) {
 	case map[string]any, []any:
-		b, err := json.Marshal(v)
-		if err != nil {
+		var b strings.Builder
+		e := json.NewEncoder(&b)
+		e.SetEscapeHTML(false)
+		if e.Encode(v) != nil {
 			return "…"
 		}
-		s = string(b[:min(len(b), 4*maxValueText)])
+		s = strings.TrimSuffix(b.String(), "\n")
+		s = s[:min(len(s), 4*maxValueText)]
 	case string:
 		s = v[:min(len(v), 4*maxValueText)]
 	default:

@@ -15,7 +15,7 @@ func TestRenderRefusesWhatIsNoText(t *testing.T) {
 		{"data", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  port: 8080\n", "a.yaml:5: ConfigMap a: data.port is the number 8080, not text"},
 		{"empty data", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  port:\n", "a.yaml:5: ConfigMap a: data.port is empty, not text"},
 		{"binary data", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\nbinaryData: {a: 1}\n", "binaryData.a is the number 1"},
-		{"secret", "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {a: yes}\n", "a.yaml:4: Secret a: stringData.a is the boolean true"},
+		{"secret", "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {a: yes}\n", "a.yaml:4: Secret a: stringData.a is a boolean, not text"},
 		{"args", pod + "containers:\n  - args:\n    - 8080\n", "a.yaml:7: Pod a: spec.containers[0].args[0] is the number 8080"},
 		{"command", pod + "initContainers: [{command: [true]}]\n", "spec.initContainers[0].command[0] is the boolean true"},
 		{"env", pod + "containers: [{env: [{name: A, value: 1.5}]}]\n", "spec.containers[0].env[0].value is the number 1.5"},

@@ -42,7 +42,8 @@ func (c *checker) check(n *yaml.Node, depth int) error {
 	}
 	switch {
 	case n.Style&yaml.TaggedStyle != 0 && !slices.Contains(plainTags(), n.ShortTag()):
-		return c.fail(n, fmt.Sprintf("the tag %.40s is not known to Kubernetes", n.Tag), "remove it")
+		// The tag is not told: it may be a password that begins with this sign.
+		return c.fail(n, "there is a tag, a word behind !, that Kubernetes does not know", "remove it, or if it is text, write it in quotes")
 	case n.Kind == yaml.ScalarNode && n.ShortTag() == "!!float" && notFinite(n.Value):
 		return c.fail(n, fmt.Sprintf("%.40s is no number that Kubernetes knows", n.Value), "if it is text, write it in quotes")
 	case n.Kind == yaml.MappingNode:

@@ -75,7 +75,7 @@ func Each(file string, b []byte, found func(Object) error) error {
 func FromJSON(b []byte, place Place) ([]Object, error) {
 	fields, err := decodeFields(b)
 	if err != nil {
-		return nil, &Error{Place: place, Problem: "this is not JSON", Err: err}
+		return nil, notJSON(place, err)
 	}
 	return Object{Fields: fields, Place: place}.flatten(nil, 0)
 }
@@ -189,7 +189,26 @@ func SyntaxError(file string, offset int, err error) error {
 		}
 		message = strings.Replace(message, m[0], "", 1)
 	}
-	return &Error{Place: place, Problem: "this is not valid YAML: " + message}
+	return &Error{Place: place, Problem: "this is not valid YAML: " + unquoted(message)}
+}
+
+// The forms in which the parsers of YAML and JSON quote a value. It may be secret: to them, a password that begins with *
+// is the name of an anchor.
+var (
+	quotedAnchor = regexp.MustCompile(`unknown anchor '.*' referenced`)
+	quotedText   = regexp.MustCompile("(?s) `.*`")
+	quotedNumber = regexp.MustCompile(`number \S+ into Go value of type \w+`)
+)
+
+// unquoted takes values out of a parser's message.
+func unquoted(message string) string {
+	message = quotedAnchor.ReplaceAllLiteralString(message, "a value begins with * and is no text, for it does not stand in quotes")
+	message = quotedText.ReplaceAllLiteralString(message, "")
+	return quotedNumber.ReplaceAllLiteralString(message, "a number that is too large")
+}
+
+func notJSON(place Place, err error) error {
+	return &Error{Place: place, Problem: "this is not JSON: " + unquoted(err.Error())}
 }
 
 func notAnObject(place Place) error {

@@ -27,7 +27,7 @@ func (d document) checkJSON(file string) error {
 		}
 		if err != nil {
 			line := d.offset + 1 + bytes.Count(d.raw[:dec.InputOffset()], []byte("\n"))
-			return &Error{Place: Place{file, line}, Problem: "this is not JSON", Err: err}
+			return notJSON(Place{file, line}, err)
 		}
 	}
 }
@@ -64,7 +64,7 @@ func (d document) readJSON(file string) ([]Object, error) {
 		}
 		fields, err := decodeFields(d.raw[start:r.dec.InputOffset()])
 		if err != nil {
-			return nil, &Error{Place: place, Problem: "this is not JSON", Err: err}
+			return nil, notJSON(place, err)
 		}
 		objects = append(objects, Object{Fields: fields, Place: place, node: node})
 	}
@@ -80,8 +80,11 @@ func (r *jsonReader) countLines(offset int) int {
 // value reads the next value. Its node has kind, line, keys and text, which is what places are told by.
 func (r *jsonReader) value() (*yaml.Node, error) {
 	t, err := r.dec.Token()
-	if err != nil {
+	switch {
+	case errors.Is(err, io.EOF):
 		return nil, err
+	case err != nil:
+		return nil, notJSON(Place{r.file, r.line + 1}, err)
 	}
 	n := &yaml.Node{Kind: yaml.ScalarNode, Line: r.countLines(int(r.dec.InputOffset()))}
 	delim, ok := t.(json.Delim)

@@ -122,18 +122,33 @@ func (o *Object) Misfit(path Path, v any, want string) error {
 	if want == "text" {
 		advice = "write it in quotes"
 	}
-	return &Error{Place: o.FieldPlace(path), Problem: fmt.Sprintf("%s: %s is %s, not %s", o.ID(), path, describe(v), want), Advice: advice}
+	is := describe(v)
+	if o.Kind() == "Secret" { // logs of builds are read by many
+		is = typeOf(v)
+	}
+	return &Error{Place: o.FieldPlace(path), Problem: fmt.Sprintf("%s: %s is %s, not %s", o.ID(), path, is, want), Advice: advice}
 }
 
 // describe names a value's type, and a scalar's value.
 func describe(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return "empty"
+	switch v.(type) {
 	case bool:
 		return fmt.Sprintf("the boolean %v", v)
 	case int64, float64:
 		return fmt.Sprintf("the number %v", v)
+	}
+	return typeOf(v)
+}
+
+// typeOf names a value's type.
+func typeOf(v any) string {
+	switch v.(type) {
+	case nil:
+		return "empty"
+	case bool:
+		return "a boolean"
+	case int64, float64:
+		return "a number"
 	case string:
 		return "text"
 	case []any:
