@@ -20,8 +20,9 @@ var allowed = map[string][]string{
 	"cmd":                 {"bundle/...", "apply/...", "verify", "internal/durable"},
 	"bundle":              {},
 	"bundle/inspect":      {"bundle"},
+	"bundle/overlay":      {"bundle"},
 	"bundle/image":        {"bundle"},
-	"bundle/manifest":     {"bundle"},
+	"bundle/manifest":     {"bundle", "bundle/overlay"},
 	"bundle/sbom":         {"bundle"},
 	"bundle/attest":       {"bundle"},
 	"bundle/sign":         {"bundle", "bundle/attest"},
@@ -29,7 +30,7 @@ var allowed = map[string][]string{
 	"verify":              {"bundle"},
 	"delta":               {"delta/recompress"},
 	"delta/recompress":    {},
-	"apply":               {"apply/...", "delta", "verify", "bundle", "internal/durable"},
+	"apply":               {"apply/...", "delta", "verify", "bundle", "bundle/overlay", "internal/durable"},
 	"apply/mirror":        {"bundle", "internal/durable"},
 	"apply/kube":          {"bundle", "internal/durable"},
 	"apply/check":         {"bundle", "internal/durable"},
@@ -54,6 +55,7 @@ var forbidden = map[string][]string{
 	"verify":         {"k8s.io/", "github.com/anchore/"},
 	"apply/...":      {"github.com/anchore/", "modernc.org/sqlite"},
 	"bundle/inspect": {"github.com/anchore/", "k8s.io/"},
+	"bundle/overlay": {"github.com/anchore/", "k8s.io/", "sigs.k8s.io/kustomize"},
 }
 
 type pkg struct {

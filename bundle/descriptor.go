@@ -54,6 +54,10 @@ type Descriptor struct {
 	OneWay []ObjectRef `json:"oneWay,omitempty"`
 	// NoRoll leaves workloads running whose ConfigMaps or Secrets alone changed.
 	NoRoll bool `json:"noRoll,omitempty"`
+	// Overlays change the objects for some sites, in the order of CompareOverlays.
+	Overlays []Overlay `json:"overlays,omitempty"`
+	// Labels are the labels that the release knows, each with its values; one without values may have any.
+	Labels map[string][]string `json:"labels,omitempty"`
 }
 
 // Base is a release that the site must hold for this bundle to be restored.

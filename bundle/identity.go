@@ -26,6 +26,14 @@ type (
 		CatchUp    string        `json:"catchUp,omitempty"`
 		OneWay     []ObjectRef   `json:"oneWay,omitempty"`
 		NoRoll     bool          `json:"noRoll,omitempty"`
+
+		Overlays []identityOverlay   `json:"overlays,omitempty"`
+		Labels   map[string][]string `json:"labels,omitempty"`
+	}
+	identityOverlay struct {
+		Name   string            `json:"name"`
+		Match  map[string]string `json:"match"`
+		Digest digest.Digest     `json:"digest"`
 	}
 	identityImage struct {
 		Name      string             `json:"name"`
@@ -51,9 +59,14 @@ func (d *Descriptor) Identity() digest.Digest {
 // identify computes the identity of d.
 func identify(d *Descriptor) digest.Digest {
 	h := sha256.New()
+	var overlays []identityOverlay
+	for _, o := range d.Overlays {
+		overlays = append(overlays, identityOverlay{o.Name, o.Match, o.Digest})
+	}
 	writeLine(h, identityHead{APIVersion: APIVersion, Kind: "Identity", Name: d.Name, Version: d.Version, Sequence: d.Sequence,
 		Platforms: slices.Sorted(slices.Values(d.Platforms)), Manifests: d.Manifests.Digest,
-		Checks: d.Checks, Requires: d.Requires, CatchUp: d.CatchUp, OneWay: d.OneWay, NoRoll: d.NoRoll})
+		Checks: d.Checks, Requires: d.Requires, CatchUp: d.CatchUp, OneWay: d.OneWay, NoRoll: d.NoRoll,
+		Overlays: overlays, Labels: d.Labels})
 	byName := make([]*Image, len(d.Images))
 	for i := range d.Images {
 		byName[i] = &d.Images[i]

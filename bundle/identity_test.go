@@ -20,6 +20,8 @@ func whole() bundletest.Release {
 	r := bundletest.Delta()
 	r.Checks = []bundle.Check{{Name: "till", TCP: &bundle.TCPCheck{Address: "127.0.0.1:80"}}}
 	r.Requires = &bundle.Requires{Releases: ">=2.2.0"}
+	r.Overlays = []bundletest.Overlay{{Name: "emea", Match: map[string]string{"region": "emea"}, Edits: []byte("edits")}}
+	r.Labels = map[string][]string{"region": {"apac", "emea"}}
 	return r
 }
 
@@ -27,18 +29,23 @@ func whole() bundletest.Release {
 func TestIdentityTellsReleasesApart(t *testing.T) {
 	base := whole().Contents(t).Descriptor.Identity()
 	for name, change := range map[string]func(d *bundle.Descriptor){
-		"name":      func(d *bundle.Descriptor) { d.Name = "other" },
-		"version":   func(d *bundle.Descriptor) { d.Version = "2.4.1" },
-		"sequence":  func(d *bundle.Descriptor) { d.Sequence++ },
-		"platforms": func(d *bundle.Descriptor) { d.Platforms = append(d.Platforms, "linux/riscv64") },
-		"objects":   func(d *bundle.Descriptor) { d.Manifests.Digest = digest.FromString("other") },
-		"check":     func(d *bundle.Descriptor) { d.Checks[0].Name = "other" },
-		"requires":  func(d *bundle.Descriptor) { d.Requires.Releases = ">=2.3.0" },
-		"catch-up":  func(d *bundle.Descriptor) { d.CatchUp = "hold" },
-		"one-way":   func(d *bundle.Descriptor) { d.OneWay = []bundle.ObjectRef{{Kind: "Secret", Name: "pin"}} },
-		"no roll":   func(d *bundle.Descriptor) { d.NoRoll = true },
-		"no image":  func(d *bundle.Descriptor) { d.Images = d.Images[1:] },
-		"image":     func(d *bundle.Descriptor) { d.Images[0].Digest = digest.FromString("other") },
+		"name":                  func(d *bundle.Descriptor) { d.Name = "other" },
+		"version":               func(d *bundle.Descriptor) { d.Version = "2.4.1" },
+		"sequence":              func(d *bundle.Descriptor) { d.Sequence++ },
+		"platforms":             func(d *bundle.Descriptor) { d.Platforms = append(d.Platforms, "linux/riscv64") },
+		"objects":               func(d *bundle.Descriptor) { d.Manifests.Digest = digest.FromString("other") },
+		"check":                 func(d *bundle.Descriptor) { d.Checks[0].Name = "other" },
+		"requires":              func(d *bundle.Descriptor) { d.Requires.Releases = ">=2.3.0" },
+		"catch-up":              func(d *bundle.Descriptor) { d.CatchUp = "hold" },
+		"one-way":               func(d *bundle.Descriptor) { d.OneWay = []bundle.ObjectRef{{Kind: "Secret", Name: "pin"}} },
+		"no roll":               func(d *bundle.Descriptor) { d.NoRoll = true },
+		"no image":              func(d *bundle.Descriptor) { d.Images = d.Images[1:] },
+		"image":                 func(d *bundle.Descriptor) { d.Images[0].Digest = digest.FromString("other") },
+		"labels":                func(d *bundle.Descriptor) { d.Labels["region"] = []string{"emea"} },
+		"no overlay":            func(d *bundle.Descriptor) { d.Overlays = nil },
+		"match of an overlay":   func(d *bundle.Descriptor) { d.Overlays[0].Match["region"] = "apac" },
+		"order of the overlays": func(d *bundle.Descriptor) { d.Overlays[0].Name = "other" },
+		"edits of an overlay":   func(d *bundle.Descriptor) { d.Overlays[0].Digest = digest.FromString("other") },
 		"name of an image": func(d *bundle.Descriptor) {
 			d.Images[0].Name += "x"
 		},
@@ -62,6 +69,7 @@ func TestIdentityIsThatOfEveryVariant(t *testing.T) {
 	for name, change := range map[string]func(d *bundle.Descriptor){
 		"built later":  func(d *bundle.Descriptor) { d.Created = later },
 		"good longer":  func(d *bundle.Descriptor) { d.Expires = &later },
+		"other owner":  func(d *bundle.Descriptor) { d.Overlays[0].Owner, d.Overlays[0].Expires = "emea-team", &later },
 		"other bases":  func(d *bundle.Descriptor) { d.Bases = nil },
 		"plain":        func(d *bundle.Descriptor) { d.Plain = true },
 		"other forms":  func(d *bundle.Descriptor) { d.Blobs = nil },
@@ -79,7 +87,7 @@ func TestIdentityIsThatOfEveryVariant(t *testing.T) {
 
 // Whoever adds a field to the descriptor has to decide whether it is part of the release's identity.
 func TestEveryFieldIsPartOfTheIdentityOrNot(t *testing.T) {
-	part := []string{"Name", "Version", "Sequence", "Platforms", "Images", "Manifests", "Checks", "Requires", "CatchUp", "OneWay", "NoRoll"}
+	part := []string{"Name", "Version", "Sequence", "Platforms", "Images", "Manifests", "Overlays", "Labels", "Checks", "Requires", "CatchUp", "OneWay", "NoRoll"}
 	not := []string{"APIVersion", "Kind", "ID", "Created", "Expires", "Plain", "Bases", "Blobs", "SBOMs"}
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[bundle.Descriptor]()) {
 		if !slices.Contains(slices.Concat(part, not), f.Name) {

@@ -9,7 +9,7 @@ import (
 // in the order in which they stand there. A blob that has several parts to play is listed once, at the first.
 //
 // Metadata: for each image its index or manifest, the indexes inside it, the image manifests, their configs, the attached artifacts' manifests and
-// their small blobs; then the rendered objects; then the SBOMs. Payload: what remains of Blobs, in that order.
+// their small blobs; then the rendered objects; then the overlays; then the SBOMs. Payload: what remains of Blobs, in that order.
 func (d *Descriptor) Layers() (metadata, payload []ocispec.Descriptor) {
 	l := &layerList{seen: map[digest.Digest]bool{}, blobs: make(map[digest.Digest]*Blob, len(d.Blobs))}
 	for i := range d.Blobs {
@@ -19,6 +19,9 @@ func (d *Descriptor) Layers() (metadata, payload []ocispec.Descriptor) {
 		l.image(&d.Images[i])
 	}
 	l.add(MediaTypeObjects, d.Manifests.Digest, d.Manifests.Size)
+	for _, o := range d.Overlays {
+		l.add(MediaTypeOverlay, o.Digest, o.Size)
+	}
 	for _, s := range d.SBOMs {
 		if s.Form == FormFull {
 			l.add(sbomMediaTypes[s.Format], s.Digest, s.Size)

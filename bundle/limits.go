@@ -24,6 +24,11 @@ const (
 	MaxObjectsSize = 32 << 20
 	// MaxOneWay is how many objects a release may name whose changes cannot be undone.
 	MaxOneWay = 1024
+	// MaxOverlays is how many overlays a release may have, MaxMatch by how many labels one may match. MaxOverlaySize bounds
+	// the edits of one of them; all of them together may have MaxObjectsSize.
+	MaxOverlays    = 4096
+	MaxMatch       = 16
+	MaxOverlaySize = 4 << 20
 	// MaxSignatures is how many signatures, provenance included, a bundle may carry.
 	MaxSignatures = 16
 	// MaxInnerIndexes is how many indexes there may be inside the index of one image.

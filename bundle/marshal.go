@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"slices"
 	"strings"
 	"time"
 )
@@ -33,6 +34,13 @@ func (d *Descriptor) normal() *Descriptor {
 	}
 	c.Platforms = list(d.Platforms)
 	c.Blobs = list(d.Blobs)
+	c.Overlays = slices.Clone(d.Overlays)
+	for i := range c.Overlays {
+		if t := c.Overlays[i].Expires; t != nil {
+			utc := t.UTC()
+			c.Overlays[i].Expires = &utc
+		}
+	}
 	c.Images = append([]Image{}, d.Images...)
 	for i := range c.Images {
 		c.Images[i].normalise()

@@ -43,6 +43,12 @@ func (r Release) Contents(t testing.TB) bundle.Contents {
 		m.d.Manifests.Objects = cmp.Or(r.Count, 1)
 	}
 	m.metadata([]byte(r.Objects))
+	m.d.Labels = r.Labels
+	for _, o := range r.Overlays {
+		m.d.Overlays = append(m.d.Overlays, bundle.Overlay{Name: o.Name, Match: o.Match, Edits: 1,
+			Digest: digest.FromBytes(o.Edits), Size: int64(len(o.Edits))})
+		m.metadata(o.Edits)
+	}
 	for _, s := range r.SBOMs {
 		m.sbom(s)
 	}

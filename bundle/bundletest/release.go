@@ -26,8 +26,10 @@ type Release struct {
 	Expires   *time.Time
 	Bases     []bundle.Base
 	Images    []Image
-	Objects   string // a multi-document YAML stream
-	Count     int    // of objects; default 1 where there are any
+	Objects   string    // a multi-document YAML stream
+	Count     int       // of objects; default 1 where there are any
+	Overlays  []Overlay // in the order of bundle.CompareOverlays
+	Labels    map[string][]string
 	SBOMs     []SBOM
 	Checks    []bundle.Check
 	Requires  *bundle.Requires
@@ -56,6 +58,13 @@ type Artifact struct {
 	ArtifactType string
 	Annotations  map[string]string
 	Blob         []byte
+}
+
+// Overlay is an overlay with its edits, of which it says that there is one.
+type Overlay struct {
+	Name  string
+	Match map[string]string
+	Edits []byte
 }
 
 // SBOM is a document on the first image manifest of an image.

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-const overlay = `
+const kustomized = `
 -- base/kustomization.yaml --
 resources:
 - deployment.yaml
@@ -63,7 +63,7 @@ spec:
 `
 
 func TestKustomize(t *testing.T) {
-	dir := unpack(t, overlay)
+	dir := unpack(t, kustomized)
 	for _, path := range []string{"site", "site/kustomization.yaml"} {
 		r := render(t, filepath.Join(dir, path))
 		want := `Deployment shop/app-v2 base/deployment.yaml:2
@@ -78,7 +78,7 @@ ConfigMap shop/settings-v2-`
 
 // Each image is named where a person would change it.
 func TestKustomizeImages(t *testing.T) {
-	dir := unpack(t, overlay)
+	dir := unpack(t, kustomized)
 	uses, err := render(t, filepath.Join(dir, "site")).Images(nil)
 	if err != nil {
 		t.Fatal(err)

@@ -154,6 +154,15 @@ func decodeFields(asJSON []byte) (map[string]any, error) {
 	return wholeNumbers(fields).(map[string]any), nil
 }
 
+// DecodeJSON decodes one JSON value as the fields of objects are decoded: whole numbers become int64.
+func DecodeJSON(b []byte) (any, error) {
+	var v any
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(b, &v); err != nil {
+		return nil, err
+	}
+	return wholeNumbers(v), nil
+}
+
 func wholeNumbers(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
