@@ -46,8 +46,8 @@ test: ## all tests; installs what they need where it may
 	internal/testtools/setup test
 	@echo 'building a Kubernetes API server for the tests: five to ten minutes the first time'
 	go run ./internal/testcluster/build kube-apiserver
-	@echo 'building cosign for the tests: minutes the first time'
-	go run ./internal/testtools/build cosign
+	@echo 'building cosign and helm for the tests: minutes the first time'
+	go run ./internal/testtools/build cosign helm
 	@echo 'testing: nothing is shown for minutes the first time, while each package is built'
 	CGO_ENABLED=0 go test -timeout 20m ./...
 	CGO_ENABLED=0 go test -tags site ./cmd/... .

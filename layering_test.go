@@ -53,7 +53,7 @@ var forbidden = map[string][]string{
 	"bundle":         {"k8s.io/", "github.com/google/go-containerregistry", "github.com/anchore/", "github.com/sigstore/"},
 	"delta":          {"k8s.io/", "github.com/google/go-containerregistry", "github.com/anchore/", "github.com/sigstore/"},
 	"verify":         {"k8s.io/", "github.com/anchore/"},
-	"apply/...":      {"github.com/anchore/", "modernc.org/sqlite"},
+	"apply/...":      {"github.com/anchore/", "modernc.org/sqlite", "helm.sh/"},
 	"bundle/inspect": {"github.com/anchore/", "k8s.io/"},
 	"bundle/overlay": {"github.com/anchore/", "k8s.io/", "sigs.k8s.io/kustomize"},
 }
@@ -153,8 +153,8 @@ func TestNothingHeavyComesIn(t *testing.T) {
 func TestSiteProgramHasNoFactory(t *testing.T) {
 	for _, p := range list(t, "-tags", "site", ".") {
 		for _, dep := range p.Deps {
-			for _, m := range []string{"github.com/anchore/", "modernc.org/sqlite",
-				module + "/bundle/build", module + "/bundle/sbom", module + "/bundle/sign", module + "/bundle/image"} {
+			for _, m := range []string{"github.com/anchore/", "modernc.org/sqlite", "helm.sh/",
+				module + "/bundle/build", module + "/bundle/manifest", module + "/bundle/sbom", module + "/bundle/sign", module + "/bundle/image"} {
 				if strings.HasPrefix(dep, m) {
 					t.Errorf("the site program links %s", dep)
 				}

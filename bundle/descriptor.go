@@ -46,6 +46,7 @@ type Descriptor struct {
 	Images    []Image   `json:"images"`
 	Blobs     []Blob    `json:"blobs"`
 	Manifests Manifests `json:"manifests"`
+	Charts    []Chart   `json:"charts,omitempty"`
 	SBOMs     []SBOM    `json:"sboms,omitempty"`
 	Checks    []Check   `json:"checks,omitempty"`
 	Requires  *Requires `json:"requires,omitempty"`
@@ -182,6 +183,17 @@ type Manifests struct {
 	Objects int           `json:"objects"`
 }
 
+// Chart is a Helm chart that gave some of the objects.
+type Chart struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	// Release and Namespace are what the chart was rendered with: those that helm install would have been given.
+	Release   string `json:"release"`
+	Namespace string `json:"namespace"`
+	// Hooks are those of its objects that Helm takes for hooks.
+	Hooks []ObjectRef `json:"hooks,omitempty"`
+}
+
 // SBOM is a software bill of materials of one image. Reuse: the base carries the very same document.
 type SBOM struct {
 	Image    digest.Digest `json:"image"`  // the image manifest, not the index
@@ -196,4 +208,6 @@ type SBOM struct {
 type Requires struct {
 	Releases string            `json:"releases,omitempty" yaml:"releases"` // version range of what runs now
 	Labels   map[string]string `json:"labels,omitempty" yaml:"labels"`
+	// Kubernetes is ranges of versions, all of which the cluster's version must be in.
+	Kubernetes []string `json:"kubernetes,omitempty" yaml:"kubernetes"`
 }

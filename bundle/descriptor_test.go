@@ -3,6 +3,7 @@ package bundle_test
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -65,6 +66,18 @@ func TestValidate(t *testing.T) {
 		}, "repeats"},
 		{"catch up", func(d *bundle.Descriptor) { d.CatchUp = "never" }, "catchUp"},
 		{"required range", func(d *bundle.Descriptor) { d.Requires = &bundle.Requires{Releases: "newish"} }, "version range"},
+		{"required Kubernetes", func(d *bundle.Descriptor) { d.Requires = &bundle.Requires{Kubernetes: []string{">=1.30", "newish"}} }, "version range"},
+		{"many ranges", func(d *bundle.Descriptor) {
+			d.Requires = &bundle.Requires{Kubernetes: slices.Repeat([]string{">=1.30"}, 300)}
+		}, "300 ranges"},
+		{"many charts", func(d *bundle.Descriptor) { d.Charts = make([]bundle.Chart, 257) }, "257 entries"},
+		{"chart without a name", func(d *bundle.Descriptor) { d.Charts = []bundle.Chart{{Version: "1", Release: "a", Namespace: "b"}} }, "no name or version"},
+		{"chart with controls", func(d *bundle.Descriptor) {
+			d.Charts = []bundle.Chart{{Name: "a\x1b[2J", Version: "1", Release: "a", Namespace: "b"}}
+		}, "no name or version"},
+		{"hook without a name", func(d *bundle.Descriptor) {
+			d.Charts = []bundle.Chart{{Name: "a", Version: "1", Release: "a", Namespace: "b", Hooks: []bundle.ObjectRef{{Kind: "Pod"}}}}
+		}, "does not name a hook"},
 		{"required label", func(d *bundle.Descriptor) { d.Requires = &bundle.Requires{Labels: map[string]string{"": "x"}} }, "not a label"},
 
 		{"base twice", func(d *bundle.Descriptor) { d.Bases = append(d.Bases, d.Bases[0]) }, "twice"},

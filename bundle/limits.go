@@ -29,6 +29,9 @@ const (
 	MaxOverlays    = 4096
 	MaxMatch       = 16
 	MaxOverlaySize = 4 << 20
+	// MaxCharts is how many Helm charts a release may have, maxRanges how many version ranges it may require.
+	MaxCharts = 256
+	maxRanges = MaxCharts + 16
 	// MaxSignatures is how many signatures, provenance included, a bundle may carry.
 	MaxSignatures = 16
 	// MaxInnerIndexes is how many indexes there may be inside the index of one image.

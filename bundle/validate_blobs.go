@@ -206,9 +206,15 @@ func (v *validator) conditions() error {
 	if r == nil {
 		return nil
 	}
-	if r.Releases != "" {
-		if _, err := semver.NewConstraint(r.Releases[:min(len(r.Releases), 257)]); err != nil || len(r.Releases) > 256 {
-			return fmt.Errorf("requires.releases %q is not a version range such as >=2.2.0", r.Releases)
+	if r.Releases != "" && !validRange(r.Releases) {
+		return fmt.Errorf("requires.releases %q is not a version range such as >=2.2.0", r.Releases)
+	}
+	if len(r.Kubernetes) > maxRanges {
+		return fmt.Errorf("requires.kubernetes has %d ranges, more than %d", len(r.Kubernetes), maxRanges)
+	}
+	for _, want := range r.Kubernetes {
+		if !validRange(want) {
+			return fmt.Errorf("requires.kubernetes %q is not a version range such as >=1.30", want)
 		}
 	}
 	for k, s := range r.Labels {
@@ -217,6 +223,12 @@ func (v *validator) conditions() error {
 		}
 	}
 	return nil
+}
+
+// validRange tells whether text is a range of versions.
+func validRange(text string) bool {
+	_, err := semver.NewConstraint(text[:min(len(text), 257)])
+	return err == nil && len(text) <= 256
 }
 
 func validLabel(k, s string) error {

@@ -62,7 +62,7 @@ type Config struct {
 
 // Event is one thing that happened, or with a Total, how far a phase is.
 type Event struct {
-	Label       string // release, images, pinned, verified, deltas, cache, sbom, signed, unsigned, writing, note
+	Label       string // release, chart, images, pinned, verified, deltas, cache, sbom, signed, unsigned, writing, note
 	Text        string
 	Done, Total int64 // bytes
 }

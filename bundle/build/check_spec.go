@@ -52,9 +52,6 @@ func (c *checker) unsupported() error {
 	}
 	s := c.doc.Spec
 	fields := []field{{"spec.sites", s.Sites != nil}, {"spec.os", s.OS != nil}}
-	for i, m := range s.Manifests {
-		fields = append(fields, field{fmt.Sprintf("spec.manifests[%d].values", i), m.Values != nil})
-	}
 	for i, k := range s.Checks {
 		at := fmt.Sprintf("spec.checks[%d].", i)
 		fields = append(fields,
@@ -161,24 +158,6 @@ func (c *checker) imageFields() error {
 	return nil
 }
 
-func (c *checker) manifests() error {
-	for i, m := range c.doc.Spec.Manifests {
-		at := fmt.Sprintf("spec.manifests[%d].path", i)
-		if m.Path == "" {
-			return c.fail(at, "name a YAML file, a folder, or a folder with a kustomization", "is missing")
-		}
-		if err := c.file(at, m.Path); err != nil {
-			return err
-		}
-		path := c.spec.path(m.Path)
-		if _, err := os.Stat(filepath.Join(path, "Chart.yaml")); err == nil {
-			return c.fail(at, "render it with helm template and name the output", "is a Helm chart, which is not supported by this version")
-		}
-		c.spec.Manifests = append(c.spec.Manifests, manifest.Source{Path: path, Place: c.place(at)})
-	}
-	return nil
-}
-
 // file checks that a path of the spec leads somewhere.
 func (c *checker) file(at, path string) error {
 	_, err := os.Stat(c.spec.path(path))
@@ -215,6 +194,11 @@ func (c *checker) conditions() error {
 		if r.Releases != "" {
 			if _, err := semver.NewConstraint(r.Releases); err != nil {
 				return c.fail("spec.requires.releases", `write a range such as ">=2.2.0"`, "%q is not a version range", r.Releases)
+			}
+		}
+		for i, want := range r.Kubernetes {
+			if _, err := semver.NewConstraint(want); err != nil {
+				return c.fail(fmt.Sprintf("spec.requires.kubernetes[%d]", i), `write a range such as ">=1.30"`, "%q is not a version range", want)
 			}
 		}
 		c.spec.Requires = r

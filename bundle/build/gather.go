@@ -46,10 +46,14 @@ type wanted struct {
 func (b *builder) gather(ctx context.Context) error {
 	g := &gathered{}
 	b.release = g
-	var err error
-	if g.rendered, err = manifest.Render(ctx, b.spec.Manifests); err != nil {
+	sources, err := b.fetchCharts(ctx)
+	if err != nil {
 		return err
 	}
+	if g.rendered, err = manifest.Render(ctx, sources); err != nil {
+		return err
+	}
+	b.charted()
 	if g.uses, err = g.rendered.Images(b.spec.ImageFields); err != nil {
 		return err
 	}

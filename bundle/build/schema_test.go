@@ -12,7 +12,6 @@ import (
 var later = map[string][2]string{
 	"spec.sites":                      {"  catchUp:", "  sites: [{match: {a: b}}]\n  catchUp:"},
 	"spec.os":                         {"  catchUp:", "  os: {image: x}\n  catchUp:"},
-	"spec.manifests[].values":         {"- path: ./manifests", "- {path: ./manifests, values: {a: 1}}"},
 	"spec.checks[].prometheus":        {"      interval: 2s", "      prometheus: {address: x, query: y}"},
 	"spec.checks[].job":               {"      interval: 2s", "      job: {manifest: x}"},
 	"spec.checks[].successCondition":  {"      interval: 2s", "      successCondition: x"},

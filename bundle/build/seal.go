@@ -47,7 +47,8 @@ func (b *builder) describe() (*bundle.Descriptor, error) {
 		Name: b.spec.Name, Version: b.spec.Version, Sequence: sequence,
 		Created: b.created(), Expires: b.spec.Expires, Platforms: b.platformNames(), Plain: b.Plain,
 		Manifests: bundle.Manifests{Digest: digest.FromBytes(b.objects), Size: int64(len(b.objects)), Objects: len(b.release.rendered.Objects)},
-		SBOMs:     b.sboms, Checks: b.spec.Checks, Requires: b.spec.Requires, CatchUp: b.spec.CatchUp, OneWay: b.spec.OneWay, NoRoll: !b.spec.Roll,
+		Charts:    b.release.charts(),
+		SBOMs:     b.sboms, Checks: b.spec.Checks, Requires: b.requires(), CatchUp: b.spec.CatchUp, OneWay: b.spec.OneWay, NoRoll: !b.spec.Roll,
 	}
 	if !b.Plain {
 		for _, k := range b.bases.list {

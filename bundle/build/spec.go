@@ -95,8 +95,18 @@ type imageEntry struct {
 }
 
 type manifestEntry struct {
-	Path   string `yaml:"path"`
-	Values any    `yaml:"values"`
+	Path string     `yaml:"path"`
+	Helm *helmEntry `yaml:"helm"`
+}
+
+// helmEntry is how a chart is rendered.
+type helmEntry struct {
+	Release     string                       `yaml:"release"`
+	Namespace   string                       `yaml:"namespace"`
+	Values      []string                     `yaml:"values"`
+	Set         map[string]strictyaml.Scalar `yaml:"set"`
+	KubeVersion string                       `yaml:"kubeVersion"`
+	APIVersions []string                     `yaml:"apiVersions"`
 }
 
 type checkEntry struct {

@@ -60,7 +60,7 @@ func writeSpec(t *testing.T, text string) string {
 			t.Fatal(err)
 		}
 	}
-	for name, content := range map[string]string{"release.yaml": text, "pick-engine.pub": "key", "chart/Chart.yaml": "name: x"} {
+	for name, content := range map[string]string{"release.yaml": text, "pick-engine.pub": "key", "chart/Chart.yaml": "name: x", "values.yaml": ""} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -138,8 +138,13 @@ func TestLoadRefuses(t *testing.T) {
 		"image field":            {"path: spec.image", "path: \"\"", 15, "spec.imageFields[0]"},
 		"manifests are missing":  {"path: ./manifests", "path: ./nowhere", 17, "./nowhere does not exist"},
 		"no path":                {"- path: ./manifests", "- {}", 17, "is missing"},
-		"chart":                  {"path: ./manifests", "path: ./chart", 17, "Helm chart, which is not supported by this version"},
-		"values":                 {"- path: ./manifests", "- {path: ./manifests, values: {a: 1}}", 17, "not supported by this version"},
+		"chart by HTTP":          {"path: ./manifests", "path: https://example.com/x.tgz", 17, "would be fetched"},
+		"values":                 {"- path: ./manifests", "- {path: ./manifests, values: {a: 1}}", 17, "not a field"},
+		"no file of values":      {"- path: ./manifests", "- {path: ./chart, helm: {values: [a.yaml]}}", 17, "a.yaml does not exist"},
+		"value of a list":        {"- path: ./manifests", "- {path: ./chart, helm: {set: {a: [b]}}}", 17, "is a list, not a single value"},
+		"namespace of a chart":   {"- path: ./manifests", "- {path: ./chart, helm: {namespace: A_B}}", 17, "is no name of a namespace"},
+		"kubeVersion in digits":  {"- path: ./manifests", "- {path: ./chart, helm: {kubeVersion: 1.31}}", 17, "not text"},
+		"Kubernetes range":       {"releases: \">=2.2.0\"", "kubernetes: [\"new\"]", 31, "is not a version range"},
 		"check of no kind":       {"- {name: mirror, image: {}}", "- {name: mirror}", 29, "is not valid"},
 		"check of two kinds":     {"- {name: mirror, image: {}}", "- {name: mirror, image: {}, tcp: {address: \"a:1\"}}", 29, "is not valid"},
 		"check name twice":       {"- {name: mirror,", "- {name: port,", 29, "an earlier check"},

@@ -1,4 +1,4 @@
-// Package manifest renders what a release deploys: plain YAML and kustomizations become a list of Kubernetes objects,
+// Package manifest renders what a release deploys: plain YAML, kustomizations and Helm charts become a list of Kubernetes objects,
 // and the images that they name are found, each with the place where it is written.
 //
 // # Sources
@@ -8,8 +8,10 @@
 //   - a YAML or JSON file, of one or many documents
 //   - a folder that holds a kustomization.yaml: it is built as kubectl kustomize does, with the same restrictions,
 //     and without plugins, programs or the network
+//   - a Helm chart, as a folder with a Chart.yaml or as an archive: see package helm. Its objects get the namespace of the
+//     chart's release where they name none, by the scope of their kind, as helm install gives it
 //   - any other folder: every *.yaml, *.yml and *.json file in it and below, sorted by path. Names that begin with a
-//     dot are passed over; a sub-folder with a kustomization is built
+//     dot are passed over; a sub-folder with a kustomization or a chart is built
 //
 // Files are read by package kubeyaml: as kubectl reads them, and what kubectl would drop or change without a word is an
 // error. So are two objects of the same group, kind, namespace and name, because the later would silently win, objects

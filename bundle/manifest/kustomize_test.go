@@ -144,7 +144,7 @@ func TestKustomizeErrors(t *testing.T) {
 		{"unknown field", "-- kustomization.yaml --\nresource: []\n", `does not build: invalid Kustomization: json: unknown field "resource"`},
 		{"outside", "-- kustomization.yaml --\nresources: [x]\n-- x/kustomization.yaml --\nresources: [../y.yaml]\n-- y.yaml --\n{apiVersion: v1, kind: A, metadata: {name: a}}\n", "does not build"},
 		{"circle", "-- kustomization.yaml --\nresources: [x]\n-- x/kustomization.yaml --\nresources: [..]\n", "does not build"},
-		{"helm", "-- kustomization.yaml --\nresources: []\nhelmCharts: [{name: x}]\n", "DIR/kustomization.yaml:2: this kustomization uses Helm charts (helmCharts), which are not supported by this version"},
+		{"helm", "-- kustomization.yaml --\nresources: []\nhelmCharts: [{name: x}]\n", "DIR/kustomization.yaml:2: this kustomization uses Helm charts (helmCharts), which a build does not fetch"},
 		{"plugin", "-- kustomization.yaml --\ngenerators: [g.yaml]\n-- g.yaml --\napiVersion: example.com/v1\nkind: X\nmetadata:\n  name: x\n  annotations:\n    config.kubernetes.io/function: |\n      exec: {path: /bin/true}\n", "does not build: "},
 		{"no YAML", "-- kustomization.yaml --\nresources: [\n", "DIR/kustomization.yaml:1: this is not valid YAML"},
 		{"holds itself", "-- kustomization.yaml --\nresources: &r [*r]\n", "too large by its aliases"},

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"sigs.k8s.io/kustomize/api/konfig"
 
+	"github.com/sallyport-dev/sallyport/bundle/manifest/helm"
 	"github.com/sallyport-dev/sallyport/internal/kubeyaml"
 )
 
@@ -23,8 +25,13 @@ const (
 
 // Source is a place where manifests are.
 type Source struct {
-	// Path is a YAML or JSON file, a folder of them, or a folder with a kustomization.
+	// Path is a YAML or JSON file, a folder of them, a folder with a kustomization, or a chart: a folder, an archive, or
+	// with Archive a name for messages.
 	Path string
+	// Archive, if not nil, is the bytes of a chart.
+	Archive []byte
+	// Helm is how a chart is rendered; nil is Helm's defaults.
+	Helm *helm.Options
 	// Place is where the path was written, for messages; it may be empty.
 	Place Place
 }
@@ -32,6 +39,10 @@ type Source struct {
 // Rendered is the objects of a release, in the order of their sources.
 type Rendered struct {
 	Objects []Object
+	// Charts are the charts among the sources.
+	Charts []Chart
+	// Notes are what whoever builds the release should know, a sentence each.
+	Notes []string
 }
 
 // Render reads the sources. It must not run twice at the same time: kustomize keeps process-wide state.
@@ -39,7 +50,7 @@ func Render(ctx context.Context, sources []Source) (*Rendered, error) {
 	r := &Rendered{}
 	for _, s := range sources {
 		before := len(r.Objects)
-		if err := r.add(ctx, s.Path, 0); err != nil {
+		if err := r.source(ctx, s); err != nil {
 			if errors.Is(err, fs.ErrNotExist) {
 				return nil, &Error{Place: s.Place, Problem: "manifests: " + err.Error(), Advice: "paths are relative to the file that names them"}
 			}
@@ -49,12 +60,31 @@ func Render(ctx context.Context, sources []Source) (*Rendered, error) {
 			return nil, &Error{Place: s.Place, Problem: fmt.Sprintf("manifests: no object is in %s", s.Path)}
 		}
 	}
+	r.placeCharts()
 	for k := range r.Objects {
 		if err := r.Objects[k].checkTexts(); err != nil {
 			return nil, err
 		}
 	}
 	return r, r.checkUnique()
+}
+
+// source reads one source.
+func (r *Rendered) source(ctx context.Context, s Source) error {
+	switch {
+	case s.Archive != nil:
+		chart, err := helm.Read(s.Path, bytes.NewReader(s.Archive))
+		if err != nil {
+			return err
+		}
+		return r.addChart(chart, s.Helm)
+	case helm.IsChart(s.Path):
+		return r.openChart(s.Path, s.Helm)
+	case s.Helm != nil:
+		return &Error{Place: s.Place, Problem: fmt.Sprintf("manifests: %s is no Helm chart: it has no Chart.yaml", s.Path),
+			Advice: "take helm away, or name the chart's folder or archive"}
+	}
+	return r.add(ctx, s.Path, 0)
 }
 
 // add reads what is at a path: a file, a kustomization or a folder.
@@ -74,15 +104,19 @@ func (r *Rendered) add(ctx context.Context, path string, depth int) error {
 		objects, err = parseFile(path)
 	case kustomization(path) != "":
 		objects, err = kustomize(path)
-	case exists(filepath.Join(path, "Chart.yaml")):
-		err = &Error{Place: Place{File: path}, Problem: "this is a Helm chart, which is not supported by this version",
-			Advice: "render it with helm template and name the result instead"}
+	case helm.IsChart(path):
+		return r.openChart(path, nil)
 	default:
 		return r.addFolder(ctx, path, depth)
 	}
 	if err != nil {
 		return err
 	}
+	return r.keep(path, objects)
+}
+
+// keep adds the objects of one path.
+func (r *Rendered) keep(path string, objects []Object) error {
 	if r.Objects = append(r.Objects, objects...); len(r.Objects) > maxObjects {
 		return &Error{Place: Place{File: path}, Problem: fmt.Sprintf("there are more than %d objects up to here", maxObjects)}
 	}

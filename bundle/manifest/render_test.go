@@ -197,8 +197,8 @@ func TestRenderErrors(t *testing.T) {
 		{"JSON", "-- a.json --\n{\"a\": 1,\n}", "DIR/a.json:1: this is not JSON", ""},
 		{"empty folder", "-- a.txt --\n", "release.yaml:1: manifests: no object is in DIR", ""},
 		{"only comments", "-- a.yaml --\n# nothing\n", "no object is in DIR", ""},
-		{"helm", "-- Chart.yaml --\nname: x\n", "DIR: this is a Helm chart, which is not supported by this version", "helm template"},
-		{"helm below", "-- x/Chart.yaml --\nname: x\n", "DIR/x: this is a Helm chart", "helm template"},
+		{"helm", "-- Chart.yaml --\nname: x\n", "DIR: this is not a chart that can be read: validation: chart.metadata.version is required", ""},
+		{"helm below", "-- x/Chart.yaml --\nname: x\n", "DIR/x: this is not a chart that can be read", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -197,8 +197,8 @@ func (t *tree) followFields(n *yaml.Node, ref reference) error {
 		key, value := n.Content[i], n.Content[i+1]
 		if ref.role == roleKustomization && strings.HasPrefix(strings.ToLower(key.Value), "helm") {
 			return &Error{Place: Place{File: ref.File, Line: ref.Line + key.Line},
-				Problem: fmt.Sprintf("this kustomization uses Helm charts (%s), which are not supported by this version", key.Value),
-				Advice:  "render the chart with helm template and name the result as a resource"}
+				Problem: fmt.Sprintf("this kustomization uses Helm charts (%s), which a build does not fetch", key.Value),
+				Advice:  "name the chart under spec.manifests, with helm beside it"}
 		}
 		if slices.Contains(freeKeys(), key.Value) {
 			continue

@@ -125,7 +125,7 @@ func (c *comparison) value(at string, s *jsonschema.Schema, t reflect.Type) {
 		c.value(at+"[]", s.Items2020, t.Elem())
 	case want == "object" && t.Kind() == reflect.Map:
 		values, ok := s.AdditionalProperties.(*jsonschema.Schema)
-		if !ok || !slices.Equal(values.Types, []string{jsonType(t.Elem())}) {
+		if !ok || !slices.Equal(values.Types, jsonTypes(t.Elem())) {
 			c.say(at, "does not say what its values are")
 		}
 	case want == "object":
@@ -159,6 +159,14 @@ func (c *comparison) object(at string, s *jsonschema.Schema, t reflect.Type) {
 			c.say(strings.TrimPrefix(at+"."+name, "."), "is in the schema only")
 		}
 	}
+}
+
+// jsonTypes are what a value of type t may be in a document.
+func jsonTypes(t reflect.Type) []string {
+	if t == reflect.TypeFor[strictyaml.Scalar]() {
+		return []string{"string", "number", "boolean", "null"}
+	}
+	return []string{jsonType(t)}
 }
 
 // jsonType is what a field of type t is in a document.

@@ -176,6 +176,9 @@ func (o *Object) FieldPlace(path Path) Place {
 
 // child gives the node of a map's key (a string) or a list's item (an int); nil if there is none.
 func child(n *yaml.Node, step any) *yaml.Node {
+	if n == nil {
+		return nil // the object came from no text
+	}
 	switch step := step.(type) {
 	case string:
 		for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {

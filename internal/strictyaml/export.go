@@ -11,3 +11,23 @@ func Fields(t reflect.Type) map[string]reflect.Type {
 	}
 	return fields
 }
+
+// Scalar is a single value of any kind, as it is written: 1.10 stays 1.10.
+type Scalar struct {
+	text string
+	set  bool
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *Scalar) UnmarshalText(b []byte) error {
+	s.text, s.set = string(b), true
+	return nil
+}
+
+// String gives the text without its quotes; of an empty value it is null.
+func (s Scalar) String() string {
+	if !s.set {
+		return "null"
+	}
+	return s.text
+}

@@ -32,11 +32,16 @@ func Cosign(t testing.TB) string {
 
 // BuildCosign returns the path of the cached stock cosign, and builds it if it is absent.
 func BuildCosign(ctx context.Context) (string, error) {
-	dir, err := CacheDir("cosign", CosignVersion)
+	return buildTool(ctx, "cosign", CosignVersion, cosignPackage)
+}
+
+// buildTool returns the path of a program in the cache, and builds it if it is absent.
+func buildTool(ctx context.Context, name, version, pkg string) (string, error) {
+	dir, err := CacheDir(name, version)
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, "cosign")
+	path := filepath.Join(dir, name)
 	unlock, err := lock(filepath.Join(dir, ".lock"))
 	if err != nil {
 		return "", err
@@ -45,7 +50,7 @@ func BuildCosign(ctx context.Context) (string, error) {
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return path, err
 	}
-	return path, goInstall(ctx, cosignPackage+"@"+CosignVersion, path)
+	return path, goInstall(ctx, pkg+"@"+version, path)
 }
 
 // goInstall builds a module's program apart from our own module and puts it at path, whole or not at all.

@@ -1,4 +1,4 @@
-// Package testtools gives tests the stock programs that they check our work against: cosign, Debian's registry,
+// Package testtools gives tests the stock programs that they check our work against: cosign, helm, Debian's registry,
 // skopeo. A tool that is missing fails the test and names what to install; nothing is ever skipped in silence.
 //
 // What has to be built is built once, into the cache folder ${XDG_CACHE_HOME:-~/.cache}/sallyport-tools, under a file

@@ -1,6 +1,6 @@
 // Build makes the stock tools that tests use and Debian does not have, ahead of the tests, and prints where they are.
 //
-//	go run ./internal/testtools/build cosign
+//	go run ./internal/testtools/build cosign helm
 package main
 
 import (
@@ -22,12 +22,18 @@ func main() {
 	}
 }
 
-func build(ctx context.Context, tools []string) error {
-	for _, tool := range tools {
-		if tool != "cosign" {
-			return fmt.Errorf("there is no tool %q to build: name cosign", tool)
+// tools are those that can be built.
+func tools() map[string]func(context.Context) (string, error) {
+	return map[string]func(context.Context) (string, error){"cosign": testtools.BuildCosign, "helm": testtools.BuildHelm}
+}
+
+func build(ctx context.Context, names []string) error {
+	for _, tool := range names {
+		build, ok := tools()[tool]
+		if !ok {
+			return fmt.Errorf("there is no tool %q to build: name cosign or helm", tool)
 		}
-		path, err := testtools.BuildCosign(ctx)
+		path, err := build(ctx)
 		if err != nil {
 			return err
 		}
