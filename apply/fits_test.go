@@ -34,6 +34,7 @@ func TestReleasesThatDoNotFit(t *testing.T) {
 			c.d.Requires = &bundle.Requires{Labels: map[string]string{"region": "emea", "store-format": "large"}}
 		}},
 		{"version", "requires", "this site runs 1.0.0", func(c *content) { c.d.Requires = &bundle.Requires{Releases: ">=1.5.0"} }},
+		{"cluster of another version", "requires", "requires Kubernetes >=1.99, and this cluster has v1.36.3", func(c *content) { c.d.Requires = &bundle.Requires{Kubernetes: []string{">=1.25.0-0", ">=1.99"}} }},
 		{"reused blob", "base", "store-platform 1.5.0", func(c *content) { c.d.Bases = base; c.reuse(layer) }},
 		{"base of a patch", "base", "store-platform 1.0.0", func(c *content) {
 			c.d.Bases = base

@@ -121,3 +121,25 @@ func TestTrialWaitsForItsTarget(t *testing.T) {
 		t.Error(p)
 	}
 }
+
+// A chart's kubeVersion is held against the cluster; a vendor's suffix makes no version an earlier one.
+func TestFitsKubernetes(t *testing.T) {
+	for _, tt := range []struct {
+		want, have string
+		ok         bool
+	}{
+		{">=1.25.0-0", "v1.36.3", true},
+		{">=1.25", "v1.36.3+k3s1", true},
+		{">=1.30.1", "v1.30.1-eks-036c24b", true},
+		{">=1.30.2", "v1.30.1-eks-036c24b", false},
+		{"<1.36", "v1.36.3", false},
+		{">= 1.25.0 < 1.30.0 || >= 1.36.0", "v1.36.3", true},
+		{">=1.99", "", true}, // a folder has no version
+		{">=1.99", "unknown", true},
+	} {
+		d := &bundle.Descriptor{Name: "store", Version: "2.0.0", Requires: &bundle.Requires{Kubernetes: []string{tt.want}}}
+		if err := fitsKubernetes(d, tt.have); (err == nil) != tt.ok || err != nil && reasonOf(err) != "requires" {
+			t.Errorf("%s on %s: %v", tt.want, tt.have, err)
+		}
+	}
+}

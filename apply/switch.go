@@ -32,7 +32,7 @@ func (r *run) preflight(ctx context.Context, which Release) (kube.Inventory, err
 	if err != nil {
 		return kube.Inventory{}, err
 	}
-	if err := r.ready(ctx); err != nil {
+	if err := r.ready(ctx, rel.descriptor); err != nil {
 		return kube.Inventory{}, err
 	}
 	if err := r.openMirror(ctx); err != nil {
@@ -117,7 +117,7 @@ func (r *run) try(ctx context.Context) (Phase, func(*journal), error) {
 	case r.journal.Attempts >= maxTries:
 		return r.fail(bad, nil, "its trial was cut short %d times", maxTries)
 	}
-	if err := r.ready(ctx); err != nil {
+	if err := r.readyToTry(ctx); err != nil {
 		if ctx.Err() != nil || !isUnusable(err) {
 			return "", nil, err // a cluster that does not answer, such as one that boots, could be given nothing back either
 		}

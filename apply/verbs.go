@@ -304,7 +304,7 @@ func (r *run) judge(ctx context.Context, d *bundle.Descriptor, about Release, o 
 	if err := r.fits(d, r.journal); err != nil {
 		return nil, err
 	}
-	if err := r.readyToSwitch(ctx); err != nil {
+	if err := r.readyToSwitch(ctx, d); err != nil {
 		return nil, err
 	}
 	if err := r.openMirror(ctx); err != nil {
