@@ -73,7 +73,10 @@ type Target interface {
 	Inventory(ctx context.Context, want kube.Objects) (kube.Inventory, error)
 	DryRun(ctx context.Context, want kube.Objects, prev kube.Inventory) ([]kube.Change, error)
 	Apply(ctx context.Context, want kube.Objects, prev kube.Inventory) (kube.Inventory, []kube.Change, error)
-	Restore(ctx context.Context, want kube.Objects, prev kube.Inventory) (*kube.Restored, error)
+	// Record writes down what is there of want and prev, before anything is changed; kube.ReadRecord reads it.
+	Record(ctx context.Context, want kube.Objects, prev kube.Inventory, w io.Writer) error
+	// Restore puts back what can be, and names the rest. before may be nil.
+	Restore(ctx context.Context, want kube.Objects, prev kube.Inventory, before *kube.Record) (*kube.Restored, error)
 	Prune(ctx context.Context, prev, keep kube.Inventory) ([]kube.Change, error)
 	Health(ctx context.Context, want kube.Objects) ([]kube.ObjectStatus, error)
 }

@@ -271,7 +271,9 @@ func (c cluster) Apply(ctx context.Context, want kube.Objects, _ kube.Inventory)
 	return kube.NewInventory(ids...), nil, nil
 }
 
-func (c cluster) Restore(ctx context.Context, want kube.Objects, prev kube.Inventory) (*kube.Restored, error) {
+func (c cluster) Record(context.Context, kube.Objects, kube.Inventory, io.Writer) error { return nil }
+
+func (c cluster) Restore(ctx context.Context, want kube.Objects, prev kube.Inventory, _ *kube.Record) (*kube.Restored, error) {
 	inventory, changes, err := c.Apply(ctx, want, prev)
 	return &kube.Restored{Inventory: inventory, Changes: changes}, err
 }

@@ -12,7 +12,6 @@ import (
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -148,10 +147,7 @@ func (c *Cluster) applyOne(ctx context.Context, it *item) error {
 	case it.change.Action == Unchanged && !it.claim:
 		return nil
 	case it.change.Action == Recreated:
-		if err := c.delete(ctx, it.live); err != nil {
-			return err
-		}
-		if err := c.waitGone(ctx, it.live, c.settled()); err != nil {
+		if err := c.remove(ctx, it.live); err != nil {
 			return err
 		}
 	}
@@ -184,7 +180,7 @@ func (c *Cluster) send(ctx context.Context, u *unstructured.Unstructured, more .
 // delete deletes the very object that was looked at.
 func (c *Cluster) delete(ctx context.Context, u *unstructured.Unstructured) error {
 	uid := u.GetUID()
-	err := c.client.Delete(ctx, u.DeepCopy(), client.PropagationPolicy(metav1.DeletePropagationBackground),
+	err := c.client.Delete(ctx, u.DeepCopy(), propagation(u),
 		client.Preconditions{UID: &uid})
 	if err == nil || apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
 		return nil // gone, or replaced by another since

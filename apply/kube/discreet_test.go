@@ -95,7 +95,7 @@ func TestRefusedSecretsAreNotQuoted(t *testing.T) {
 				t.Error("it was applied")
 			}
 			w.add(t, changes, err)
-			restored, err := c.Restore(ctx, want, inv)
+			restored, err := c.Restore(ctx, want, inv, nil)
 			w.add(t, restored, err)
 			w.holds(t, tt.value)
 			if n := strings.Count(w.String(), tt.want); n < 3 {

@@ -152,8 +152,8 @@ func refusal(err error) (note string, fields []string, ok bool) {
 }
 
 // Kubernetes has no code for "this field cannot be changed", only sentences.
-var immutable = regexp.MustCompile(`(?i)immutable|may not be changed|may not change|cannot be changed` +
-	`|updates to .* (are|is) forbidden|field can not be less than previous value`)
+var immutable = regexp.MustCompile(`(?i)immutable|may not be changed|may not change|(can ?not|must not|should not) (be )?(change|modif|update)` +
+	`|updates to .* (are|is) forbidden|field can not be less than`)
 
 func isImmutable(err error) bool {
 	var status apierrors.APIStatus

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -119,9 +120,18 @@ func (f *Folder) Apply(ctx context.Context, want Objects, prev Inventory) (Inven
 }
 
 // Restore puts an earlier release's objects into the folder, all at once.
-func (f *Folder) Restore(ctx context.Context, want Objects, prev Inventory) (*Restored, error) {
+func (f *Folder) Restore(ctx context.Context, want Objects, prev Inventory, _ *Record) (*Restored, error) {
 	inventory, changes, err := f.Apply(ctx, want, prev)
 	return &Restored{Inventory: inventory, Changes: changes}, err
+}
+
+// Record writes down that nothing was there: what a cluster has because of the folder's other files is not this target's.
+func (f *Folder) Record(_ context.Context, _ Objects, _ Inventory, w io.Writer) error {
+	r, err := newRecorder(w)
+	if err != nil {
+		return err
+	}
+	return r.close()
 }
 
 // Prune takes what prev lists and keep does not out of the file. What Apply has left out already is reported too: the

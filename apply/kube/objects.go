@@ -1,7 +1,9 @@
 package kube
 
 import (
+	"encoding/base64"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -37,6 +39,34 @@ func parseYAML(stream []byte) ([]*unstructured.Unstructured, error) {
 		return nil, err
 	}
 	return objs, nil
+}
+
+// encodeSecret writes a Secret's stringData as data, as the server does. Keys that are sent as data have an owner, so that they
+// go when a later release has them no more.
+func encodeSecret(u *unstructured.Unstructured) {
+	if !utils.IsSecret(u) {
+		return
+	}
+	plain, ok := u.Object["stringData"].(map[string]any)
+	data, has := u.Object["data"].(map[string]any)
+	if !ok || u.Object["data"] != nil && !has {
+		return
+	}
+	encoded := maps.Clone(data)
+	if encoded == nil {
+		encoded = map[string]any{}
+	}
+	for k, v := range plain {
+		text, ok := v.(string)
+		if !ok {
+			return // the server says what is wrong with it
+		}
+		encoded[k] = base64.StdEncoding.EncodeToString([]byte(text))
+	}
+	delete(u.Object, "stringData")
+	if len(encoded) > 0 {
+		u.Object["data"] = encoded
+	}
 }
 
 // checkRepeated finds an object that stands in the stream twice, once namespaces are settled.

@@ -60,6 +60,7 @@ func (c *Cluster) newPlan(ctx context.Context, want Objects, prev Inventory) (*p
 	for _, u := range objs {
 		c.settleNamespace(u, p.defs)
 		own(u, want.Release)
+		encodeSecret(u)
 	}
 	if err := checkRepeated(objs); err != nil {
 		return nil, err

@@ -1,0 +1,135 @@
+package kube
+
+import (
+	"context"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// mended returns what an object that the server refuses to apply is to be instead: without what the server once filled in
+// and nobody owns, if it is accepted so. nil if that is not what is in the way.
+func (c *Cluster) mended(ctx context.Context, want, live *unstructured.Unstructured) (to *unstructured.Unstructured, note string) {
+	full, err := c.asNew(ctx, want)
+	if err != nil {
+		return nil, ""
+	}
+	_, claim := claimOf(full)
+	owners := ownersOf(live)
+	merged := live.DeepCopy()
+	merged.Object, _ = overlay(merged.Object, full.Object, claim).(map[string]any)
+	for _, o := range owners {
+		if o.ours {
+			takeBack(merged.Object, o.fields, claim, owners)
+		}
+	}
+	e := &expectation{full: full, claim: claim}
+	to = e.settle(merged, owners)
+	if len(e.told) == 0 || c.update(ctx, live, to, client.DryRunAll) != nil {
+		return nil, ""
+	}
+	return to, e.note()
+}
+
+// overlay puts what the claim names of from into have.
+func overlay(have, from any, claim owned) any {
+	if len(claim) == 0 {
+		return from
+	}
+	switch f := from.(type) {
+	case map[string]any:
+		h, ok := have.(map[string]any)
+		if !ok {
+			h = map[string]any{}
+		}
+		for name, v := range f {
+			if sub, wanted := claim.under("f:" + name); wanted && name != "managedFields" {
+				h[name] = overlay(h[name], v, sub)
+			}
+		}
+		return h
+	case []any:
+		h, _ := have.([]any)
+		keys := listKeys(claim)
+		if keys == nil {
+			return overlaySet(h, f)
+		}
+		return overlayItems(h, f, keys, claim)
+	}
+	return from
+}
+
+func overlayItems(have, from []any, keys []string, claim owned) any {
+	out := slices.Clone(have)
+	for _, item := range from {
+		name := itemName(item, keys)
+		sub, wanted := claim.under(name)
+		if !wanted {
+			continue
+		}
+		i := slices.IndexFunc(out, func(o any) bool { return itemName(o, keys) == name })
+		if i < 0 {
+			out = append(out, item)
+			continue
+		}
+		out[i] = overlay(out[i], item, sub)
+	}
+	return out
+}
+
+// overlaySet adds the values of a list whose items are values.
+func overlaySet(have, from []any) any {
+	out := slices.Clone(have)
+	for _, v := range from {
+		if !slices.Contains(out, v) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// takeBack removes from an object what we own of it and no longer want.
+func takeBack(have map[string]any, ours, claim owned, owners []owner) {
+	for name := range have {
+		sub, mine := ours.under("f:" + name)
+		if !mine || name == "managedFields" {
+			continue
+		}
+		wanted, still := claim.under("f:" + name)
+		others := under(owners, "f:"+name)
+		switch v := have[name].(type) {
+		case map[string]any:
+			if still {
+				takeBack(v, sub, wanted, others)
+				continue
+			}
+		case []any:
+			if keys := listKeys(sub); keys != nil {
+				have[name] = takeBackItems(v, keys, sub, wanted, others)
+				continue
+			}
+		}
+		if !still && len(others) == 1 {
+			delete(have, name)
+		}
+	}
+}
+
+func takeBackItems(have []any, keys []string, ours, claim owned, owners []owner) any {
+	out := make([]any, 0, len(have))
+	for _, item := range have {
+		name := itemName(item, keys)
+		sub, mine := ours.under(name)
+		wanted, still := claim.under(name)
+		others := under(owners, name)
+		if mine && !still && len(others) == 1 {
+			continue
+		}
+		if m, ok := item.(map[string]any); ok && mine && still {
+			takeBack(m, sub, wanted, others)
+		}
+		out = append(out, item)
+	}
+	return out
+}
