@@ -146,6 +146,8 @@ func (c *Cluster) applyOne(ctx context.Context, it *item) error {
 	switch {
 	case it.change.Action == Unchanged && !it.claim:
 		return nil
+	case it.mended:
+		return c.applyMended(ctx, it)
 	case it.change.Action == Recreated:
 		if err := c.remove(ctx, it.live); err != nil {
 			return err
@@ -163,6 +165,11 @@ func (c *Cluster) applyOne(ctx context.Context, it *item) error {
 		it.change.Action = Recreated
 		return c.applyOne(ctx, it)
 	}
+	return c.notApplied(it, err)
+}
+
+// notApplied is the error of an object that was not written.
+func (c *Cluster) notApplied(it *item, err error) error {
 	if note, fields, ok := refusal(err); ok {
 		refused := Change{ID: it.change.ID, Action: Conflict, Note: note, Fields: fields}
 		return &RefusedError{Target: c.String(), Refused: []Change{refused}}
