@@ -135,6 +135,13 @@ type journal struct {
 	// Live lists every object that may be on the target because of us. It grows before anything is applied and
 	// shrinks only after pruning.
 	Live kube.Inventory `json:"live"`
+	// Left are the objects that could not be put back as the current release has them. Every verb tries them again.
+	Left []Left `json:"left,omitempty"`
+	// Leaving are objects in Live that are not of the release that runs. In trial and good nobody has tried to delete them yet;
+	// later they are those whose deletion was refused or hangs, which every verb tries again.
+	Leaving []Left `json:"leaving,omitempty"`
+	// Unrestored is why a rollback was given up for another release; empty if what runs was put back. Every verb tries again.
+	Unrestored string `json:"unrestored,omitempty"`
 	// Bad are the identities of the releases whose trial failed here, oldest first.
 	Bad []digest.Digest `json:"bad"`
 	// NeedsPerson says what a person has to look at; empty if nobody has to.

@@ -149,9 +149,20 @@ func (r *run) mendable(ctx context.Context, err error) bool {
 	return !r.damageOf(ctx, *r.journal.Current).none()
 }
 
+// helpable tells whether any bundle may help a run that cannot take up what another left.
+func (r *run) helpable(ctx context.Context, err error) bool {
+	if ctx.Err() != nil || isStateError(err) {
+		return false
+	}
+	return r.journal.Phase == RollingBack || r.mendable(ctx, err)
+}
+
 // takenUp mends the current release and takes up what could not be taken up without it.
-func (r *run) takenUp(ctx context.Context, b *verify.Bundle) (*Result, error) {
+func (r *run) takenUp(ctx context.Context, b *verify.Bundle, stuck error) (*Result, error) {
 	d := r.damageOf(ctx, *r.journal.Current)
+	if d.none() {
+		return nil, stuck
+	}
 	if err := r.refill(ctx, b, r.journal.Current, d); err != nil {
 		if ctx.Err() != nil {
 			return nil, r.interrupted(ctx)

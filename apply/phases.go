@@ -114,6 +114,7 @@ func (r *run) given(a Attempt) (func(*journal), error) {
 func (r *run) ended(result, reason string) Attempt {
 	a := *r.journal.Attempt
 	a.Result, a.Reason, a.Ended = result, oneLine(reason), r.deps.Now().UTC()
+	a.Left, a.Leaving = first(r.journal.Left), first(stuckAmong(r.journal.Leaving))
 	r.outcome = &a
 	return a
 }
@@ -121,7 +122,7 @@ func (r *run) ended(result, reason string) Attempt {
 // resume finishes or undoes what an earlier run left. Every verb that changes anything begins with it.
 func (r *run) resume(ctx context.Context) error {
 	if r.resting() {
-		return nil
+		return r.again(ctx)
 	}
 	r.say("note", "taking up %s of %s, which was left in phase %s",
 		r.journal.Attempt.Verb, r.journal.Attempt.Release, r.journal.Phase)

@@ -22,6 +22,9 @@ type slotRelease struct {
 	manifests  map[digest.Digest][]byte // of images, as saved by savedManifests
 }
 
+// name is the release as people call it.
+func (l *slotRelease) name() string { return l.descriptor.Name + " " + l.descriptor.Version }
+
 func (l *slotRelease) objects() kube.Objects {
 	return objectsOf(l.descriptor, l.yaml)
 }
@@ -168,7 +171,12 @@ func (r *run) accepted(ctx context.Context, rel *slotRelease) error {
 	if untried := pick(changes, func(c kube.Change) bool { return c.Untried }); len(untried) > 0 {
 		r.say("note", "%d objects cannot be tried before the switch, so the trial decides: %s: %s", len(untried), untried[0].ID, untried[0].Note)
 	}
-	return r.refusal(changes)
+	refused := r.refusal(changes)
+	if refused != nil && r.verb == verbRollback {
+		r.say("note", "not all of it can be put back: %s", refused)
+		return nil
+	}
+	return refused
 }
 
 // refusal is the error of the changes that the target refuses; nil if there are none.
@@ -187,7 +195,7 @@ func pick(changes []kube.Change, wanted func(kube.Change) bool) []kube.Change {
 // summary counts changes: "2 created, 3 unchanged".
 func summary(changes []kube.Change) string {
 	var parts []string
-	for _, a := range []kube.Action{kube.Created, kube.Configured, kube.Recreated, kube.Unchanged, kube.Pruned, kube.Kept} {
+	for _, a := range []kube.Action{kube.Created, kube.Configured, kube.Recreated, kube.Unchanged, kube.Pruned, kube.Leaving, kube.Kept} {
 		n := 0
 		for _, c := range changes {
 			if c.Action == a {

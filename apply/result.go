@@ -30,6 +30,9 @@ type Result struct {
 	Checks     []check.Result `json:"checks"`
 	Bytes      Bytes          `json:"bytes"`
 	Seconds    float64        `json:"seconds"`
+	// Left are objects that are not as the release that runs has them, Leaving those that should be gone and are not.
+	Left    []Left `json:"left,omitempty"`
+	Leaving []Left `json:"leaving,omitempty"`
 }
 
 // Bytes tells what a load cost.
@@ -41,5 +44,5 @@ type Bytes struct {
 
 func newResult(what string, j *journal, about *Release) *Result {
 	return &Result{APIVersion: bundle.APIVersion, Kind: "Result", Result: what, Phase: j.Phase, Release: about,
-		Previous: j.Previous, Checks: []check.Result{}}
+		Previous: j.Previous, Checks: []check.Result{}, Left: j.Left, Leaving: stuckAmong(j.Leaving)}
 }

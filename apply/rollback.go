@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/sallyport-dev/sallyport/apply/kube"
 	"github.com/sallyport-dev/sallyport/apply/slot"
 )
 
@@ -23,6 +22,14 @@ func (r *run) rollBack(ctx context.Context) (Phase, func(*journal), error) {
 		return "", nil, err
 	}
 	return r.rolledBack(failed)
+}
+
+// formerSlot is the slot of what ran before the trial.
+func (r *run) formerSlot() slot.Name {
+	if r.journal.Current == nil {
+		return slot.None
+	}
+	return r.journal.Current.Slot
 }
 
 // before names what ran before the trial.
@@ -55,22 +62,29 @@ func (r *run) restore(ctx context.Context) error {
 	if err := r.change(func(j *journal) { j.Live, j.Recollected = j.Live.Union(inventory), false }); err != nil {
 		return err
 	}
-	if _, err := r.backend.Arm(ctx, r.journal.Current.Slot); err != nil {
+	if _, err := r.backend.Arm(ctx, r.formerSlot()); err != nil {
 		return err
 	}
-	return r.put(ctx, *r.journal.Current)
+	rel, err = r.tagged(ctx, *r.journal.Current)
+	if err != nil {
+		return err
+	}
+	if err := r.putBack(ctx, rel); err != nil {
+		return err
+	}
+	return r.prune(ctx)
 }
 
 // empty takes everything of ours off the target.
 func (r *run) empty(ctx context.Context) error {
-	pruned, err := r.target.Prune(ctx, r.journal.Live, kube.Inventory{})
-	if err != nil {
+	if err := r.change(func(j *journal) { j.Left, j.Leaving, j.Unrestored = nil, leavingOf(j.Live), "" }); err != nil {
 		return err
 	}
-	if _, err := r.backend.Arm(ctx, slot.None); err != nil {
+	if err := r.prune(ctx); err != nil {
 		return err
 	}
-	return r.change(func(j *journal) { j.Live = kept(pruned) })
+	_, err := r.backend.Arm(ctx, r.formerSlot())
+	return err
 }
 
 // recheck asks the current release's checks whether it is well again.
@@ -120,10 +134,13 @@ func (r *run) emptySlot() (*Release, error) {
 	return nil, r.slots.Remove(trial.Slot)
 }
 
+// confirmAgain is what to do about a rollback that is stuck.
+const confirmAgain = "mend what is named, then run sallyport confirm, which tries again; a newer release that mends it is taken, too"
+
 // stuck journals that what ran before could not be put back, and says so. The phase stays: the next verb tries again.
 func (r *run) stuck(err error) error {
 	e := &Error{Word: "person", Err: err,
 		Text:   fmt.Sprintf("%s failed (%s), and %s could not be put back", r.journal.Trial, r.journal.Attempt.Reason, r.before()),
-		Advice: "mend what is named, then run sallyport confirm, which tries again"}
+		Advice: confirmAgain}
 	return errors.Join(e, r.change(func(j *journal) { j.NeedsPerson = oneLine(e.Error()) }))
 }

@@ -32,6 +32,11 @@ type Status struct {
 	NeedsPerson   bool   `json:"needsPerson"`
 	// Person says what a person has to look at, and what to do; empty if nobody has to.
 	Person string `json:"person,omitempty"`
+	// Left are objects that are not as the current release has them, Leaving those that should be gone and are not: every verb
+	// tries them again. Unrestored is why a rollback was given up for another release, so that nothing tells which are.
+	Left       []Left `json:"left,omitempty"`
+	Leaving    []Left `json:"leaving,omitempty"`
+	Unrestored string `json:"unrestored,omitempty"`
 	// Health is what Look found; nil in what Status returns.
 	*Health `json:",omitempty"`
 	// Since is when the current release was committed; nil if it is not known.
@@ -61,8 +66,8 @@ func (s *Site) Status() (*Status, error) {
 	}
 	st := &Status{APIVersion: bundle.APIVersion, Kind: "Status", Site: s.cfg.Metadata.Name, Phase: j.Phase,
 		Current: j.Current, Previous: j.Previous, Staged: j.Staged, Trial: j.Trial, Attempt: j.Attempt, LastAttempted: j.LastAttempted,
-		PutBack: j.PutBack,
-		Takes:   s.takes(j), RollbackIndex: j.Names[s.takes(j)].RollbackIndex, NeedsPerson: j.NeedsPerson != "", Person: j.NeedsPerson}
+		PutBack: j.PutBack, Left: j.Left, Leaving: stuckAmong(j.Leaving), Unrestored: j.Unrestored,
+		Takes: s.takes(j), RollbackIndex: j.Names[s.takes(j)].RollbackIndex, NeedsPerson: j.NeedsPerson != "", Person: j.NeedsPerson}
 	if j.Phase == Written && j.Previous == nil {
 		st.Previous = j.Outgoing // sallyport rollback gives up what is staged and goes there
 	}

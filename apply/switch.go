@@ -189,28 +189,52 @@ func isStateError(err error) bool {
 	return errors.As(err, &e) && e.Word == "state"
 }
 
-// put makes the mirror answer for the names of the release's images, and the target hold its objects and no others
-// of ours. The journal's Live has to list those objects before.
+// put makes the mirror answer for the names of the release's images, and the target hold its objects. The journal's Live
+// has to list those objects before. What is to leave the target stays until the release is committed.
 func (r *run) put(ctx context.Context, which Release) error {
-	rel, err := r.loadSlot(which)
+	rel, err := r.tagged(ctx, which)
 	if err != nil {
 		return err
 	}
-	for _, img := range rel.descriptor.Images {
-		if _, err := r.mirror.TagImage(ctx, img, r.raw(ctx, rel, img)); err != nil {
-			return err
-		}
+	if r.journal.Attempt.Verb == verbRollback {
+		return r.putBack(ctx, rel) // what once ran is not held to what the target takes today
 	}
 	inventory, changes, err := r.target.Apply(ctx, rel.objects(), r.journal.Live)
 	if err != nil {
 		return err
 	}
-	pruned, err := r.target.Prune(ctx, r.journal.Live, inventory)
+	r.say("objects", "%s", summary(changes))
+	return r.change(func(j *journal) { j.Left, j.Leaving = nil, leavingOf(j.Live.Minus(inventory)) })
+}
+
+// tagged reads a release from its slot and makes the mirror answer for the names of its images.
+func (r *run) tagged(ctx context.Context, which Release) (*slotRelease, error) {
+	rel, err := r.loadSlot(which)
+	if err != nil {
+		return nil, err
+	}
+	for _, img := range rel.descriptor.Images {
+		if _, err := r.mirror.TagImage(ctx, img, r.raw(ctx, rel, img)); err != nil {
+			return nil, err
+		}
+	}
+	return rel, nil
+}
+
+// putBack makes the target hold a release's objects again, as far as that can be, and journals what could not be put back.
+func (r *run) putBack(ctx context.Context, rel *slotRelease) error {
+	restored, err := r.target.Restore(ctx, rel.objects(), r.journal.Live, nil)
 	if err != nil {
 		return err
 	}
-	r.say("objects", "%s", summary(append(changes, pruned...)))
-	return r.change(func(j *journal) { j.Live = inventory.Union(kept(pruned)) })
+	left := leftOf(restored.Left)
+	r.say("objects", "%s", summary(restored.Changes))
+	if len(left) > 0 {
+		r.say("note", "%d objects are not as %s has them: %s", len(left), rel.name(), named(left))
+	}
+	return r.change(func(j *journal) {
+		j.Left, j.Leaving, j.Unrestored = left, leavingOf(j.Live.Minus(restored.Inventory)), ""
+	})
 }
 
 // kept lists what Prune left on the target, so that later ones look at it again.
@@ -255,9 +279,13 @@ func firstFailure(results []check.Result) string {
 	return "a check failed"
 }
 
-// commit makes the release on trial the current one.
+// commit deletes what left with the release before, and makes the release on trial the current one.
 func (r *run) commit(ctx context.Context) (Phase, func(*journal), error) {
 	if err := r.backend.Commit(ctx, r.journal.Trial.Slot); err != nil {
+		return "", nil, err
+	}
+	// What cannot be deleted now is no reason to give up a release that has passed its checks.
+	if err := r.prune(ctx); err != nil && (ctx.Err() != nil || isStateError(err)) {
 		return "", nil, err
 	}
 	result := ResultCommitted
@@ -275,7 +303,7 @@ func (r *run) commit(ctx context.Context) (Phase, func(*journal), error) {
 		}
 		j.Previous, j.Current, j.Trial, j.Outgoing = j.Current, j.Trial, nil, nil
 		j.committed(*j.Current)
-		j.Attempts, j.NeedsPerson = 0, ""
+		j.Attempts, j.NeedsPerson, j.Unrestored = 0, "", ""
 		j.Attempt, j.LastAttempted = nil, &a
 	}, nil
 }

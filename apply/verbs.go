@@ -43,7 +43,7 @@ func (s *Site) take(ctx context.Context, verb string, in Input, o Options) (res 
 	defer func() { err = r.end(err) }()
 	leftover := r.journal.Phase
 	stuck := r.resume(ctx)
-	if stuck != nil && !r.mendable(ctx, stuck) {
+	if stuck != nil && !r.helpable(ctx, stuck) {
 		return nil, stuck
 	}
 	b, counter, err := r.verified(in, r.journal)
@@ -57,10 +57,15 @@ func (s *Site) take(ctx context.Context, verb string, in Input, o Options) (res 
 	}()
 	about := releaseOf(b.Descriptor(), b.ReleaseDigest())
 	switch {
-	case stuck != nil && !r.journal.Current.same(about):
+	case stuck != nil && r.journal.Current != nil && r.journal.Current.same(about):
+		return r.takenUp(ctx, b, stuck)
+	case stuck != nil && r.journal.Phase != RollingBack:
 		return nil, stuck
 	case stuck != nil:
-		return r.takenUp(ctx, b)
+		if err := r.forward(ctx, b, about, o, stuck); err != nil {
+			return nil, err
+		}
+		return r.goOn(ctx)
 	case r.decided(about, leftover):
 		return r.concluded() // this very release was under way
 	case r.journal.Current != nil && r.journal.Current.same(about):
@@ -78,7 +83,12 @@ func (s *Site) take(ctx context.Context, verb string, in Input, o Options) (res 
 	if verb == verbStage && r.journal.Phase == Written {
 		return r.result(ResultStaged, r.journal.Staged), nil
 	}
-	r.switching = verb == verbApply
+	return r.goOn(ctx)
+}
+
+// goOn walks a transaction that has begun to where the verb wants it.
+func (r *run) goOn(ctx context.Context) (*Result, error) {
+	r.switching = r.verb != verbStage
 	if err := r.walk(ctx); err != nil {
 		return nil, err
 	}
@@ -126,11 +136,7 @@ func (s *Site) ApplyStaged(ctx context.Context) (res *Result, err error) {
 	if err := r.stillGood(); err != nil {
 		return nil, err
 	}
-	r.switching = true
-	if err := r.walk(ctx); err != nil {
-		return nil, err
-	}
-	return r.concluded()
+	return r.goOn(ctx)
 }
 
 // Confirm finishes what an earlier run left: a trial, or a rollback. On a site that needs a person because the current
@@ -146,6 +152,9 @@ func (s *Site) Confirm(ctx context.Context) (res *Result, err error) {
 	}
 	if r.outcome != nil || r.rebootDue {
 		return r.concluded()
+	}
+	if r.journal.Unrestored != "" {
+		return nil, errorf("person", confirmAgain, "%s", r.journal.Unrestored)
 	}
 	if r.journal.NeedsPerson != "" && r.journal.Current != nil {
 		if err := r.wellAgain(ctx); err != nil {
@@ -196,10 +205,7 @@ func (s *Site) Rollback(ctx context.Context) (res *Result, err error) {
 	if err := r.toPrevious(ctx); err != nil {
 		return nil, err
 	}
-	if err := r.walk(ctx); err != nil {
-		return nil, err
-	}
-	return r.concluded()
+	return r.goOn(ctx)
 }
 
 // endTrial rolls back a release that an earlier run left on trial, if there is one.
@@ -281,9 +287,21 @@ func (r *run) rolledBackError() error {
 	case r.journal.NeedsPerson != "":
 		return personError(text + "; " + r.journal.NeedsPerson)
 	case r.journal.Current == nil:
-		return errorf("rolled-back", hint, "%s; the site is empty again", text)
+		return errorf("rolled-back", hint, "%s; the site is empty again%s", text, r.butFor())
 	}
-	return errorf("rolled-back", hint, "%s; %s runs again", text, r.journal.Current)
+	return errorf("rolled-back", hint, "%s; %s runs again%s", text, r.journal.Current, r.butFor())
+}
+
+// butFor names what a rollback has left.
+func (r *run) butFor() string {
+	text, leaving := "", stuckAmong(r.journal.Leaving)
+	if n := len(r.journal.Left); n > 0 {
+		text += fmt.Sprintf(", but %d of its objects could not be put back (%s)", n, named(r.journal.Left))
+	}
+	if n := len(leaving); n > 0 {
+		text += fmt.Sprintf(", and %d objects are still there (%s)", n, named(leaving))
+	}
+	return text
 }
 
 func personError(text string) error {
@@ -323,6 +341,11 @@ func (r *run) accept(ctx context.Context, b *verify.Bundle, about Release, o Opt
 	if err != nil {
 		return r.stopped(ctx, err)
 	}
+	return r.takeIn(b, p, about)
+}
+
+// takeIn begins the transaction of a release that was judged.
+func (r *run) takeIn(b *verify.Bundle, p *plan, about Release) error {
 	r.bundle, r.plan = b, p
 	about.Slot = r.journal.inactive()
 	signers := signerNames(b.Report())

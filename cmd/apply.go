@@ -179,7 +179,7 @@ func (p *program) closing(s *apply.Site, res *apply.Result, err error) {
 	switch {
 	case err != nil && errors.Is(err, context.Canceled):
 	case err != nil && exitCode(err) == exitRolledBack:
-		p.ui.closing("The update failed and %s. Nothing was lost.", s.RunsAgain())
+		p.failedUpdate(s, res)
 	case err != nil:
 	case res.Result == apply.ResultCommitted:
 		p.loaded(res)
@@ -197,6 +197,26 @@ func (p *program) closing(s *apply.Site, res *apply.Result, err error) {
 		p.ui.fine("\nThere was nothing to do: %s runs no release yet.\n", site)
 	default:
 		p.ui.fine("\nThere was nothing to do: %s runs %s.\n", site, release)
+	}
+}
+
+// failedUpdate tells what runs after a rollback, and what that has not brought back.
+func (p *program) failedUpdate(s *apply.Site, res *apply.Result) {
+	if len(res.Left)+len(res.Leaving) == 0 {
+		p.ui.closing("The update failed and %s. Nothing was lost.", s.RunsAgain())
+		return
+	}
+	p.ui.closing("The update failed and %s, but not all of it is as it was. Each later verb tries the rest again.", s.RunsAgain())
+	p.left(res.Left, res.Leaving)
+}
+
+// left lists objects that are not as they should be.
+func (p *program) left(left, leaving []apply.Left) {
+	for _, l := range left {
+		p.ui.line("left", "%s: %s", l.ID, l.Why)
+	}
+	for _, l := range leaving {
+		p.ui.line("still there", "%s: %s", l.ID, l.Why)
 	}
 }
 

@@ -85,6 +85,10 @@ func (p *program) printStatus(s *apply.Site, st *apply.Status) {
 	} else {
 		line("mirror", "%s: %s", m.URL, st.Mirror)
 	}
+	if st.Unrestored != "" {
+		line("unfinished", "the rollback to what runs, left for another release: sallyport confirm tries again")
+	}
+	p.left(st.Left, st.Leaving)
 	if a := st.LastAttempted; a != nil {
 		line("last try", "%s", attempt(a))
 	}

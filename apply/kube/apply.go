@@ -146,8 +146,6 @@ func (c *Cluster) applyOne(ctx context.Context, it *item) error {
 	switch {
 	case it.change.Action == Unchanged && !it.claim:
 		return nil
-	case it.mended:
-		return c.applyMended(ctx, it)
 	case it.change.Action == Recreated:
 		if err := c.remove(ctx, it.live); err != nil {
 			return err
@@ -165,11 +163,6 @@ func (c *Cluster) applyOne(ctx context.Context, it *item) error {
 		it.change.Action = Recreated
 		return c.applyOne(ctx, it)
 	}
-	return c.notApplied(it, err)
-}
-
-// notApplied is the error of an object that was not written.
-func (c *Cluster) notApplied(it *item, err error) error {
 	if note, fields, ok := refusal(err); ok {
 		refused := Change{ID: it.change.ID, Action: Conflict, Note: note, Fields: fields}
 		return &RefusedError{Target: c.String(), Refused: []Change{refused}}
@@ -266,7 +259,7 @@ func (c *Cluster) poll(ctx context.Context, end time.Time, ask func(context.Cont
 		}
 		if time.Now().After(end) {
 			return &TargetError{Target: c.String(), Doing: "go on", Advice: "find out what holds it up: kubectl describe, then try again",
-				Err: &notSettled{fmt.Errorf("%s after %s", missing, c.config.Settle)}}
+				Err: &notSettled{missing, c.config.Settle}}
 		}
 		if err := sleep(ctx, pollInterval); err != nil {
 			return err
@@ -274,8 +267,13 @@ func (c *Cluster) poll(ctx context.Context, end time.Time, ask func(context.Cont
 	}
 }
 
-// notSettled marks the end of patience, as against a failure.
-type notSettled struct{ error }
+// notSettled is the end of patience, as against a failure.
+type notSettled struct {
+	missing string // what was waited for, as a sentence
+	waited  time.Duration
+}
+
+func (e *notSettled) Error() string { return fmt.Sprintf("%s after %s", e.missing, e.waited) }
 
 func isNotSettled(err error) bool {
 	var n *notSettled

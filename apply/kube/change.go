@@ -16,6 +16,9 @@ const (
 	Pruned Action = "pruned"
 	// Kept means that the object left the release and stays; Note says why.
 	Kept Action = "kept"
+	// Leaving means that the object left the release and is still there, because its deletion is refused or hangs; Note says
+	// who holds it.
+	Leaving Action = "leaving"
 	// Conflict means that the target refuses the object, or that it is not ours to change; Note says why.
 	Conflict Action = "conflict"
 )

@@ -20,10 +20,6 @@ type expectation struct {
 	full *unstructured.Unstructured
 	// recorded tells that full was really there: then what people and programs added since goes, whoever owns it.
 	recorded bool
-	// others tells that what others own goes, too, where it stands below something that the release takes back, or twice.
-	others bool
-	// refused tells that the server does not take the object with what others added: of two items of a name ours stays.
-	refused bool
 	// claim is what the release sets.
 	claim owned
 	// told is what was put right that no release has set, for people.
@@ -64,12 +60,12 @@ func (e *expectation) member(have, full map[string]any, name, path string, claim
 	switch {
 	case there && !expected && !wanted:
 		if e.goes(mine) {
-			e.tell("without", path, mine)
+			e.tell("without", path, h, mine)
 			delete(have, name)
 		}
 	case !there && expected && !wanted:
 		if e.recorded {
-			e.tell("with", path, nil)
+			e.tell("with", path, f, nil)
 			have[name] = f
 		}
 	case there:
@@ -90,7 +86,7 @@ func (e *expectation) goes(owners []owner) bool {
 	case byController(owners):
 		return false
 	}
-	return e.recorded || e.others && owners[0].ours
+	return e.recorded || owners[0].ours
 }
 
 // value settles a field that is there, and wanted or expected.
@@ -117,17 +113,11 @@ func (e *expectation) value(have, full any, expected bool, path string, claim ow
 			return e.items(h, f, keys, path, claim, owners)
 		}
 	}
-	if expected && !wanted && e.changes(owners) && !apiequality.Semantic.DeepEqual(have, full) {
-		e.tell("with", path, owners)
+	if e.recorded && expected && !wanted && !apiequality.Semantic.DeepEqual(have, full) && !byController(owners) {
+		e.tell("with", path, full, owners)
 		return full
 	}
 	return have
-}
-
-// changes tells whether a value that the release does not set is to be as expected: where that was recorded, and where the
-// value is of the release that is taken back.
-func (e *expectation) changes(owners []owner) bool {
-	return e.recorded && !byController(owners) || e.others && len(owners) == 1 && owners[0].ours
 }
 
 func treesOf(owners []owner) []owned {
@@ -155,7 +145,7 @@ func (e *expectation) items(have, full []any, keys []string, path string, claim 
 		at := itemPath(path, item, keys)
 		switch {
 		case !ok && !wanted && e.goes(mine), !wanted && e.moved(item, have, keys, claim, mine):
-			e.tell("without", at, mine)
+			e.tell("without", at, item, mine)
 		case !ok && !wanted:
 			out = append(out, item)
 		default:
@@ -165,7 +155,7 @@ func (e *expectation) items(have, full []any, keys []string, path string, claim 
 	for _, item := range full {
 		name := itemName(item, keys)
 		if _, wanted := claim.under(name); e.recorded && !seen[name] && !wanted {
-			e.tell("with", itemPath(path, item, keys), nil)
+			e.tell("with", itemPath(path, item, keys), item, nil)
 			out = append(out, item)
 		}
 	}
@@ -175,16 +165,13 @@ func (e *expectation) items(have, full []any, keys []string, path string, claim 
 // moved tells of an item that is one of the release's but for its key: somebody has changed the key by hand, and the apply
 // has put the item back under its own, so that it stands there twice.
 func (e *expectation) moved(item any, have []any, keys []string, claim owned, owners []owner) bool {
-	if !e.others || byController(owners) {
+	if byController(owners) {
 		return false
 	}
 	rest := withoutKeys(item, keys)
 	return len(rest) > 0 && slices.ContainsFunc(have, func(other any) bool {
-		if _, wanted := claim.under(itemName(other, keys)); !wanted {
-			return false
-		}
-		ours := withoutKeys(other, keys)
-		return apiequality.Semantic.DeepEqual(ours, rest) || e.refused && ours["name"] != nil && ours["name"] == rest["name"]
+		_, wanted := claim.under(itemName(other, keys))
+		return wanted && apiequality.Semantic.DeepEqual(withoutKeys(other, keys), rest)
 	})
 }
 
@@ -198,7 +185,7 @@ func withoutKeys(item any, keys []string) map[string]any {
 }
 
 // tell notes what was put right. Values are left out: they may be secret.
-func (e *expectation) tell(how, path string, owners []owner) {
+func (e *expectation) tell(how, path string, _ any, owners []owner) {
 	switch {
 	case len(owners) > 0 && owners[len(owners)-1].manager != FieldManager:
 		path += fmt.Sprintf(" (of %s)", ownersText(owners))

@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"maps"
@@ -26,6 +27,32 @@ func (o Objects) parse() ([]*unstructured.Unstructured, error) {
 		return nil, &ManifestError{err}
 	}
 	return objs, nil
+}
+
+// Only returns those of the objects that ids lists.
+func (o Objects) Only(ids Inventory) (Objects, error) {
+	objs, err := o.parse()
+	if err != nil {
+		return Objects{}, err
+	}
+	wanted := ids.set()
+	var b bytes.Buffer
+	for _, u := range objs {
+		id := idOf(u).key()
+		anywhere := id
+		anywhere.Namespace = "" // where a manifest names one for a kind that has none
+		if !wanted[id] && !wanted[anywhere] {
+			continue
+		}
+		y, err := kubeyaml.Marshal(u.Object)
+		if err != nil {
+			return Objects{}, &ManifestError{fmt.Errorf("%s: %w", idOf(u), err)}
+		}
+		b.WriteString("---\n")
+		b.Write(y)
+	}
+	o.YAML = b.Bytes()
+	return o, nil
 }
 
 // parseYAML reads the stream as the factory did.

@@ -27,9 +27,7 @@ type item struct {
 	untried bool
 	// claim: nothing changes but who owns its fields, which others hold with the values that the release wants.
 	claim bool
-	// mended: the server takes it only without what it once filled in itself.
-	mended bool
-	err    error // behind the action Conflict, if the server gave one
+	err   error // behind the action Conflict, if the server gave one
 }
 
 // plan is what is to be done for a release, in the order of doing it.
@@ -229,21 +227,21 @@ func (c *Cluster) askAll(ctx context.Context, p *plan, items []*item) error {
 // askOne fills in the item's change. live is what a list told of the object, if one did. The error is the server's, not
 // the object's.
 func (c *Cluster) askOne(ctx context.Context, p *plan, it *item, live *unstructured.Unstructured) (err error) {
-	it.deferred, it.untried, it.claim, it.mended, it.err = false, false, false, false, nil
+	it.deferred, it.untried, it.claim, it.err = false, false, false, nil
 	it.change = Change{ID: it.change.ID}
 	var after *unstructured.Unstructured
 	if live == nil {
 		after, err = c.try(ctx, it.want)
 		if err == nil && after.GetResourceVersion() == "" || notThere(err) {
 			it.live = nil
-			return c.judgeTry(ctx, p, it, nil, after, err)
+			return c.judgeTry(p, it, nil, after, err)
 		}
 		var failed error
 		if live, failed = c.get(ctx, it.change.ID); failed != nil {
 			if p.wait(it, failed) {
 				return nil
 			}
-			return c.refused(ctx, it, "look at ", failed)
+			return c.refused(it, "look at ", failed)
 		}
 	}
 	it.live = outline(live)
@@ -264,7 +262,7 @@ func (c *Cluster) askOne(ctx context.Context, p *plan, it *item, live *unstructu
 	if after == nil && err == nil {
 		after, err = c.try(ctx, it.want)
 	}
-	return c.judgeTry(ctx, p, it, live, after, err)
+	return c.judgeTry(p, it, live, after, err)
 }
 
 // try asks the server what would become of an object.
@@ -303,14 +301,13 @@ func takenOver(live *unstructured.Unstructured) bool {
 }
 
 // judgeTry fills in what a dry run says of the item.
-func (c *Cluster) judgeTry(ctx context.Context, p *plan, it *item, live, after *unstructured.Unstructured, err error) error {
+func (c *Cluster) judgeTry(p *plan, it *item, live, after *unstructured.Unstructured, err error) error {
 	switch {
 	case noDryRun(err):
 		it.leaveUntried(err)
 	case err != nil && p.wait(it, err):
-	case err != nil && c.mend(ctx, it, live, err):
 	case err != nil:
-		return c.refused(ctx, it, "dry-run ", err)
+		return c.refused(it, "dry-run ", err)
 	case live == nil:
 		it.change.Action = Created
 	case !sameContent(live, after):
@@ -324,7 +321,7 @@ func (c *Cluster) judgeTry(ctx context.Context, p *plan, it *item, live, after *
 }
 
 // refused makes the item a conflict, unless the error is none of the object's.
-func (c *Cluster) refused(ctx context.Context, it *item, doing string, err error) error {
+func (c *Cluster) refused(it *item, doing string, err error) error {
 	id := it.change.ID
 	note, fields, ok := refusal(err)
 	if !ok {
@@ -332,14 +329,9 @@ func (c *Cluster) refused(ctx context.Context, it *item, doing string, err error
 	}
 	it.change = Change{ID: id, Action: Conflict, Note: note, Fields: fields}
 	it.err = err
-	if !it.mayBeRecreated(err) {
-		return nil
+	if it.mayBeRecreated(err) {
+		it.change.Action = Recreated
 	}
-	if _, err := c.asNew(ctx, it.want); err != nil {
-		it.change.Note += "; and a new one would be refused: " + noteOf(err)
-		return nil
-	}
-	it.change.Action = Recreated
 	return nil
 }
 

@@ -2,8 +2,10 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/fluxcd/pkg/ssa/utils"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -14,8 +16,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Prune deletes what prev lists and keep does not, as far as the package's rules allow, and waits until it is gone.
-// An object that takes longer than the time to settle is reported as pruned, with a note.
+// Prune deletes what prev lists and keep does not, as far as the package's rules allow, and waits until it is gone, for the
+// time to settle or until shortly before ctx ends. An object whose deletion is refused, or takes longer, is a change with
+// the action Leaving, not an error: Prune tries it again when it is called again.
 func (c *Cluster) Prune(ctx context.Context, prev, keep Inventory) ([]Change, error) {
 	return c.prune(ctx, prev.Minus(keep), false)
 }
@@ -92,6 +95,9 @@ func (p *pruning) one(ctx context.Context, id ID) (*Change, error) {
 	}
 	if !p.dry {
 		if err := p.c.delete(ctx, live); err != nil {
+			if note, _, ok := refusal(err); ok {
+				return &Change{ID: id, Action: Leaving, Note: "it cannot be deleted: " + note}, nil
+			}
 			return nil, err
 		}
 		p.deleted = append(p.deleted, live)
@@ -218,16 +224,20 @@ func goesByItself(gvk schema.GroupVersionKind, m *metav1.PartialObjectMetadata) 
 // wait waits for what was deleted, all of it together for the time to settle, and notes what is still there.
 func (p *pruning) wait(ctx context.Context, changes []Change) error {
 	end := p.c.settled()
+	if limit, ok := ctx.Deadline(); ok && limit.Add(-pollInterval).Before(end) {
+		end = limit.Add(-pollInterval)
+	}
 	for _, u := range p.deleted {
 		err := p.c.waitGone(ctx, u, end)
-		if err != nil && !isNotSettled(err) {
+		if err == nil {
+			continue
+		}
+		var hanging *notSettled
+		if !errors.As(err, &hanging) {
 			return err
 		}
-		for i := range changes {
-			if err != nil && changes[i].key() == idOf(u).key() {
-				changes[i].Note = "it is still being deleted"
-			}
-		}
+		i := slices.IndexFunc(changes, func(c Change) bool { return c.key() == idOf(u).key() })
+		changes[i].Action, changes[i].Note = Leaving, "it"+strings.TrimPrefix(hanging.missing, idOf(u).String())
 	}
 	return nil
 }
