@@ -26,11 +26,20 @@ const (
 // sets, and kubectl's copy of the object.
 func differences(before, after *unstructured.Unstructured) []string {
 	d := differ{secret: utils.IsSecret(after)}
-	d.compare("", visible(before), visible(after))
-	if over := len(d.lines) - maxFields; over > 0 {
-		d.lines = append(d.lines[:maxFields], fmt.Sprintf("and %d more", over))
+	d.compare("", visible(before), visible(after), nil)
+	var lines []string
+	for _, f := range d.found {
+		lines = append(lines, f.lines...)
 	}
-	return d.lines
+	return atMost(lines)
+}
+
+// atMost bounds the lines of an object.
+func atMost(lines []string) []string {
+	if over := len(lines) - maxFields; over > 0 {
+		lines = append(lines[:maxFields:maxFields], fmt.Sprintf("and %d more", over))
+	}
+	return lines
 }
 
 // visible is what a person wrote of an object.
@@ -56,29 +65,36 @@ func without(m map[string]string, keys ...string) map[string]any {
 
 type differ struct {
 	secret bool
-	lines  []string
+	found  []changedField
 }
 
-func (d *differ) compare(path string, before, after any) {
+// changedField is one difference, and who owns the field of those whom compare was told of.
+type changedField struct {
+	path   string
+	lines  []string
+	owners []manager
+}
+
+func (d *differ) compare(path string, before, after any, owners []manager) {
 	if reflect.DeepEqual(before, after) {
 		return
 	}
 	b, bok := asMap(before)
 	a, aok := asMap(after)
 	if !bok || !aok {
-		d.add(path, before, after)
+		d.found = append(d.found, changedField{path, d.lines(path, before, after), owners})
 		return
 	}
+	_, ofList := after.([]any)
 	for _, k := range slices.Sorted(maps.Keys(merged(b, a))) {
-		d.compare(join(path, k), b[k], a[k])
+		d.compare(join(path, k), b[k], a[k], managersAt(owners, k, a[k], ofList))
 	}
 }
 
-func (d *differ) add(path string, before, after any) {
+func (d *differ) lines(path string, before, after any) []string {
 	hidden := d.hidden(path)
 	if !hidden && (severalLines(before) || severalLines(after)) {
-		d.lines = append(d.lines, linesChanged(path, before, after)...)
-		return
+		return linesChanged(path, before, after)
 	}
 	b, a := text(before), text(after)
 	if hidden {
@@ -89,12 +105,11 @@ func (d *differ) add(path string, before, after any) {
 	}
 	switch {
 	case before == nil:
-		d.lines = append(d.lines, fmt.Sprintf("+ %s: %s", path, a))
+		return []string{fmt.Sprintf("+ %s: %s", path, a)}
 	case after == nil:
-		d.lines = append(d.lines, fmt.Sprintf("- %s: %s", path, b))
-	default:
-		d.lines = append(d.lines, fmt.Sprintf("%s: %s -> %s", path, b, a))
+		return []string{fmt.Sprintf("- %s: %s", path, b)}
 	}
+	return []string{fmt.Sprintf("%s: %s -> %s", path, b, a)}
 }
 
 // hidden tells whether the values at a path are nobody's business. Programs copy Secrets into their annotations.
@@ -116,13 +131,16 @@ func merged(a, b map[string]any) map[string]any {
 	return m
 }
 
+// itemKeys are the fields by which Kubernetes tells the items of its lists apart.
+var itemKeys = []string{"name", "containerPort", "port", "mountPath", "key", "type"}
+
 // asMap gives an object its fields, and a list its items under the names by which Kubernetes tells them apart.
 func asMap(v any) (map[string]any, bool) {
 	switch v := v.(type) {
 	case map[string]any:
 		return v, v != nil
 	case []any:
-		for _, key := range []string{"name", "containerPort", "port", "mountPath", "key", "type"} {
+		for _, key := range itemKeys {
 			if m, ok := itemsBy(key, v); ok {
 				return m, true
 			}

@@ -96,6 +96,8 @@ var judges = regexp.MustCompile(`admission webhook "[^"]{1,253}" denied the requ
 	`|ValidatingAdmissionPolicy '[^']{1,253}' with binding '[^']{1,253}' denied request` +
 	`|failed calling webhook "[^"]{1,253}"`)
 
+var webhookName = regexp.MustCompile(`^admission webhook "[^"]{1,253}" `)
+
 // whole are messages of the server itself, from their first word.
 var whole = regexp.MustCompile(`^secrets (?:"[\w.\-]+" )?is forbidden: (?:` +
 	`User "[^"]{1,300}" cannot [a-z]+ resource "secrets" in API group ""(?: in the namespace "[\w\-]+"| at the cluster scope)?` +
@@ -133,6 +135,9 @@ func discreetText(message string) string {
 			return judge + ": " + why
 		}
 		return judge + ": " + unsaid
+	}
+	if notDryRun.MatchString(message) {
+		return webhookName.FindString(message) + "does not support dry run"
 	}
 	if m := typing.FindString(message); m != "" {
 		if fields := typed.FindAllString(message, maxFields); len(fields) > 0 {
