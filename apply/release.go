@@ -179,13 +179,9 @@ func (r *run) accepted(ctx context.Context, rel *slotRelease) error {
 	return refused
 }
 
-// refusal is the error of the changes that the target refuses; nil if there are none.
+// refusal is the error of the changes that the target refuses, or that cannot be undone; nil if there are none.
 func (r *run) refusal(changes []kube.Change) error {
-	refused := pick(changes, func(c kube.Change) bool { return c.Action == kube.Conflict })
-	if len(refused) > 0 {
-		return &kube.RefusedError{Target: fmt.Sprint(r.target), Refused: refused}
-	}
-	return nil
+	return kube.Refusal(fmt.Sprint(r.target), changes)
 }
 
 func pick(changes []kube.Change, wanted func(kube.Change) bool) []kube.Change {

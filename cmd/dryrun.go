@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/apply"
+	"github.com/sallyport-dev/sallyport/apply/kube"
 )
 
 // dryRun says what applying a bundle would change.
@@ -58,6 +59,9 @@ func (p *program) forecast(f *apply.Forecast) {
 		for _, field := range c.Fields {
 			p.ui.line("", "  %s", field)
 		}
+		if c.OneWay != "" {
+			p.ui.line("", "  (no rollback can undo this%s: %s)", accepted(c), c.OneWay)
+		}
 		if c.Note != "" {
 			p.ui.line("", "  (%s)", c.Note)
 		}
@@ -66,4 +70,12 @@ func (p *program) forecast(f *apply.Forecast) {
 	if len(f.Checks) > 0 {
 		p.ui.line("checks", "%s", strings.Join(f.Checks, ", "))
 	}
+}
+
+// accepted says of a change that cannot be undone that the release allows it.
+func accepted(c kube.Change) string {
+	if c.Accepted {
+		return ", and the release accepts that"
+	}
+	return ""
 }

@@ -33,7 +33,7 @@ func (c *Cluster) Inventory(ctx context.Context, want Objects) (Inventory, error
 }
 
 // DryRun says what Apply of want and then Prune of what left since prev would do, in that order. Objects that the
-// server refuses are changes with the action Conflict, not errors.
+// server refuses, or for which a right is missing, are changes with the action Conflict, not errors.
 func (c *Cluster) DryRun(ctx context.Context, want Objects, prev Inventory) ([]Change, error) {
 	p, err := c.newPlan(ctx, want, prev)
 	if err != nil {
@@ -42,13 +42,23 @@ func (c *Cluster) DryRun(ctx context.Context, want Objects, prev Inventory) ([]C
 	if err := c.ask(ctx, p); err != nil {
 		return nil, err
 	}
+	if err := c.foresee(ctx, p); err != nil {
+		return nil, err
+	}
 	pruned, err := c.prune(ctx, prev.Minus(p.inventory()), true)
-	return append(p.changes(), pruned...), err
+	if err != nil {
+		return nil, err
+	}
+	accept(pruned, want.OneWay)
+	changes := append(p.changes(), pruned...)
+	return changes, c.checkRights(ctx, p, changes)
 }
 
 // Apply makes the objects be as wanted; applying them again changes nothing. prev is what this site may have on the
 // target already: a caller may have added Inventory's answer to it. The inventory is that of want; if Apply stops
-// half-way, part of it may not be there. An object that the server refuses is a *RefusedError.
+// half-way, part of it may not be there. An object that the server refuses is a *RefusedError. Changes that cannot be undone
+// are DryRun's to tell and its caller's to refuse; but nothing with data is ever deleted to be created again unless want
+// accepts it.
 func (c *Cluster) Apply(ctx context.Context, want Objects, prev Inventory) (Inventory, []Change, error) {
 	p, err := c.newPlan(ctx, want, prev)
 	if err != nil {
@@ -88,7 +98,7 @@ func (c *Cluster) applyStage(ctx context.Context, p *plan, items []*item) error 
 		g, ctx := errgroup.WithContext(ctx)
 		g.SetLimit(c.config.Workers)
 		for _, it := range same {
-			g.Go(func() error { return c.applyOne(ctx, it) })
+			g.Go(func() error { return c.applyOne(ctx, p, it) })
 		}
 		if err := g.Wait(); err != nil {
 			return err
@@ -142,10 +152,13 @@ func isLag(err error) bool {
 		err != nil && strings.Contains(err.Error(), "not declared in schema")
 }
 
-func (c *Cluster) applyOne(ctx context.Context, it *item) error {
+func (c *Cluster) applyOne(ctx context.Context, p *plan, it *item) error {
 	switch {
 	case it.change.Action == Unchanged && !it.claim:
 		return nil
+	case it.change.Action == Recreated && recreatedAway(it.live) != "" && !names(p.oneWay, it.change.ID):
+		refused := Change{ID: it.change.ID, Action: Conflict, Note: it.change.Note + ", and " + recreatedAway(it.live)}
+		return &RefusedError{Target: c.String(), Refused: []Change{refused}}
 	case it.change.Action == Recreated:
 		if err := c.remove(ctx, it.live); err != nil {
 			return err
@@ -161,7 +174,7 @@ func (c *Cluster) applyOne(ctx context.Context, it *item) error {
 		return nil
 	case it.untried && it.change.Action != Recreated && it.mayBeRecreated(err):
 		it.change.Action = Recreated
-		return c.applyOne(ctx, it)
+		return c.applyOne(ctx, p, it)
 	}
 	if note, fields, ok := refusal(err); ok {
 		refused := Change{ID: it.change.ID, Action: Conflict, Note: note, Fields: fields}
@@ -177,11 +190,10 @@ func (c *Cluster) send(ctx context.Context, u *unstructured.Unstructured, more .
 	return c.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(u), opts...)
 }
 
-// delete deletes the very object that was looked at.
-func (c *Cluster) delete(ctx context.Context, u *unstructured.Unstructured) error {
+// delete deletes the very object that was looked at, and what depends on it as told.
+func (c *Cluster) delete(ctx context.Context, u *unstructured.Unstructured, dependents client.PropagationPolicy) error {
 	uid := u.GetUID()
-	err := c.client.Delete(ctx, u.DeepCopy(), propagation(u),
-		client.Preconditions{UID: &uid})
+	err := c.client.Delete(ctx, u.DeepCopy(), dependents, client.Preconditions{UID: &uid})
 	if err == nil || apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
 		return nil // gone, or replaced by another since
 	}

@@ -31,6 +31,9 @@ type Change struct {
 	Fields []string `json:"fields,omitempty"`
 	// Untried tells that the server cannot dry-run the object, so that only the trial shows what becomes of it.
 	Untried bool `json:"untried,omitempty"`
+	// OneWay says what of the change no rollback can undo; empty: nothing. Accepted tells that the release allows it.
+	OneWay   string `json:"oneWay,omitempty"`
+	Accepted bool   `json:"accepted,omitempty"`
 	// Note is one sentence on what the action does not say by itself.
 	Note string `json:"note,omitempty"`
 }

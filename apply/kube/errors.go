@@ -72,7 +72,7 @@ func (e *RefusedError) Reason() string {
 
 // rights is how the API server's own authorizers word that somebody may not do something; an admission plugin, which
 // answers with the same code, judges the object.
-var rights = regexp.MustCompile(`User ".*" cannot [a-z]+ resource `)
+var rights = regexp.MustCompile(`User ".*" cannot [a-z]+ resource |^` + lacks)
 
 func (e *RefusedError) lacksRights() bool {
 	return slices.ContainsFunc(e.Refused, func(c Change) bool { return rights.MatchString(c.Note) })

@@ -53,6 +53,21 @@ func tlsServer(t *testing.T, h http.Handler) *httptest.Server {
 // kubeconfigFor is the shared cluster's kubeconfig with another server.
 func kubeconfigFor(t *testing.T, server string) string {
 	t.Helper()
+	return editedKubeconfig(t, func(m map[string]any) {
+		m["clusters"].([]any)[0].(map[string]any)["cluster"].(map[string]any)["server"] = server
+	})
+}
+
+// impersonating is the shared cluster's kubeconfig of another user.
+func impersonating(t *testing.T, user string) string {
+	t.Helper()
+	return editedKubeconfig(t, func(m map[string]any) {
+		m["users"].([]any)[0].(map[string]any)["user"].(map[string]any)["as"] = user
+	})
+}
+
+func editedKubeconfig(t *testing.T, edit func(map[string]any)) string {
+	t.Helper()
 	b, err := os.ReadFile(shared.Kubeconfig)
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +76,7 @@ func kubeconfigFor(t *testing.T, server string) string {
 	if err := json.Unmarshal(b, &m); err != nil {
 		t.Fatal(err)
 	}
-	m["clusters"].([]any)[0].(map[string]any)["cluster"].(map[string]any)["server"] = server
+	edit(m)
 	if b, err = json.Marshal(m); err != nil {
 		t.Fatal(err)
 	}

@@ -134,6 +134,7 @@ func stageOf(u *unstructured.Unstructured) stage {
 type definition struct {
 	namespaced bool
 	versions   []string // that are served
+	resource   string   // the kind's name in URLs
 }
 
 // definitions lists the kinds that the release itself defines.
@@ -154,6 +155,7 @@ func definitionOf(crd *unstructured.Unstructured) (schema.GroupKind, definition)
 	kind, _, _ := unstructured.NestedString(crd.Object, "spec", "names", "kind")
 	scope, _, _ := unstructured.NestedString(crd.Object, "spec", "scope")
 	d := definition{namespaced: scope == "Namespaced"}
+	d.resource, _, _ = unstructured.NestedString(crd.Object, "spec", "names", "plural")
 	versions, _, _ := unstructured.NestedSlice(crd.Object, "spec", "versions")
 	for _, v := range versions {
 		m, ok := v.(map[string]any)

@@ -27,13 +27,16 @@ type item struct {
 	untried bool
 	// claim: nothing changes but who owns its fields, which others hold with the values that the release wants.
 	claim bool
-	err   error // behind the action Conflict, if the server gave one
+	// narrowed are fields that a CustomResourceDefinition no longer keeps.
+	narrowed []narrowing
+	err      error // behind the action Conflict, if the server gave one
 }
 
 // plan is what is to be done for a release, in the order of doing it.
 type plan struct {
 	release string
 	prev    map[ID]bool // what may be on the target because of this site
+	oneWay  []ID        // whose changes need not be undone by a rollback
 	stages  [stages][]*item
 	defs    map[schema.GroupKind]definition
 	pending pending
@@ -55,7 +58,7 @@ func (c *Cluster) newPlan(ctx context.Context, want Objects, prev Inventory) (*p
 	if err := c.learnKinds(ctx, objs); err != nil {
 		return nil, err
 	}
-	p := &plan{release: want.Release, prev: prev.set(), defs: definitions(objs),
+	p := &plan{release: want.Release, prev: prev.set(), oneWay: want.OneWay, defs: definitions(objs),
 		pending: pending{namespaces: map[string]bool{}, kinds: map[schema.GroupKind]bool{}}}
 	for _, u := range objs {
 		c.settleNamespace(u, p.defs)
@@ -156,6 +159,7 @@ func (p *plan) changes() []Change {
 	for _, it := range p.items() {
 		out = append(out, it.change)
 	}
+	accept(out, p.oneWay)
 	return out
 }
 
@@ -234,14 +238,14 @@ func (c *Cluster) askOne(ctx context.Context, p *plan, it *item, live *unstructu
 		after, err = c.try(ctx, it.want)
 		if err == nil && after.GetResourceVersion() == "" || notThere(err) {
 			it.live = nil
-			return c.judgeTry(p, it, nil, after, err)
+			return c.judgeTry(ctx, p, it, nil, after, err)
 		}
 		var failed error
 		if live, failed = c.get(ctx, it.change.ID); failed != nil {
 			if p.wait(it, failed) {
 				return nil
 			}
-			return c.refused(it, "look at ", failed)
+			return c.refused(ctx, it, "look at ", failed)
 		}
 	}
 	it.live = outline(live)
@@ -262,7 +266,7 @@ func (c *Cluster) askOne(ctx context.Context, p *plan, it *item, live *unstructu
 	if after == nil && err == nil {
 		after, err = c.try(ctx, it.want)
 	}
-	return c.judgeTry(p, it, live, after, err)
+	return c.judgeTry(ctx, p, it, live, after, err)
 }
 
 // try asks the server what would become of an object.
@@ -301,18 +305,22 @@ func takenOver(live *unstructured.Unstructured) bool {
 }
 
 // judgeTry fills in what a dry run says of the item.
-func (c *Cluster) judgeTry(p *plan, it *item, live, after *unstructured.Unstructured, err error) error {
+func (c *Cluster) judgeTry(ctx context.Context, p *plan, it *item, live, after *unstructured.Unstructured, err error) error {
 	switch {
 	case noDryRun(err):
 		it.leaveUntried(err)
 	case err != nil && p.wait(it, err):
 	case err != nil:
-		return c.refused(it, "dry-run ", err)
+		return c.refused(ctx, it, "dry-run ", err)
 	case live == nil:
 		it.change.Action = Created
 	case !sameContent(live, after):
 		it.change.Action = Configured
 		it.change.Fields = differences(live, after)
+		it.change.OneWay = oneWay(live, after)
+		if it.change.groupKind() == definitionKind {
+			it.narrowed = narrowed(live, after)
+		}
 	default:
 		it.change = Change{ID: it.change.ID, Action: Unchanged}
 		it.claim = !sameClaim(live, after)
@@ -321,7 +329,7 @@ func (c *Cluster) judgeTry(p *plan, it *item, live, after *unstructured.Unstruct
 }
 
 // refused makes the item a conflict, unless the error is none of the object's.
-func (c *Cluster) refused(it *item, doing string, err error) error {
+func (c *Cluster) refused(ctx context.Context, it *item, doing string, err error) error {
 	id := it.change.ID
 	note, fields, ok := refusal(err)
 	if !ok {
@@ -329,9 +337,14 @@ func (c *Cluster) refused(it *item, doing string, err error) error {
 	}
 	it.change = Change{ID: id, Action: Conflict, Note: note, Fields: fields}
 	it.err = err
-	if it.mayBeRecreated(err) {
-		it.change.Action = Recreated
+	if !it.mayBeRecreated(err) {
+		return nil
 	}
+	if _, err := c.asNew(ctx, it.want); err != nil {
+		it.change.Note += "; and a new one would be refused: " + noteOf(err)
+		return nil
+	}
+	it.change.Action, it.change.OneWay = Recreated, recreatedAway(it.live)
 	return nil
 }
 

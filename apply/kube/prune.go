@@ -94,7 +94,7 @@ func (p *pruning) one(ctx context.Context, id ID) (*Change, error) {
 		return &Change{ID: id, Action: Kept, Note: why}, nil
 	}
 	if !p.dry {
-		if err := p.c.delete(ctx, live); err != nil {
+		if err := p.c.delete(ctx, live, client.PropagationPolicy(metav1.DeletePropagationBackground)); err != nil {
 			if note, _, ok := refusal(err); ok {
 				return &Change{ID: id, Action: Leaving, Note: "it cannot be deleted: " + note}, nil
 			}
@@ -103,7 +103,7 @@ func (p *pruning) one(ctx context.Context, id ID) (*Change, error) {
 		p.deleted = append(p.deleted, live)
 	}
 	p.gone[id.key()] = true
-	return &Change{ID: id, Action: Pruned}, nil
+	return &Change{ID: id, Action: Pruned, OneWay: deletedAway(live)}, nil
 }
 
 // getAnyVersion looks for an object under the version in which it was applied, or whichever the server has now.

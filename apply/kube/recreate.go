@@ -36,7 +36,7 @@ func (r *restoration) recreate(ctx context.Context, it *item, live *unstructured
 
 // remove deletes an object that is to be created again, and waits until it is gone.
 func (c *Cluster) remove(ctx context.Context, live *unstructured.Unstructured) error {
-	if err := c.delete(ctx, live); err != nil {
+	if err := c.delete(ctx, live, propagation(live)); err != nil {
 		return err
 	}
 	return c.waitGone(ctx, live, c.settled())
