@@ -115,11 +115,8 @@ func (d *drifter) putRight(ctx context.Context, it *item, m *mending, live *unst
 		live = nil
 	}
 	after, err := d.sendPatiently(ctx, m.apply, live == nil)
-	if live != nil && isImmutable(err) && (enabled(it.want, ForceAnnotation) || enabled(live, ForceAnnotation)) {
-		if err := d.delete(ctx, live); err != nil {
-			return nil, err
-		}
-		if err := d.waitGone(ctx, live, d.settled()); err != nil {
+	if live != nil && !holdsData(live) && isImmutable(err) && (enabled(it.want, ForceAnnotation) || enabled(live, ForceAnnotation)) {
+		if err := d.remove(ctx, live); err != nil {
 			return nil, err
 		}
 		after, err = d.sendPatiently(ctx, m.apply, true)
