@@ -1,6 +1,10 @@
 package apply
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+)
 
 // Error is a failure with a stable word for scripts and, where there is one, the next thing to do.
 type Error struct {
@@ -31,8 +35,21 @@ func errorf(word, hint, format string, args ...any) *Error {
 	return &Error{Word: word, Advice: hint, Text: fmt.Sprintf(format, args...)}
 }
 
+// privately explains that a file of the state, at path, is not for this user: it may have what others must not see.
+func privately(path string, err error) error {
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return &Error{Word: "state", Text: path + " is for its owner alone", Err: fs.ErrPermission,
+		Advice: "run the same command as the user to whom it belongs, usually root: sudo"}
+}
+
 // stateError is a state folder that cannot be read or written.
 func stateError(err error) error {
+	var known *Error
+	if errors.As(err, &known) && known.Word == "state" {
+		return err
+	}
 	return &Error{Word: "state", Text: "the site's state cannot be kept", Err: err,
 		Advice: "sallyport doctor says what is wrong with the state folder; then run the same command again"}
 }

@@ -52,7 +52,7 @@ func appendHistory(d durable.Disk, path string, a Attempt) error {
 	if err != nil {
 		return err
 	}
-	if err := d.AppendLine(path, line, 0o644); err != nil {
+	if err := d.AppendLine(path, line, 0o600); err != nil {
 		return stateError(err)
 	}
 	return nil
@@ -66,7 +66,7 @@ func readHistory(path string) (attempts []Attempt, damaged int, err error) {
 		return nil, 0, nil
 	}
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, privately(path, err)
 	}
 	defer f.Close()
 	info, err := f.Stat()

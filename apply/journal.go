@@ -142,6 +142,10 @@ type journal struct {
 	Leaving []Left `json:"leaving,omitempty"`
 	// Unrestored is why a rollback was given up for another release; empty if what runs was put back. Every verb tries again.
 	Unrestored string `json:"unrestored,omitempty"`
+	// Recorded is the transaction whose record tells what was on the target before what is to be taken back; 0 if nothing is.
+	// Before is the transaction whose record tells what was there before the current release.
+	Recorded uint64 `json:"recorded,omitempty"`
+	Before   uint64 `json:"before,omitempty"`
 	// Bad are the identities of the releases whose trial failed here, oldest first.
 	Bad []digest.Digest `json:"bad"`
 	// NeedsPerson says what a person has to look at; empty if nobody has to.
@@ -173,7 +177,7 @@ func loadJournal(path string) (*journal, error) {
 		return newJournal(), nil
 	}
 	if err != nil {
-		return nil, stateError(err)
+		return nil, stateError(privately(path, err))
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxJournal+1))
@@ -265,7 +269,7 @@ func (j *journal) save(d durable.Disk, path string) error {
 	if err != nil {
 		return err
 	}
-	if err := d.WriteFile(path, b, 0o644); err != nil {
+	if err := d.WriteFile(path, b, 0o600); err != nil {
 		return stateError(err)
 	}
 	return nil

@@ -128,6 +128,13 @@ func (j *journal) unsettled() bool {
 	return (j.Phase == Idle || j.Phase == Written) && (j.Unrestored != "" || len(j.Left) > 0 || len(j.Leaving) > 0)
 }
 
+// settled forgets the record of a rollback of which nothing is left to do.
+func (j *journal) settled() {
+	if len(j.Left) == 0 && j.Unrestored == "" {
+		j.Recorded = 0
+	}
+}
+
 // again tries what earlier runs could not do on the target. It holds up no verb: what fails now is left to the next one.
 func (r *run) again(ctx context.Context) error {
 	if !r.journal.unsettled() {
@@ -178,7 +185,10 @@ func (r *run) restoreAgain(ctx context.Context) error {
 		return err
 	}
 	r.say("note", "%s was put back", r.before())
-	return r.change(func(j *journal) { j.NeedsPerson = oneLine(failed) })
+	return r.change(func(j *journal) {
+		j.NeedsPerson = oneLine(failed)
+		j.settled()
+	})
 }
 
 // leftAgain puts back the objects that could not be put back before.
@@ -195,7 +205,7 @@ func (r *run) leftAgain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	restored, err := r.target.Restore(ctx, want, left, nil)
+	restored, err := r.target.Restore(ctx, want, left, r.recorded(r.journal.Recorded))
 	if err != nil {
 		return err
 	}
@@ -206,5 +216,8 @@ func (r *run) leftAgain(ctx context.Context) error {
 	if len(still) > 0 {
 		r.say("note", "not as %s has it, and tried again by each later verb: %s", r.before(), named(still))
 	}
-	return r.change(func(j *journal) { j.Left = still })
+	return r.change(func(j *journal) {
+		j.Left = still
+		j.settled()
+	})
 }

@@ -69,7 +69,7 @@ func (r *run) restore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := r.putBack(ctx, rel); err != nil {
+	if err := r.putBack(ctx, rel, r.recorded(r.journal.Recorded)); err != nil {
 		return err
 	}
 	return r.prune(ctx)
@@ -115,6 +115,7 @@ func (r *run) rolledBack(person string) (Phase, func(*journal), error) {
 	}
 	return Idle, func(j *journal) {
 		j.Previous, j.Outgoing = previous, nil
+		j.settled()
 		j.Trial, j.Attempt, j.LastAttempted, j.Attempts = nil, nil, &a, 0
 		j.NeedsPerson = oneLine(person)
 	}, nil

@@ -92,7 +92,7 @@ func (r *run) open() (err error) {
 	if r.journal, err = r.readJournal(); err != nil {
 		return err
 	}
-	return r.dropAside()
+	return errors.Join(r.dropAside(), r.dropRecords())
 }
 
 // end gives everything back. It adds its own failure to err, if there is one.
@@ -114,6 +114,7 @@ func (r *run) change(edit func(j *journal)) error {
 	edit(&next)
 	if next.lost != nil {
 		// What does not parse is kept for those who want to know why.
+		_ = os.Chmod(r.journalPath(), 0o600)
 		_ = os.Rename(r.journalPath(), r.journalPath()+".damaged")
 		next.lost = nil
 	}

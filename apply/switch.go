@@ -16,39 +16,49 @@ const maxTries = 3
 
 // arm finds out whether the staged release can be switched to, which touches nothing, and then begins to.
 func (r *run) arm(ctx context.Context) (Phase, func(*journal), error) {
-	inventory, err := r.preflight(ctx, *r.journal.Staged)
+	prepared, err := r.preflight(ctx, *r.journal.Staged, r.journal.Transaction)
 	if err != nil {
 		return "", nil, err
 	}
 	return Armed, func(j *journal) {
 		j.Trial, j.Staged, j.Attempts = j.Staged, nil, 0
-		j.Live, j.Recollected = j.Live.Union(inventory), false
+		prepared(j)
 	}, nil
 }
 
-// preflight asks everybody who will have a part in the trial, and returns what the release will put on the target.
-func (r *run) preflight(ctx context.Context, which Release) (kube.Inventory, error) {
+// preflight asks everybody who will have a part in the trial and records what is on the target. It returns what the journal
+// has to say before anything is touched: what the release will put on the target, and whose record there is.
+func (r *run) preflight(ctx context.Context, which Release, transaction uint64) (func(*journal), error) {
 	rel, err := r.loadSlot(which)
 	if err != nil {
-		return kube.Inventory{}, err
+		return nil, err
 	}
 	if err := r.ready(ctx, rel.descriptor); err != nil {
-		return kube.Inventory{}, err
+		return nil, err
 	}
 	if err := r.openMirror(ctx); err != nil {
-		return kube.Inventory{}, err
+		return nil, err
 	}
 	if err := r.imagesServed(ctx, rel); err != nil {
-		return kube.Inventory{}, err
+		return nil, err
 	}
 	if err := r.accepted(ctx, rel); err != nil {
-		return kube.Inventory{}, err
+		return nil, err
 	}
 	inventory, err := r.target.Inventory(ctx, rel.objects())
 	if err != nil {
-		return kube.Inventory{}, err
+		return nil, err
 	}
-	return r.withLost(ctx, inventory)
+	if inventory, err = r.withLost(ctx, inventory); err != nil {
+		return nil, err
+	}
+	recorded, err := r.record(ctx, rel, transaction)
+	if err != nil {
+		return nil, err
+	}
+	return func(j *journal) {
+		j.Live, j.Recollected, j.Recorded = j.Live.Union(inventory), false, recorded
+	}, nil
 }
 
 // withLost adds to an inventory, where the journal was lost, what the releases in both slots may have put on the target.
@@ -197,7 +207,8 @@ func (r *run) put(ctx context.Context, which Release) error {
 		return err
 	}
 	if r.journal.Attempt.Verb == verbRollback {
-		return r.putBack(ctx, rel) // what once ran is not held to what the target takes today
+		// What once ran is not held to what the target takes today.
+		return r.putBack(ctx, rel, r.recorded(r.journal.Before))
 	}
 	inventory, changes, err := r.target.Apply(ctx, rel.objects(), r.journal.Live)
 	if err != nil {
@@ -222,8 +233,8 @@ func (r *run) tagged(ctx context.Context, which Release) (*slotRelease, error) {
 }
 
 // putBack makes the target hold a release's objects again, as far as that can be, and journals what could not be put back.
-func (r *run) putBack(ctx context.Context, rel *slotRelease) error {
-	restored, err := r.target.Restore(ctx, rel.objects(), r.journal.Live, nil)
+func (r *run) putBack(ctx context.Context, rel *slotRelease, before *kube.Record) error {
+	restored, err := r.target.Restore(ctx, rel.objects(), r.journal.Live, before)
 	if err != nil {
 		return err
 	}
@@ -304,6 +315,10 @@ func (r *run) commit(ctx context.Context) (Phase, func(*journal), error) {
 		j.Previous, j.Current, j.Trial, j.Outgoing = j.Current, j.Trial, nil, nil
 		j.committed(*j.Current)
 		j.Attempts, j.NeedsPerson, j.Unrestored = 0, "", ""
+		j.Before, j.Recorded = j.Recorded, j.Before
+		if len(j.Left) == 0 {
+			j.Recorded = 0
+		}
 		j.Attempt, j.LastAttempted = nil, &a
 	}, nil
 }

@@ -237,13 +237,13 @@ func (r *run) toPrevious(ctx context.Context) error {
 		return errorf("usage", "apply the bundle of the release that is wanted", "there is no previous release to roll back to")
 	}
 	previous := *r.journal.Previous
-	inventory, err := r.preflight(ctx, previous)
+	prepared, err := r.preflight(ctx, previous, r.journal.Transaction+1)
 	if err != nil {
 		return r.stopped(ctx, err)
 	}
 	return r.start(previous, func(j *journal) {
 		j.Phase, j.Trial, j.Staged, j.Previous, j.Attempts = Armed, &previous, nil, nil, 0
-		j.Live, j.Recollected = j.Live.Union(inventory), false
+		prepared(j)
 	})
 }
 

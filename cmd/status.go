@@ -18,8 +18,7 @@ func (p *program) statusVerb() *cobra.Command {
 		Short: "Say what the site runs and how it is",
 		Long: `Say what the site runs, what it can go back to, how the last attempt ended, and what is lost or damaged: it reads both
 slots and asks the mirror for every image of their releases, for five seconds at most. It changes nothing and takes
-no lock, so it answers at any time, while another sallyport works too. What only the site's owner may read (slots, and who
-works on the site) is left out for others. Exit status 0 whatever it finds: "needsPerson" tells.`,
+no lock, so it answers at any time, while another sallyport works too. The state is for the site's owner alone, usually root. Exit status 0 whatever it finds: "needsPerson" tells.`,
 		Example: "  sallyport status --json",
 		Args:    args(),
 		RunE:    func(c *cobra.Command, _ []string) error { return p.status(c.Context()) },

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 )
 
-// AppendLine adds line and a newline to the file at path, which it creates with perm if need be, and flushes it.
+// AppendLine adds line and a newline to the file at path, which it creates if need be and gives perm, and flushes it.
 // A power cut can leave the last line torn, that is without its newline; such a tail was never reported as written,
 // so the next AppendLine cuts it off and readers ignore it: see Lines. A line may not hold a newline.
 func (d Disk) AppendLine(path string, line []byte, perm fs.FileMode) error {
@@ -31,8 +31,10 @@ func (d Disk) appendLine(path string, line []byte, perm fs.FileMode) (err error)
 	defer parent.Close()
 	var f *os.File
 	err = d.do(Op{Kind: OpCreate, Path: path}, func() (err error) {
-		f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, perm)
-		return err
+		if f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, perm); err != nil {
+			return err
+		}
+		return f.Chmod(perm)
 	})
 	if f != nil {
 		defer func() { err = errors.Join(err, f.Close()) }()
