@@ -191,7 +191,7 @@ func pick(changes []kube.Change, wanted func(kube.Change) bool) []kube.Change {
 // summary counts changes: "2 created, 3 unchanged".
 func summary(changes []kube.Change) string {
 	var parts []string
-	for _, a := range []kube.Action{kube.Created, kube.Configured, kube.Recreated, kube.Unchanged, kube.Pruned, kube.Leaving, kube.Kept} {
+	for _, a := range []kube.Action{kube.Created, kube.Configured, kube.Recreated, kube.Unchanged, kube.Pruned, kube.Leaving, kube.Kept, kube.GivenUp} {
 		n := 0
 		for _, c := range changes {
 			if c.Action == a {

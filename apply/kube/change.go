@@ -16,6 +16,9 @@ const (
 	Pruned Action = "pruned"
 	// Kept means that the object left the release and stays; Note says why.
 	Kept Action = "kept"
+	// GivenUp means that the object left the release and stays for others, who need it; from now on it is not ours. Note
+	// says why.
+	GivenUp Action = "givenUp"
 	// Leaving means that the object left the release and is still there, because its deletion is refused or hangs; Note says
 	// who holds it.
 	Leaving Action = "leaving"

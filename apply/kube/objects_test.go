@@ -83,7 +83,8 @@ func TestOrder(t *testing.T) {
 	}
 	inv := inventoryOf(objs)
 	var got []string
-	for _, id := range backwards(inv) {
+	custom, rest := backwards(inv)
+	for _, id := range slices.Concat(custom, rest) {
 		got = append(got, id.Kind)
 	}
 	if s := strings.Join(got, " "); s != "Widget ConfigMap ServiceAccount CustomResourceDefinition Namespace" {
