@@ -79,4 +79,6 @@ type Target interface {
 	Restore(ctx context.Context, want kube.Objects, prev kube.Inventory, before *kube.Record) (*kube.Restored, error)
 	Prune(ctx context.Context, prev, keep kube.Inventory) ([]kube.Change, error)
 	Health(ctx context.Context, want kube.Objects) ([]kube.ObjectStatus, error)
+	// Undo runs a release's hooks for being rolled back, before ("pre") and after ("post") the former one is put back.
+	Undo(ctx context.Context, of kube.Objects, when string) error
 }

@@ -96,7 +96,7 @@ func (r *run) changes(ctx context.Context, b *verify.Bundle) ([]kube.Change, err
 	if err := b.Drain(ctx); err != nil {
 		return nil, err
 	}
-	changes, err := r.target.DryRun(ctx, objectsOf(d, yaml), r.journal.Live)
+	changes, err := r.target.DryRun(ctx, r.hooked(&slotRelease{descriptor: d, yaml: yaml}), r.journal.Live)
 	if changes == nil {
 		changes = []kube.Change{}
 	}

@@ -328,6 +328,8 @@ func (c cluster) Prune(_ context.Context, prev, keep kube.Inventory) ([]kube.Cha
 	return changes, nil
 }
 
+func (c cluster) Undo(context.Context, kube.Objects, string) error { return nil }
+
 func (c cluster) Health(context.Context, kube.Objects) ([]kube.ObjectStatus, error) { return nil, nil }
 
 // runChecks judges what the cluster has of the release on trial, by its version.

@@ -164,13 +164,14 @@ func (r *run) imagesServed(ctx context.Context, rel *slotRelease) error {
 
 // accepted asks the target whether it would take the release.
 func (r *run) accepted(ctx context.Context, rel *slotRelease) error {
-	changes, err := r.target.DryRun(ctx, rel.objects(), r.journal.Live)
+	changes, err := r.target.DryRun(ctx, r.hooked(rel), r.journal.Live)
 	if err != nil {
 		return err
 	}
 	if untried := pick(changes, func(c kube.Change) bool { return c.Untried }); len(untried) > 0 {
 		r.say("note", "%d objects cannot be tried before the switch, so the trial decides: %s: %s", len(untried), untried[0].ID, untried[0].Note)
 	}
+	r.sayTakenOver(changes)
 	refused := r.refusal(changes)
 	if refused != nil && r.verb == verbRollback {
 		r.say("note", "not all of it can be put back: %s", refused)
@@ -191,7 +192,7 @@ func pick(changes []kube.Change, wanted func(kube.Change) bool) []kube.Change {
 // summary counts changes: "2 created, 3 unchanged".
 func summary(changes []kube.Change) string {
 	var parts []string
-	for _, a := range []kube.Action{kube.Created, kube.Configured, kube.Recreated, kube.Unchanged, kube.Pruned, kube.Leaving, kube.Kept, kube.GivenUp} {
+	for _, a := range []kube.Action{kube.Created, kube.Configured, kube.Recreated, kube.Unchanged, kube.Pruned, kube.Leaving, kube.Kept, kube.GivenUp, kube.Runs} {
 		n := 0
 		for _, c := range changes {
 			if c.Action == a {

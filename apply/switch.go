@@ -164,7 +164,9 @@ const (
 // site may not write.
 func isRefusal(err error) verdict {
 	var refused *kube.RefusedError
-	return verdict(errors.As(err, &refused) && refused.Reason() == "refused")
+	var hook *kube.HookError
+	var unhealthy *kube.UnhealthyError // a wave that holds up the next
+	return verdict(errors.As(err, &refused) && refused.Reason() == "refused" || errors.As(err, &hook) || errors.As(err, &unhealthy))
 }
 
 // isUnusable tells what somebody has to mend from what may be well again by itself: a target that does not answer.
@@ -210,7 +212,7 @@ func (r *run) put(ctx context.Context, which Release) error {
 		// What once ran is not held to what the target takes today.
 		return r.putBack(ctx, rel, r.recorded(r.journal.Before))
 	}
-	inventory, changes, err := r.target.Apply(ctx, rel.objects(), r.journal.Live)
+	inventory, changes, err := r.target.Apply(ctx, r.hooked(rel), r.journal.Live)
 	if err != nil {
 		return err
 	}
@@ -234,6 +236,9 @@ func (r *run) tagged(ctx context.Context, which Release) (*slotRelease, error) {
 
 // putBack makes the target hold a release's objects again, as far as that can be, and journals what could not be put back.
 func (r *run) putBack(ctx context.Context, rel *slotRelease, before *kube.Record) error {
+	if err := r.undoHooks(ctx, "pre"); err != nil {
+		return err
+	}
 	restored, err := r.target.Restore(ctx, rel.objects(), r.journal.Live, before)
 	if err != nil {
 		return err
@@ -243,9 +248,13 @@ func (r *run) putBack(ctx context.Context, rel *slotRelease, before *kube.Record
 	if len(left) > 0 {
 		r.say("note", "%d objects are not as %s has them: %s", len(left), rel.name(), named(left))
 	}
-	return r.change(func(j *journal) {
+	err = r.change(func(j *journal) {
 		j.Left, j.Leaving, j.Unrestored = left, leavingOf(j.Live.Minus(restored.Inventory)), ""
 	})
+	if err != nil {
+		return err
+	}
+	return r.undoHooks(ctx, "post")
 }
 
 // kept lists what Prune left on the target, so that later ones look at it again.

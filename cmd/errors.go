@@ -62,6 +62,7 @@ var reasons = map[string]struct {
 	"unusable":  {exitNotApplicable, "mend what is named, then try again: sallyport doctor looks at it, too"},
 	"refused":   {exitNotApplicable, "have the objects that are named corrected"},
 	"one-way":   {exitNotApplicable, "name the objects in the release's spec.oneWay"},
+	"hook":      {exitNotApplicable, "see what the hook that is named says"},
 	"checks":    {exitNotApplicable, "correct spec.checksDir in site.yaml, or the file that is named"},
 	"frozen":    {exitNotApplicable, "sallyport unfreeze lifts the freeze"},
 	"bad":       {exitNotApplicable, "this release failed here before: ask for a newer one"},

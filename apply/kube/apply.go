@@ -45,12 +45,19 @@ func (c *Cluster) DryRun(ctx context.Context, want Objects, prev Inventory) ([]C
 	if err := c.foresee(ctx, p); err != nil {
 		return nil, err
 	}
+	if err := c.settleHooks(ctx, p); err != nil {
+		return nil, err
+	}
+	hooks, err := c.foreseeHooks(ctx, p)
+	if err != nil {
+		return nil, err
+	}
 	pruned, err := c.prune(ctx, prev.Minus(p.inventory()), true)
 	if err != nil {
 		return nil, err
 	}
 	accept(pruned, want.OneWay)
-	changes := append(p.changes(), pruned...)
+	changes := slices.Concat(p.changes(), hooks, p.records, pruned)
 	return changes, c.checkRights(ctx, p, changes)
 }
 
@@ -72,17 +79,31 @@ func (c *Cluster) Apply(ctx context.Context, want Objects, prev Inventory) (Inve
 	}
 	// From here on an object waits for nothing that is still to come: stages are in order.
 	p.pending = pending{}
-	for s := range p.stages {
-		if err := c.applyStage(ctx, p, p.stages[s]); err != nil {
-			return p.inventory(), nil, err
-		}
-		if stage(s) == stageDefinitions {
-			if err := c.established(ctx, p.stages[s]); err != nil {
-				return p.inventory(), nil, err
-			}
-		}
+	if err := c.settleHooks(ctx, p); err != nil {
+		return p.inventory(), nil, err
 	}
-	return p.inventory(), p.changes(), nil
+	if err := c.carryOut(ctx, p); err != nil {
+		return p.inventory(), nil, err
+	}
+	return p.inventory(), slices.Concat(p.changes(), p.hookChanges(), p.records), nil
+}
+
+// carryOut does what is planned: kinds and namespaces, the hooks that come before, the objects in their waves, the hooks that
+// come after.
+func (c *Cluster) carryOut(ctx context.Context, p *plan) error {
+	if err := c.applyStage(ctx, p, p.stages[stageDefinitions]); err != nil {
+		return err
+	}
+	if err := c.established(ctx, p.stages[stageDefinitions]); err != nil {
+		return err
+	}
+	if err := c.runHooks(ctx, p, "pre"); err != nil {
+		return err
+	}
+	if err := c.applyWaves(ctx, p); err != nil {
+		return err
+	}
+	return c.runHooks(ctx, p, "post")
 }
 
 func (c *Cluster) applyStage(ctx context.Context, p *plan, items []*item) error {

@@ -14,6 +14,8 @@ const (
 	Recreated Action = "recreated"
 	// Pruned means that the object left the release and is deleted.
 	Pruned Action = "pruned"
+	// Runs means that the object is a hook, which does its work on the way to the release; Note says when.
+	Runs Action = "runs"
 	// Kept means that the object left the release and stays; Note says why.
 	Kept Action = "kept"
 	// GivenUp means that the object left the release and stays for others, who need it; from now on it is not ours. Note
@@ -49,6 +51,8 @@ type Objects struct {
 	OneWay []ID
 	// NoRoll leaves workloads running whose ConfigMaps or Secrets alone change.
 	NoRoll bool
+	// Hooks is the change of releases for which hooks run; nil: none runs.
+	Hooks *Hooks
 }
 
 // ObjectStatus is the health of one object at one moment.

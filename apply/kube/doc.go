@@ -32,6 +32,16 @@
 // A field that cannot be changed (a Job's template, a selector) makes the server refuse the object. It is deleted and
 // created again only if the release annotates it [ForceAnnotation]: enabled.
 //
+// # Hooks and waves
+//
+// Objects with Helm's annotation helm.sh/hook are no part of what a release puts on the target. Those of pre-install or
+// pre-upgrade are made after kinds and namespaces and before all else, in the order of their weights, and Jobs and Pods among
+// them are waited for; those of post-install or post-upgrade come last; those of pre-rollback and post-rollback run when the
+// release is taken back. Helm's policies say when they are deleted: before they are made again, unless they say otherwise.
+// They are in no inventory, and keep no namespace from being deleted. Tests and the hooks of an uninstall never run.
+//
+// Objects may be in waves ([WaveAnnotation]). Kinds and namespaces come before the first.
+//
 // # Folder
 //
 // A manifests folder, as k3s deploys from, gets one file, [FolderFile], replaced atomically. The cluster behind it
@@ -50,4 +60,11 @@ const (
 	PruneAnnotation = "sallyport.dev/prune"
 	// ForceAnnotation: "enabled" lets an object be deleted and created again when a field cannot be changed.
 	ForceAnnotation = "sallyport.dev/force"
+	// WaveAnnotation holds a whole number: objects are applied wave by wave, and all but the last have to become healthy
+	// before the next is begun. Without it an object is in wave 0. argocd.argoproj.io/sync-wave is taken for it.
+	WaveAnnotation = "sallyport.dev/wave"
+	// TimeoutAnnotation holds how long a hook, or the wave of an object, may take: 10m.
+	TimeoutAnnotation = "sallyport.dev/timeout"
+	// HookAnnotation is on the objects of hooks, and says for which change of releases they were made.
+	HookAnnotation = "sallyport.dev/hook-run"
 )

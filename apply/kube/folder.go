@@ -54,8 +54,32 @@ func (f *Folder) parse(ctx context.Context, want Objects) ([]*unstructured.Unstr
 	if err != nil {
 		return nil, err
 	}
+	objs, _ = withoutHooks(objs)
 	return objs, checkRepeated(objs)
 }
+
+// refusedHooks are the hooks that would have to run: nobody runs them here.
+func (f *Folder) refusedHooks(want Objects) ([]Change, error) {
+	objs, err := want.parse()
+	if err != nil || want.Hooks == nil {
+		return nil, err
+	}
+	p := &plan{run: want.Hooks}
+	_, p.hooks = withoutHooks(objs)
+	for _, r := range want.Hooks.Charts {
+		if r.New {
+			p.install = append(p.install, r.Hooks...)
+		}
+	}
+	changes := p.hookChanges()
+	for i := range changes {
+		changes[i].Action, changes[i].Note = Conflict, changes[i].Note+", which a manifests folder cannot run: use target.kubernetes"
+	}
+	return changes, nil
+}
+
+// Undo does nothing: no hook has run.
+func (f *Folder) Undo(context.Context, Objects, string) error { return nil }
 
 func inventoryOf(objs []*unstructured.Unstructured) Inventory {
 	ids := make([]ID, 0, len(objs))
@@ -79,7 +103,8 @@ func (f *Folder) DryRun(ctx context.Context, want Objects, prev Inventory) ([]Ch
 	for _, id := range prev.Union(inventoryOf(have)).Minus(inventoryOf(objs)).IDs() {
 		changes = append(changes, Change{ID: id, Action: Pruned})
 	}
-	return changes, nil
+	refused, err := f.refusedHooks(want)
+	return append(changes, refused...), err
 }
 
 func compareSets(have, want []*unstructured.Unstructured) []Change {

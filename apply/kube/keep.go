@@ -35,6 +35,7 @@ func (p *pruning) judge(ctx context.Context, live *unstructured.Unstructured) (a
 	case marks[AdoptedAnnotation] == "true":
 		return Kept, "it was there before sallyport took it over", nil
 	case utils.IsNamespace(live):
+		p.owner = live.GetLabels()[OwnerLabel]
 		return p.judgeNamespace(ctx, live.GetName())
 	case utils.IsCRD(live):
 		return p.judgeKind(ctx, live)
@@ -142,7 +143,7 @@ func (p *pruning) remaining(ctx context.Context, gvk schema.GroupVersionKind, na
 		for i := range list.Items {
 			m := &list.Items[i]
 			id := ID{Group: gvk.Group, Version: gvk.Version, Kind: gvk.Kind, Namespace: m.Namespace, Name: m.Name}
-			if !p.gone[id.key()] && !goesByItself(gvk, m) {
+			if !p.gone[id.key()] && !goesByItself(gvk, m) && !p.isHook(m) {
 				return &id, nil
 			}
 		}
@@ -150,6 +151,11 @@ func (p *pruning) remaining(ctx context.Context, gvk schema.GroupVersionKind, na
 			return nil, nil
 		}
 	}
+}
+
+// isHook tells of what the release of the namespace has made on the way, and lists nowhere.
+func (p *pruning) isHook(m *metav1.PartialObjectMetadata) bool {
+	return p.owner != "" && m.Labels[OwnerLabel] == p.owner && m.Annotations[HookAnnotation] != ""
 }
 
 // goesByItself tells of what Kubernetes puts into each namespace, and of what goes with its owner.

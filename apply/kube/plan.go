@@ -29,6 +29,7 @@ type item struct {
 	claim bool
 	// narrowed are fields that a CustomResourceDefinition no longer keeps.
 	narrowed []narrowing
+	wave     int   // in which it is applied
 	err      error // behind the action Conflict, if the server gave one
 }
 
@@ -40,6 +41,11 @@ type plan struct {
 	stages  [stages][]*item
 	defs    map[schema.GroupKind]definition
 	pending pending
+	hooks   []hook // in their order
+	run     *Hooks // for which they run; nil: for nothing
+	install []ID   // those of them whose charts are installed, not upgraded
+	// records are Helm's, of releases that are taken over.
+	records []Change
 }
 
 // pending is what earlier stages still have to bring.
@@ -58,7 +64,7 @@ func (c *Cluster) newPlan(ctx context.Context, want Objects, prev Inventory) (*p
 	if err := c.learnKinds(ctx, objs); err != nil {
 		return nil, err
 	}
-	p := &plan{release: want.Release, prev: prev.set(), oneWay: want.OneWay, defs: definitions(objs),
+	p := &plan{release: want.Release, run: want.Hooks, prev: prev.set(), oneWay: want.OneWay, defs: definitions(objs),
 		pending: pending{namespaces: map[string]bool{}, kinds: map[schema.GroupKind]bool{}}}
 	for _, u := range objs {
 		c.settleNamespace(u, p.defs)
@@ -68,12 +74,17 @@ func (c *Cluster) newPlan(ctx context.Context, want Objects, prev Inventory) (*p
 	if err := checkRepeated(objs); err != nil {
 		return nil, err
 	}
+	objs, p.hooks = withoutHooks(objs)
 	slices.SortFunc(objs, func(a, b *unstructured.Unstructured) int {
 		return cmp.Or(order(a, b), compareIDs(idOf(a), idOf(b)))
 	})
 	for _, u := range objs {
+		n, err := waveOf(u)
+		if err != nil {
+			return nil, err
+		}
 		s := stageOf(u)
-		p.stages[s] = append(p.stages[s], &item{want: u, change: Change{ID: idOf(u)}})
+		p.stages[s] = append(p.stages[s], &item{want: u, wave: n, change: Change{ID: idOf(u)}})
 	}
 	return p, nil
 }
@@ -260,7 +271,7 @@ func (c *Cluster) askOne(ctx context.Context, p *plan, it *item, live *unstructu
 	}
 	if takenOver(live) && it.want.GetAnnotations()[AdoptedAnnotation] == "" {
 		annotate(it.want, AdoptedAnnotation, "true")
-		it.change.Note = "it was there before and is taken over"
+		it.change.Note = takenFrom(live)
 		after = nil
 	}
 	if after == nil && err == nil {

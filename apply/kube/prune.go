@@ -28,6 +28,7 @@ type pruning struct {
 	leaving map[ID]bool // what prune has been asked to delete
 	gone    map[ID]bool // what is, or would be, deleted by now
 	deleted []*unstructured.Unstructured
+	owner   string // the release of the namespace that is judged
 }
 
 func (c *Cluster) prune(ctx context.Context, leaving Inventory, dry bool) ([]Change, error) {
@@ -105,7 +106,7 @@ func (p *pruning) one(ctx context.Context, id ID) (*Change, error) {
 		return &Change{ID: id, Action: Leaving, Note: "it cannot be read: " + tidy(err.Error())}, nil
 	case err != nil:
 		return nil, p.c.failed("look at "+id.String(), err)
-	case live == nil:
+	case live == nil, live.GetAnnotations()[HookAnnotation] != "": // what has become a hook is no longer of the release
 		p.gone[id.key()] = true
 		return nil, nil
 	}

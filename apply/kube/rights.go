@@ -65,7 +65,7 @@ func (c *Cluster) rightsFor(p *plan, change Change) (rights []right) {
 	switch change.Action {
 	case Pruned, Recreated:
 		verbs = []string{"delete"}
-	case Created:
+	case Created, Runs:
 		verbs = []string{"patch", "create", "delete"}
 	case Configured:
 		verbs = []string{"patch"}
