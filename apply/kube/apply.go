@@ -177,6 +177,8 @@ func (c *Cluster) applyOne(ctx context.Context, p *plan, it *item) error {
 	switch {
 	case it.change.Action == Unchanged && !it.claim:
 		return nil
+	case it.mended:
+		return c.applyMended(ctx, it)
 	case it.change.Action == Recreated && recreatedAway(it.live) != "" && !names(p.oneWay, it.change.ID):
 		refused := Change{ID: it.change.ID, Action: Conflict, Note: it.change.Note + ", and " + recreatedAway(it.live)}
 		return &RefusedError{Target: c.String(), Refused: []Change{refused}}
@@ -197,6 +199,11 @@ func (c *Cluster) applyOne(ctx context.Context, p *plan, it *item) error {
 		it.change.Action = Recreated
 		return c.applyOne(ctx, p, it)
 	}
+	return c.notApplied(it, err)
+}
+
+// notApplied is the error of an object that was not written.
+func (c *Cluster) notApplied(it *item, err error) error {
 	if note, fields, ok := refusal(err); ok {
 		refused := Change{ID: it.change.ID, Action: Conflict, Note: note, Fields: fields}
 		return &RefusedError{Target: c.String(), Refused: []Change{refused}}

@@ -20,6 +20,10 @@ type expectation struct {
 	full *unstructured.Unstructured
 	// recorded tells that full was really there: then what people and programs added since goes, whoever owns it.
 	recorded bool
+	// others tells that what others own goes, too, where it stands below something that the release takes back, or twice.
+	others bool
+	// refused tells that the server does not take the object with what others added: of two items of a name ours stays.
+	refused bool
 	// claim is what the release sets.
 	claim owned
 	// told is what was put right that no release has set, for people.
@@ -60,12 +64,12 @@ func (e *expectation) member(have, full map[string]any, name, path string, claim
 	switch {
 	case there && !expected && !wanted:
 		if e.goes(mine) {
-			e.tell("without", path, h, mine)
+			e.tell("without", path, mine)
 			delete(have, name)
 		}
 	case !there && expected && !wanted:
 		if e.recorded {
-			e.tell("with", path, f, nil)
+			e.tell("with", path, nil)
 			have[name] = f
 		}
 	case there:
@@ -86,7 +90,7 @@ func (e *expectation) goes(owners []owner) bool {
 	case byController(owners):
 		return false
 	}
-	return e.recorded || owners[0].ours
+	return e.recorded || e.others && owners[0].ours
 }
 
 // value settles a field that is there, and wanted or expected.
@@ -113,11 +117,17 @@ func (e *expectation) value(have, full any, expected bool, path string, claim ow
 			return e.items(h, f, keys, path, claim, owners)
 		}
 	}
-	if e.recorded && expected && !wanted && !apiequality.Semantic.DeepEqual(have, full) && !byController(owners) {
-		e.tell("with", path, full, owners)
+	if expected && !wanted && e.changes(owners) && !apiequality.Semantic.DeepEqual(have, full) {
+		e.tell("with", path, owners)
 		return full
 	}
 	return have
+}
+
+// changes tells whether a value that the release does not set is to be as expected: where that was recorded, and where the
+// value is of the release that is taken back.
+func (e *expectation) changes(owners []owner) bool {
+	return e.recorded && !byController(owners) || e.others && len(owners) == 1 && owners[0].ours
 }
 
 func treesOf(owners []owner) []owned {
@@ -145,7 +155,7 @@ func (e *expectation) items(have, full []any, keys []string, path string, claim 
 		at := itemPath(path, item, keys)
 		switch {
 		case !ok && !wanted && e.goes(mine), !wanted && e.moved(item, have, keys, claim, mine):
-			e.tell("without", at, item, mine)
+			e.tell("without", at, mine)
 		case !ok && !wanted:
 			out = append(out, item)
 		default:
@@ -155,7 +165,7 @@ func (e *expectation) items(have, full []any, keys []string, path string, claim 
 	for _, item := range full {
 		name := itemName(item, keys)
 		if _, wanted := claim.under(name); e.recorded && !seen[name] && !wanted {
-			e.tell("with", itemPath(path, item, keys), item, nil)
+			e.tell("with", itemPath(path, item, keys), nil)
 			out = append(out, item)
 		}
 	}
@@ -165,13 +175,16 @@ func (e *expectation) items(have, full []any, keys []string, path string, claim 
 // moved tells of an item that is one of the release's but for its key: somebody has changed the key by hand, and the apply
 // has put the item back under its own, so that it stands there twice.
 func (e *expectation) moved(item any, have []any, keys []string, claim owned, owners []owner) bool {
-	if byController(owners) {
+	if !e.others || byController(owners) {
 		return false
 	}
 	rest := withoutKeys(item, keys)
 	return len(rest) > 0 && slices.ContainsFunc(have, func(other any) bool {
-		_, wanted := claim.under(itemName(other, keys))
-		return wanted && apiequality.Semantic.DeepEqual(withoutKeys(other, keys), rest)
+		if _, wanted := claim.under(itemName(other, keys)); !wanted {
+			return false
+		}
+		ours := withoutKeys(other, keys)
+		return apiequality.Semantic.DeepEqual(ours, rest) || e.refused && ours["name"] != nil && ours["name"] == rest["name"]
 	})
 }
 
@@ -185,7 +198,7 @@ func withoutKeys(item any, keys []string) map[string]any {
 }
 
 // tell notes what was put right. Values are left out: they may be secret.
-func (e *expectation) tell(how, path string, _ any, owners []owner) {
+func (e *expectation) tell(how, path string, owners []owner) {
 	switch {
 	case len(owners) > 0 && owners[len(owners)-1].manager != FieldManager:
 		path += fmt.Sprintf(" (of %s)", ownersText(owners))

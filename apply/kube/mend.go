@@ -2,34 +2,103 @@ package kube
 
 import (
 	"context"
+	"maps"
 	"slices"
+	"strings"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// mended returns what an object that the server refuses to apply is to be instead: without what the server once filled in
-// and nobody owns, if it is accepted so. nil if that is not what is in the way.
-func (c *Cluster) mended(ctx context.Context, want, live *unstructured.Unstructured) (to *unstructured.Unstructured, note string) {
+// mend finds out whether an object that the server refuses to apply is accepted without what the server once filled in and
+// nobody owns, as a Deployment is that goes to the strategy Recreate. What others own stays.
+func (c *Cluster) mend(ctx context.Context, it *item, live *unstructured.Unstructured, refused error) bool {
+	if live == nil || !apierrors.IsInvalid(refused) || isImmutable(refused) {
+		return false
+	}
+	to, note := c.mended(ctx, it.want, live, &expectation{})
+	if to == nil {
+		return false
+	}
+	it.mended = true
+	it.change.Action, it.change.Fields, it.change.Note = Configured, differences(live, to), note
+	return true
+}
+
+// applyMended writes such an object, as it is now: others may write to it, too.
+func (c *Cluster) applyMended(ctx context.Context, it *item) error {
+	const tries = 5
+	for n := 1; ; n++ {
+		live, err := c.get(ctx, it.change.ID)
+		if err == nil && live == nil {
+			err = c.send(ctx, it.want.DeepCopy())
+		} else if err == nil {
+			err = c.putMended(ctx, it, live)
+		}
+		switch {
+		case err == nil:
+			return nil
+		case n == tries || !apierrors.IsConflict(err):
+			return c.notApplied(it, err)
+		}
+	}
+}
+
+func (c *Cluster) putMended(ctx context.Context, it *item, live *unstructured.Unstructured) error {
+	to, _ := c.mended(ctx, it.want, live, &expectation{})
+	if to == nil { // nothing is in the way any more, or something else is
+		return c.send(ctx, it.want.DeepCopy())
+	}
+	return c.put(ctx, it.want, live, to)
+}
+
+// mended returns what an object that the server refuses to apply is to be instead, if it is accepted so: without what the
+// server once filled in, and what else the expectation lets go. nil if that is not what is in the way.
+func (c *Cluster) mended(ctx context.Context, want, live *unstructured.Unstructured, e *expectation) (to *unstructured.Unstructured, note string) {
 	full, err := c.asNew(ctx, want)
 	if err != nil {
 		return nil, ""
 	}
 	_, claim := claimOf(full)
+	e.claim = withoutNulls(claim, full.Object)
+	if e.full == nil {
+		e.full = full
+	}
 	owners := ownersOf(live)
 	merged := live.DeepCopy()
-	merged.Object, _ = overlay(merged.Object, full.Object, claim).(map[string]any)
+	merged.Object, _ = overlay(merged.Object, full.Object, e.claim).(map[string]any)
 	for _, o := range owners {
 		if o.ours {
-			takeBack(merged.Object, o.fields, claim, owners)
+			takeBack(merged.Object, o.fields, e.claim, owners)
 		}
 	}
-	e := &expectation{full: full, claim: claim}
 	to = e.settle(merged, owners)
 	if len(e.told) == 0 || c.update(ctx, live, to, client.DryRunAll) != nil {
 		return nil, ""
 	}
 	return to, e.note()
+}
+
+// withoutNulls leaves out of a claim the fields that the release sets to null and that therefore are not there.
+func withoutNulls(claim owned, have map[string]any) owned {
+	out := maps.Clone(claim)
+	for name := range claim {
+		field, ok := strings.CutPrefix(name, "f:")
+		if !ok {
+			continue
+		}
+		v, there := have[field]
+		sub, _ := claim.under(name)
+		m, isMap := v.(map[string]any)
+		switch {
+		case !there:
+			delete(out, name)
+		case isMap && len(sub) > 0:
+			out[name] = map[string]any(withoutNulls(sub, m))
+		}
+	}
+	return out
 }
 
 // overlay puts what the claim names of from into have.

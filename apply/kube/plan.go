@@ -29,8 +29,10 @@ type item struct {
 	claim bool
 	// narrowed are fields that a CustomResourceDefinition no longer keeps.
 	narrowed []narrowing
-	wave     int   // in which it is applied
-	err      error // behind the action Conflict, if the server gave one
+	wave     int // in which it is applied
+	// mended: the server takes it only without what it once filled in itself.
+	mended bool
+	err    error // behind the action Conflict, if the server gave one
 }
 
 // plan is what is to be done for a release, in the order of doing it.
@@ -242,7 +244,7 @@ func (c *Cluster) askAll(ctx context.Context, p *plan, items []*item) error {
 // askOne fills in the item's change. live is what a list told of the object, if one did. The error is the server's, not
 // the object's.
 func (c *Cluster) askOne(ctx context.Context, p *plan, it *item, live *unstructured.Unstructured) (err error) {
-	it.deferred, it.untried, it.claim, it.err = false, false, false, nil
+	it.deferred, it.untried, it.claim, it.mended, it.err = false, false, false, false, nil
 	it.change = Change{ID: it.change.ID}
 	var after *unstructured.Unstructured
 	if live == nil {
@@ -321,6 +323,7 @@ func (c *Cluster) judgeTry(ctx context.Context, p *plan, it *item, live, after *
 	case noDryRun(err):
 		it.leaveUntried(err)
 	case err != nil && p.wait(it, err):
+	case err != nil && c.mend(ctx, it, live, err):
 	case err != nil:
 		return c.refused(ctx, it, "dry-run ", err)
 	case live == nil:

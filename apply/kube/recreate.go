@@ -31,7 +31,32 @@ func (r *restoration) recreate(ctx context.Context, it *item, live *unstructured
 	if err := r.c.remove(ctx, live); err != nil {
 		return err
 	}
-	return r.c.send(ctx, it.want.DeepCopy())
+	return r.create(ctx, it)
+}
+
+// create makes an object that is not there: as it was, if that is known and accepted, with the addresses and ports that the
+// server had drawn for it and with what others had added.
+func (r *restoration) create(ctx context.Context, it *item) error {
+	was := r.before.object(it.change.ID)
+	if was == nil || was.GetLabels()[OwnerLabel] == "" || was.GetKind() == "Pod" || was.GetKind() == "Job" { // whose places are drawn anew
+		return r.c.send(ctx, it.want.DeepCopy())
+	}
+	again := was.DeepCopy()
+	metadata := map[string]any{"name": was.GetName()}
+	for _, part := range []string{"namespace", "labels", "annotations"} {
+		if v, ok, _ := unstructured.NestedFieldNoCopy(was.Object, "metadata", part); ok {
+			metadata[part] = v
+		}
+	}
+	again.Object["metadata"] = metadata
+	if err := r.c.client.Create(ctx, again, client.FieldOwner(FieldManager)); err != nil {
+		return r.c.send(ctx, it.want.DeepCopy())
+	}
+	after := it.want.DeepCopy()
+	if err := r.c.send(ctx, after); err != nil {
+		return err
+	}
+	return r.c.setManagers(ctx, after, was.GetManagedFields())
 }
 
 // remove deletes an object that is to be created again, and waits until it is gone.

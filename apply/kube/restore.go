@@ -179,6 +179,7 @@ func (r *restoration) attempt(ctx context.Context, it *item, live *unstructured.
 		annotate(it.want, AdoptedAnnotation, "true")
 	}
 	if live == nil {
+		it.change.Action = Created
 		return r.create(ctx, it)
 	}
 	after, err := r.c.try(ctx, it.want)
@@ -225,8 +226,8 @@ func (r *restoration) bring(ctx context.Context, it *item, live, after *unstruct
 // nobody knows.
 func (r *restoration) expect(ctx context.Context, it *item, live, after *unstructured.Unstructured) *expectation {
 	_, claim := claimOf(after)
-	if was := r.before.object(it.change.ID); was != nil && was.GetAPIVersion() == live.GetAPIVersion() {
-		return &expectation{full: was, recorded: true, claim: claim}
+	if was := r.was(it, live); was != nil {
+		return &expectation{full: was, recorded: true, others: true, claim: claim}
 	}
 	if sameContent(live, after) {
 		return nil // an object that the other release had in no other way
@@ -235,18 +236,24 @@ func (r *restoration) expect(ctx context.Context, it *item, live, after *unstruc
 	if err != nil {
 		return nil
 	}
-	return &expectation{full: full, claim: claim}
+	return &expectation{full: full, others: true, claim: claim}
 }
 
-// create makes an object that is not there.
-func (r *restoration) create(ctx context.Context, it *item) error {
-	it.change.Action = Created
-	return r.c.send(ctx, it.want.DeepCopy())
+// was returns what is recorded of an object, in the version of the live one.
+func (r *restoration) was(it *item, live *unstructured.Unstructured) *unstructured.Unstructured {
+	if was := r.before.object(it.change.ID); was != nil && was.GetAPIVersion() == live.GetAPIVersion() {
+		return was
+	}
+	return nil
 }
 
 // otherwise finds another way for an object that the server refuses.
 func (r *restoration) otherwise(ctx context.Context, it *item, live *unstructured.Unstructured, refused error) error {
-	if to, note := r.c.mended(ctx, it.want, live); to != nil {
+	e := &expectation{others: true, refused: true}
+	if was := r.was(it, live); was != nil {
+		e.full, e.recorded = was, true
+	}
+	if to, note := r.c.mended(ctx, it.want, live, e); to != nil {
 		it.change.Action, it.change.Fields, it.change.Note = Configured, differences(live, to), note
 		return r.c.put(ctx, it.want, live, to)
 	}

@@ -18,7 +18,8 @@ type wayBack struct {
 	old, failed string
 	// hand is what others do to the objects of the old release, and later to those of the failed one.
 	hand, later func(ctx context.Context, t *testing.T, c *Cluster)
-	recorded    bool // what was there is known
+	recorded    bool     // what was there is known
+	random      []string // paths whose values may differ, as long as they are there
 }
 
 // run applies the old release and the one that fails, and restores the old one. Objects that do not come back equal fail
@@ -51,7 +52,7 @@ func (w wayBack) run(t *testing.T) *Restored {
 		switch {
 		case a == nil:
 			t.Errorf("%s is not there", id)
-		case !sameContent(b, a):
+		case !sameContent(b, a) && !w.drawn(differences(b, a)):
 			t.Errorf("%s came back different: %q", id, differences(b, a))
 		}
 		if a != nil && slices.ContainsFunc(a.GetManagedFields(), isPlainWrite) {
@@ -59,6 +60,13 @@ func (w wayBack) run(t *testing.T) *Restored {
 		}
 	}
 	return r
+}
+
+// drawn tells that what differs are but values that the server draws.
+func (w wayBack) drawn(lines []string) bool {
+	return len(lines) > 0 && !slices.ContainsFunc(lines, func(l string) bool {
+		return strings.Contains(l, "None") || !slices.ContainsFunc(w.random, func(path string) bool { return strings.HasPrefix(l, path) })
+	})
 }
 
 func mustRecord(ctx context.Context, t *testing.T, c *Cluster, want Objects, prev Inventory) *Record {
@@ -108,7 +116,7 @@ func bothWays(t *testing.T, ns string, w func(ns string) wayBack, check func(t *
 			if check != nil {
 				check(t, r)
 			} else if len(r.Left) > 0 {
-				t.Errorf("left: %+v", r.Left)
+				t.Errorf("left: %+v, changed: %+v", r.Left, r.Changes)
 			}
 		})
 	}
@@ -233,6 +241,117 @@ func TestRestoreStrategy(t *testing.T) {
 		return wayBack{
 			old:    namespace(ns) + fmt.Sprintf(strategy, ns, "strategy: {type: Recreate}", "1"),
 			failed: namespace(ns) + fmt.Sprintf(strategy, ns, "", "2"),
+		}
+	}, nil)
+}
+
+// The other way round the server fills in as much: forward it has to go, too.
+func TestApplyPastWhatTheServerFilledIn(t *testing.T) {
+	ctx, c, ns := t.Context(), newCluster(t), "filledin"
+	inv, _ := mustApply(ctx, t, c, objects("%s", namespace(ns)+fmt.Sprintf(strategy, ns, "replicas: 2", "1")), Inventory{})
+	next := objects("%s", namespace(ns)+fmt.Sprintf(strategy, ns, "strategy: {type: Recreate, rollingUpdate: null}", "2"))
+	dry, err := c.DryRun(ctx, next, inv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, "dry run", dry, "unchanged Namespace "+ns, "configured Deployment "+ns+"/web")
+	_, changes := mustApply(ctx, t, c, next, inv)
+	expect(t, "apply", changes, brief(dry)...)
+	if note := changes[1].Note; !strings.Contains(note, "without spec.strategy.rollingUpdate (filled in by the server)") {
+		t.Errorf("note %q", note)
+	}
+	u := dump(ctx, t, c, inv)[changes[1].key()]
+	if rest, ok, _ := unstructured.NestedMap(u.Object, "spec", "strategy", "rollingUpdate"); ok || slices.ContainsFunc(u.GetManagedFields(), isPlainWrite) {
+		t.Errorf("rollingUpdate %v, managed fields %v", rest, u.GetManagedFields())
+	}
+	if n, _, _ := unstructured.NestedInt64(u.Object, "spec", "replicas"); n != 1 { // what the release no longer sets goes back to the default
+		t.Errorf("%d replicas", n)
+	}
+	_, changes = mustApply(ctx, t, c, next, inv)
+	expect(t, "the same again", changes, "unchanged Namespace "+ns, "unchanged Deployment "+ns+"/web")
+}
+
+// What others own below a part of the failed release keeps it alive: a container without an image is refused, a probe without
+// a handler, too.
+func TestRestoreBelowWhatOthersAdded(t *testing.T) {
+	bothWays(t, "leaf", func(ns string) wayBack {
+		web := ID{Group: "apps", Version: "v1", Kind: "Deployment", Namespace: ns, Name: "web"}
+		old := fmt.Sprintf(strategy, ns, "replicas: 2", "1")
+		return wayBack{
+			old: namespace(ns) + old,
+			failed: namespace(ns) + strings.Replace(old, "{containers: [",
+				"{affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchFields: [{key: metadata.name, operator: In, values: [a]}]}]}}}, containers: [{name: sidecar, image: s, livenessProbe: {tcpSocket: {port: 80}}}, ", 1),
+			later: byHand(web, "kubectl-set", types.StrategicMergePatchType, `{"spec":{"template":{"spec":{
+				"affinity":{"podAntiAffinity":{"preferredDuringSchedulingIgnoredDuringExecution":[{"weight":1,"podAffinityTerm":{"topologyKey":"a"}}]}},
+				"containers":[{"name":"sidecar","livenessProbe":{"periodSeconds":77},"env":[{"name":"DEBUG","value":"1"}]}]}}}}`),
+		}
+	}, func(t *testing.T, r *Restored) {
+		if len(r.Left) > 0 {
+			t.Errorf("left %+v", r.Left)
+		}
+		if i := slices.IndexFunc(r.Changes, func(c Change) bool { return strings.Contains(c.Note, "kubectl-set") }); i < 0 {
+			t.Errorf("nobody is named: %+v", r.Changes)
+		}
+	})
+}
+
+const service = "---\napiVersion: v1\nkind: Service\nmetadata: {name: s, namespace: %s}\nspec: {selector: {app: a}, %s}\n"
+
+// A key that was changed by hand makes two entries of one.
+func TestRestoreEntriesThatStandTwice(t *testing.T) {
+	bothWays(t, "twice", func(ns string) wayBack {
+		s := ID{Version: "v1", Kind: "Service", Namespace: ns, Name: "s"}
+		web := ID{Group: "apps", Version: "v1", Kind: "Deployment", Namespace: ns, Name: "web"}
+		old := fmt.Sprintf(strategy, ns, "", "1")
+		old = strings.Replace(old, "{name: app", "{name: app, ports: [{containerPort: 80, name: w}, {containerPort: 90, name: x}]", 1)
+		return wayBack{
+			old:    namespace(ns) + fmt.Sprintf(service, ns, "ports: [{name: http, port: 80}, {name: x, port: 9000, targetPort: yy}]") + old,
+			failed: namespace(ns) + fmt.Sprintf(service, ns, "ports: [{name: http, port: 80}, {name: x, port: 9000, targetPort: zz}]") + strings.Replace(old, "web:1", "web:2", 1),
+			later: func(ctx context.Context, t *testing.T, c *Cluster) {
+				byHand(s, "kubectl-edit", types.JSONPatchType, `[{"op":"replace","path":"/spec/ports/0/port","value":81},{"op":"replace","path":"/spec/ports/1/port","value":9001}]`)(ctx, t, c)
+				byHand(web, "kubectl-edit", types.JSONPatchType, `[{"op":"replace","path":"/spec/template/spec/containers/0/ports/0/containerPort","value":81},{"op":"replace","path":"/spec/template/spec/containers/0/ports/1/containerPort","value":91}]`)(ctx, t, c)
+			},
+		}
+	}, nil)
+}
+
+// Values that the server mirrors, allocates or fills in because of others.
+func TestRestoreFieldsThatServersFill(t *testing.T) {
+	for name, pair := range map[string][2]string{
+		"affinity":    {"", "sessionAffinity: ClientIP, "},
+		"headless":    {"clusterIP: None, ", ""},
+		"was-normal":  {"", "clusterIP: None, "},
+		"nodeport":    {"", "type: NodePort, "},
+		"balancer":    {"", "type: LoadBalancer, externalTrafficPolicy: Local, "},
+		"from-local":  {"type: LoadBalancer, externalTrafficPolicy: Local, ", ""},
+		"external":    {"", "type: ExternalName, externalName: a.example.com, "},
+		"internal":    {"", "internalTrafficPolicy: Local, "},
+		"publish":     {"publishNotReadyAddresses: true, ", ""},
+		"distributed": {"", "trafficDistribution: PreferClose, "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bothWays(t, "svc-"+name, func(ns string) wayBack {
+				text := func(more, target string) string {
+					return namespace(ns) + strings.Replace(fmt.Sprintf(service, ns, more+"ports: [{port: 80, targetPort: "+target+"}]"), "{name: s,",
+						"{name: s, annotations: {"+ForceAnnotation+": enabled},", 1)
+				}
+				w := wayBack{old: text(pair[0], "1"), failed: text(pair[1], "2")}
+				if !strings.HasSuffix(ns, "true") { // what the server draws at random is known by the record alone
+					w.random = []string{"spec.clusterIP", "spec.healthCheckNodePort", "spec.ports[80].nodePort"}
+				}
+				return w
+			}, nil)
+		})
+	}
+}
+
+// Keys of stringData that the failed release added go.
+func TestRestoreStringData(t *testing.T) {
+	bothWays(t, "stringdata", func(ns string) wayBack {
+		secret := "---\napiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: " + ns + "}\n"
+		return wayBack{
+			old:    namespace(ns) + secret + "stringData: {a: one}\ndata: {b: dHdv}\n",
+			failed: namespace(ns) + secret + "stringData: {a: two, c: three, d: four}\n",
 		}
 	}, nil)
 }
