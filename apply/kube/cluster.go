@@ -14,6 +14,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -49,8 +50,9 @@ type Cluster struct {
 	config Config
 	server string
 	client client.Client
-	rest   rest.Interface          // for what has no kind
-	mapper *meta.DefaultRESTMapper // what the server is known to have
+	rest   rest.Interface                // for what has no kind
+	mapper *meta.DefaultRESTMapper       // what the server is known to have
+	away   map[schema.GroupVersion]error // APIs of Pods that are down
 }
 
 // NewCluster reads the kubeconfig. It does not talk to the server.
@@ -67,7 +69,7 @@ func NewCluster(c Config) (*Cluster, error) {
 	if err != nil {
 		return nil, kubeconfigError(c, err)
 	}
-	k := &Cluster{config: c, server: rc.Host}
+	k := &Cluster{config: c, server: rc.Host, away: map[schema.GroupVersion]error{}}
 	if err := k.connect(rc); err != nil {
 		return nil, kubeconfigError(c, err) // nobody has been connected to: it is what the file names that is at fault
 	}

@@ -14,7 +14,7 @@ import (
 // mend finds out whether an object that the server refuses to apply is accepted without what the server once filled in and
 // nobody owns, as a Deployment is that goes to the strategy Recreate. What others own stays.
 func (c *Cluster) mend(ctx context.Context, it *item, live *unstructured.Unstructured, refused error) bool {
-	if live == nil || !apierrors.IsInvalid(refused) || isImmutable(refused) {
+	if live == nil || (!apierrors.IsInvalid(refused) || isImmutable(refused)) && !isVersions(refused) {
 		return false
 	}
 	to, note := c.mended(ctx, it.want, live, &expectation{})
@@ -74,7 +74,7 @@ func (c *Cluster) mended(ctx context.Context, want, live *unstructured.Unstructu
 		}
 	}
 	to = e.settle(merged, owners)
-	if len(e.told) == 0 || c.update(ctx, live, to, client.DryRunAll) != nil {
+	if len(e.told) == 0 && c.upToDate(live) == nil || c.update(ctx, live, to, client.DryRunAll) != nil {
 		return nil, ""
 	}
 	return to, e.note()

@@ -103,7 +103,8 @@ func order(a, b *unstructured.Unstructured) int {
 	return 0
 }
 
-// learnKinds makes the mapper know the kinds of the objects, as far as the server does.
+// learnKinds makes the mapper know the kinds of the objects, as far as the server does. An API that a Pod serves, and the Pod
+// is down, is remembered as away.
 func (c *Cluster) learnKinds(ctx context.Context, objs []*unstructured.Unstructured) error {
 	asked := map[schema.GroupVersion]bool{}
 	for _, u := range objs {
@@ -112,7 +113,16 @@ func (c *Cluster) learnKinds(ctx context.Context, objs []*unstructured.Unstructu
 			continue
 		}
 		asked[gvk.GroupVersion()] = true
-		if err := c.learn(ctx, gvk.GroupVersion()); err != nil {
+		err := c.learn(onlyOnce(ctx), gvk.GroupVersion())
+		delete(c.away, gvk.GroupVersion())
+		if apierrors.IsServiceUnavailable(err) && isCustom(gvk.Group) {
+			c.away[gvk.GroupVersion()] = err
+			continue
+		}
+		if err != nil {
+			err = c.learn(ctx, gvk.GroupVersion())
+		}
+		if err != nil {
 			return c.failed("tell what it knows of "+gvk.GroupVersion().String(), err)
 		}
 	}
@@ -188,6 +198,11 @@ func refusedAmong(items []*item) []Change {
 
 // ask dry-runs every object that can be, stage by stage, and notes what that leaves for later.
 func (c *Cluster) ask(ctx context.Context, p *plan) error {
+	for gv := range c.away {
+		if err := c.learn(ctx, gv); err != nil {
+			return c.failed("tell what it knows of "+gv.String(), err)
+		}
+	}
 	for s := range p.stages {
 		if err := c.askAll(ctx, p, p.stages[s]); err != nil {
 			return err

@@ -3,7 +3,7 @@ package kube
 import (
 	"context"
 	"errors"
-	"regexp"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,17 +34,29 @@ func (c *Cluster) Restore(ctx context.Context, want Objects, prev Inventory, bef
 	}
 	r := &restoration{c: c, p: p, before: before}
 	out := &Restored{Inventory: p.inventory()}
+	first, err := r.unblock(ctx, prev.Minus(out.Inventory))
+	if err != nil {
+		return out, err
+	}
 	for s := range p.stages {
-		if err := r.stage(ctx, p.stages[s]); err != nil {
+		open := slices.DeleteFunc(slices.Clone(p.stages[s]), func(it *item) bool { return it.change.Action != "" && it.change.Action != Conflict })
+		if err := r.stage(ctx, open); err != nil {
 			return out, err
 		}
 	}
+	if err := r.pastOurWebhooks(ctx); err != nil {
+		return out, err
+	}
 	for _, it := range p.items() {
-		if it.change.Action != Conflict {
-			out.Changes = append(out.Changes, it.change)
+		r.bitten(it)
+	}
+	for _, change := range slices.Concat(first, p.changes()) {
+		if change.Action == Conflict {
+			out.Left = append(out.Left, change)
+		} else {
+			out.Changes = append(out.Changes, change)
 		}
 	}
-	out.Left = refusedAmong(p.items())
 	return out, nil
 }
 
@@ -57,6 +69,8 @@ type restoration struct {
 	mu sync.Mutex
 	// unblocked is when something that judges other objects was last changed or taken away: it bites a moment longer.
 	unblocked time.Time
+	// patient: our own webhooks have been told to let pass what they cannot judge.
+	patient bool
 }
 
 // stage puts objects back, kind by kind.
@@ -65,6 +79,9 @@ func (r *restoration) stage(ctx context.Context, items []*item) error {
 		want := make([]*unstructured.Unstructured, len(same))
 		for i, it := range same {
 			want[i] = it.want
+		}
+		if err := r.learn(ctx, want); err != nil {
+			return err
 		}
 		unlisted, err := r.c.eachLive(ctx, r.p.release, want, func(ctx context.Context, i int, live *unstructured.Unstructured) error {
 			return r.one(ctx, same[i], live)
@@ -84,6 +101,21 @@ func (r *restoration) stage(ctx context.Context, items []*item) error {
 	return nil
 }
 
+// learn waits until the server tells of a kind that has come back a moment ago.
+func (r *restoration) learn(ctx context.Context, same []*unstructured.Unstructured) error {
+	for {
+		if err := r.c.learnKinds(ctx, same); err != nil {
+			return err
+		}
+		if r.c.knows(same[0].GroupVersionKind()) || time.Since(r.unblocked) > lagTime {
+			return nil
+		}
+		if err := sleep(ctx, pollInterval); err != nil {
+			return err
+		}
+	}
+}
+
 // one puts an object back, or makes it a Conflict. live is what a list told of it, if one did. It tries for as long as the
 // server may not have noticed what was done a moment ago.
 func (r *restoration) one(ctx context.Context, it *item, live *unstructured.Unstructured) error {
@@ -93,6 +125,9 @@ func (r *restoration) one(ctx context.Context, it *item, live *unstructured.Unst
 		err := r.attempt(ctx, it, live)
 		switch {
 		case err == nil:
+			if it.change.Action != Unchanged && (blocks(it.change.ID) || stageOf(it.want) == stageDefinitions) {
+				r.unblocks()
+			}
 			return nil
 		case isTargetError(ctx, err):
 			return r.c.failed("restore "+it.change.String(), err)
@@ -105,9 +140,6 @@ func (r *restoration) one(ctx context.Context, it *item, live *unstructured.Unst
 		if err := sleep(ctx, pollInterval); err != nil {
 			return err
 		}
-		if err := r.c.learnKinds(ctx, []*unstructured.Unstructured{it.want}); err != nil && isTargetError(ctx, err) {
-			return err
-		}
 		live = nil
 	}
 }
@@ -116,17 +148,11 @@ func (r *restoration) one(ctx context.Context, it *item, live *unstructured.Unst
 func (r *restoration) passes(err error) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.ours(err) && !r.patient {
+		return false // for as long as what it calls is not back
+	}
 	return apierrors.IsConflict(err) || time.Since(r.unblocked) < lagTime && (isLag(err) || isBite(err))
 }
-
-// isBite tells of an object that the server refuses because of somebody whom it asks: a webhook or a policy, or the
-// conversion of its kind.
-func isBite(err error) bool {
-	var status apierrors.APIStatus
-	return errors.As(err, &status) && bites.MatchString(status.Status().Message)
-}
-
-var bites = regexp.MustCompile(`webhook|AdmissionPolicy`)
 
 // isTargetError tells of errors that are the server's or the caller's: no other object would fare better.
 func isTargetError(ctx context.Context, err error) bool {
@@ -256,6 +282,9 @@ func (r *restoration) otherwise(ctx context.Context, it *item, live *unstructure
 	if to, note := r.c.mended(ctx, it.want, live, e); to != nil {
 		it.change.Action, it.change.Fields, it.change.Note = Configured, differences(live, to), note
 		return r.c.put(ctx, it.want, live, to)
+	}
+	if handled, err := r.keepVersions(ctx, it, live, refused); handled {
+		return err
 	}
 	switch {
 	case !isImmutable(refused):
