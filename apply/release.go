@@ -22,9 +22,6 @@ type slotRelease struct {
 	manifests  map[digest.Digest][]byte // of images, as saved by savedManifests
 }
 
-// name is the release as people call it.
-func (l *slotRelease) name() string { return l.descriptor.Name + " " + l.descriptor.Version }
-
 func (l *slotRelease) objects() kube.Objects {
 	return objectsOf(l.descriptor, l.yaml)
 }

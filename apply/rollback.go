@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/sallyport-dev/sallyport/apply/kube"
 	"github.com/sallyport-dev/sallyport/apply/slot"
 )
 
@@ -69,15 +70,19 @@ func (r *run) restore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := r.putBack(ctx, rel, r.recorded(r.journal.Recorded)); err != nil {
+	if err := r.putBack(ctx, rel.objects(), r.recorded(r.journal.Recorded)); err != nil {
 		return err
 	}
 	return r.prune(ctx)
 }
 
-// empty takes everything of ours off the target.
+// empty takes everything of ours off the target, what is in the way of that first.
 func (r *run) empty(ctx context.Context) error {
-	if err := r.change(func(j *journal) { j.Left, j.Leaving, j.Unrestored = nil, leavingOf(j.Live), "" }); err != nil {
+	failed := r.journal.LastAttempted
+	if r.journal.Attempt != nil {
+		failed = r.journal.Attempt
+	}
+	if err := r.putBack(ctx, kube.Objects{Release: failed.Name}, r.recorded(r.journal.Recorded)); err != nil {
 		return err
 	}
 	if err := r.prune(ctx); err != nil {

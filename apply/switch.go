@@ -210,7 +210,7 @@ func (r *run) put(ctx context.Context, which Release) error {
 	}
 	if r.journal.Attempt.Verb == verbRollback {
 		// What once ran is not held to what the target takes today.
-		return r.putBack(ctx, rel, r.recorded(r.journal.Before))
+		return r.putBack(ctx, rel.objects(), r.recorded(r.journal.Before))
 	}
 	inventory, changes, err := r.target.Apply(ctx, r.hooked(rel), r.journal.Live)
 	if err != nil {
@@ -235,18 +235,18 @@ func (r *run) tagged(ctx context.Context, which Release) (*slotRelease, error) {
 }
 
 // putBack makes the target hold a release's objects again, as far as that can be, and journals what could not be put back.
-func (r *run) putBack(ctx context.Context, rel *slotRelease, before *kube.Record) error {
+func (r *run) putBack(ctx context.Context, want kube.Objects, before *kube.Record) error {
 	if err := r.undoHooks(ctx, "pre"); err != nil {
 		return err
 	}
-	restored, err := r.target.Restore(ctx, rel.objects(), r.journal.Live, before)
+	restored, err := r.target.Restore(ctx, want, r.journal.Live, before)
 	if err != nil {
 		return err
 	}
 	left := leftOf(restored.Left)
 	r.say("objects", "%s", summary(restored.Changes))
 	if len(left) > 0 {
-		r.say("note", "%d objects are not as %s has them: %s", len(left), rel.name(), named(left))
+		r.say("note", "%d objects could not be put back: %s", len(left), named(left))
 	}
 	err = r.change(func(j *journal) {
 		j.Left, j.Leaving, j.Unrestored = left, leavingOf(j.Live.Minus(restored.Inventory)), ""

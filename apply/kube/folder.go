@@ -126,8 +126,8 @@ func compareSets(have, want []*unstructured.Unstructured) []Change {
 	return changes
 }
 
-// Apply replaces the file as a whole, so what left the release leaves the file. Nothing is written if it would stay
-// the same.
+// Apply replaces the file as a whole; what left the release stays in it until Prune. Nothing is written if it would stay the
+// same.
 func (f *Folder) Apply(ctx context.Context, want Objects, prev Inventory) (Inventory, []Change, error) {
 	objs, err := f.parse(ctx, want)
 	if err != nil {
@@ -137,8 +137,12 @@ func (f *Folder) Apply(ctx context.Context, want Objects, prev Inventory) (Inven
 	if err != nil {
 		return Inventory{}, nil, err
 	}
+	leaving := prev.Minus(inventoryOf(objs)).set()
+	staying := slices.DeleteFunc(slices.Clone(have), func(u *unstructured.Unstructured) bool { return !leaving[idOf(u).key()] })
 	slices.SortStableFunc(objs, order)
-	if err := f.write(objs); err != nil {
+	all := append(staying, objs...)
+	slices.SortStableFunc(all, order)
+	if err := f.write(all); err != nil {
 		return Inventory{}, nil, err
 	}
 	return inventoryOf(objs), compareSets(have, objs), nil

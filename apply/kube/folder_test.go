@@ -60,6 +60,9 @@ func TestFolderTwoReleasesAndNone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if !strings.Contains(readFolder(t, dir), "old") {
+		t.Error("what left the release is gone from the file before it is pruned")
+	}
 	pruned, err := f.Prune(ctx, inv, inv2)
 	if err != nil {
 		t.Fatal(err)
