@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"time"
 
 	"github.com/sallyport-dev/sallyport/bundle"
 	"github.com/sallyport-dev/sallyport/internal/ownfile"
@@ -82,6 +83,21 @@ type TargetConfig struct {
 type KubernetesConfig struct {
 	Kubeconfig string `json:"kubeconfig"`
 	Context    string `json:"context"` // default: the kubeconfig's current one
+	// Patience is how long a trial or a rollback waits for an API that does not answer; the default is 5 min.
+	Patience *bundle.Duration `json:"patience"`
+}
+
+const defaultPatience = 5 * time.Minute
+
+// patience is how long a trial or a rollback waits for a target that does not answer.
+func (t TargetConfig) patience() time.Duration {
+	switch {
+	case t.Kubernetes == nil:
+		return 0 // a folder is there or is not
+	case t.Kubernetes.Patience == nil:
+		return defaultPatience
+	}
+	return time.Duration(*t.Kubernetes.Patience)
 }
 
 // ManifestsDirConfig is a folder from which a cluster deploys, k3s style.

@@ -12,7 +12,7 @@ import (
 // rollBack puts back what ran before the trial: the current release, or nothing if there never was one.
 func (r *run) rollBack(ctx context.Context) (Phase, func(*journal), error) {
 	r.say("rolling", "%s failed (%s); going back to %s", r.journal.Trial, r.journal.Attempt.Reason, r.before())
-	if err := r.restore(ctx); err != nil {
+	if err := r.outlast(ctx, r.restore); err != nil {
 		if ctx.Err() != nil || isStateError(err) {
 			return "", nil, err
 		}

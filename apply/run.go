@@ -33,6 +33,9 @@ type run struct {
 	// rebootDue: the armed slot runs after the next reboot.
 	rebootDue bool
 
+	// away: the target could not be asked when a check last did.
+	away bool
+
 	bytes Bytes
 	// broughtBack is what mend has brought back.
 	broughtBack []string

@@ -40,7 +40,7 @@ func TestSchemaAgreesWithLoadConfig(t *testing.T) {
 		"all of a registry": {`5000"}`, `5000", credentials: c, ca: ca.pem, insecure: true, proxy: "http://proxy:3128"}`},
 		"embedded":          {`{url: "http://127.0.0.1:5000"}`, `{dir: /d, listen: "127.0.0.1:5001"}`},
 		"embedded, in full": {`{url: "http://127.0.0.1:5000"}`, `{dir: /d, url: "", insecure: false, names: [mirror.store, 192.0.2.1]}`},
-		"cluster":           {"manifestsDir: {path: /m}", "kubernetes: {kubeconfig: /k, context: c}"},
+		"cluster":           {"manifestsDir: {path: /m}", "kubernetes: {kubeconfig: /k, context: c, patience: 90s}"},
 		"the rest":          {"  trust:", "  slots: {backend: none}\n  state: s\n  platform: linux/arm/v7\n  checksDir: c\n  trust:"},
 		"labels":            {"{name: store-0142}", "{name: store-0142, labels: {region: emea}}"},
 	} {

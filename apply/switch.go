@@ -127,7 +127,7 @@ func (r *run) try(ctx context.Context) (Phase, func(*journal), error) {
 	case r.journal.Attempts >= maxTries:
 		return r.fail(bad, nil, "its trial was cut short %d times", maxTries)
 	}
-	if err := r.readyToTry(ctx); err != nil {
+	if err := r.outlast(ctx, r.readyToTry); err != nil {
 		if ctx.Err() != nil || !isUnusable(err) {
 			return "", nil, err // a cluster that does not answer, such as one that boots, could be given nothing back either
 		}
@@ -136,7 +136,7 @@ func (r *run) try(ctx context.Context) (Phase, func(*journal), error) {
 	if err := r.change(func(j *journal) { j.Attempts++ }); err != nil {
 		return "", nil, err
 	}
-	if err := r.put(ctx, *r.journal.Trial); err != nil {
+	if err := r.outlast(ctx, func(ctx context.Context) error { return r.put(ctx, *r.journal.Trial) }); err != nil {
 		if ctx.Err() != nil || isStateError(err) {
 			return "", nil, err
 		}
@@ -147,7 +147,7 @@ func (r *run) try(ctx context.Context) (Phase, func(*journal), error) {
 		return "", nil, err
 	}
 	if failed != "" {
-		return r.fail(bad, results, "%s", failed)
+		return r.fail(verdict(!r.away), results, "%s", failed)
 	}
 	return Good, remember(results, ""), nil
 }
@@ -212,24 +212,12 @@ func (r *run) put(ctx context.Context, which Release) error {
 		// What once ran is not held to what the target takes today.
 		return r.putBack(ctx, rel.objects(), r.recorded(r.journal.Before))
 	}
-	if err := r.makeWay(ctx, rel.objects()); err != nil {
-		return err
-	}
 	inventory, changes, err := r.target.Apply(ctx, r.hooked(rel), r.journal.Live)
 	if err != nil {
 		return err
 	}
 	r.say("objects", "%s", summary(changes))
 	return r.change(func(j *journal) { j.Left, j.Leaving = nil, leavingOf(j.Live.Minus(inventory)) })
-}
-
-// makeWay stops what is to leave the target and holds what the release needs to start, such as a port of the host.
-func (r *run) makeWay(ctx context.Context, want kube.Objects) error {
-	stopped, err := r.target.MakeWay(ctx, want, r.journal.Live)
-	for _, c := range stopped {
-		r.say("note", "%s: %s", c.ID, c.Note)
-	}
-	return err
 }
 
 // tagged reads a release from its slot and makes the mirror answer for the names of its images.
@@ -250,12 +238,6 @@ func (r *run) tagged(ctx context.Context, which Release) (*slotRelease, error) {
 func (r *run) putBack(ctx context.Context, want kube.Objects, before *kube.Record) error {
 	if err := r.undoHooks(ctx, "pre"); err != nil {
 		return err
-	}
-	if err := r.makeWay(ctx, want); err != nil {
-		if ctx.Err() != nil {
-			return err
-		}
-		r.say("note", "%s", err) // what can be put back is
 	}
 	restored, err := r.target.Restore(ctx, want, r.journal.Live, before)
 	if err != nil {
@@ -300,6 +282,9 @@ func (r *run) check(ctx context.Context, which Release) (results []check.Result,
 	checks := slices.Concat(rel.descriptor.Checks, own)
 	if len(checks) == 0 {
 		r.say("checks", "none: neither the release nor the site names any")
+	}
+	if err := r.unstickAll(ctx, rel); err != nil {
+		return nil, "", err
 	}
 	results, ok, err := r.deps.RunChecks(ctx, checks, r.checkEnv(rel))
 	if err != nil || ok {

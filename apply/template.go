@@ -38,6 +38,7 @@ spec:
   target:
     kubernetes:
       kubeconfig: /etc/rancher/k3s/k3s.yaml
+      # patience: 5m   # how long a trial or a rollback waits for an API that does not answer
   # ... or a folder from which the cluster deploys:
   # target:
   #   manifestsDir: {path: /var/lib/rancher/k3s/server/manifests}

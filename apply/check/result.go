@@ -27,8 +27,8 @@ type Result struct {
 	Seconds  float64 `json:"seconds"` // the initial delay included
 }
 
-// Event tells how far a check has come. One is sent when a check begins, one after each measurement, and one, with
-// Result set, when it is decided.
+// Event tells how far a check has come. One is sent when a check begins, one after each measurement or try to take one, and
+// one, with Result set, when it is decided.
 type Event struct {
 	Name   string
 	Index  int           // of the check, from 0
@@ -38,5 +38,6 @@ type Event struct {
 	Tries  int           // measurements so far
 	Left   time.Duration // until the check times out
 	Last   string        // what the last bad measurement said; empty after a good one
+	Away   bool          // nobody could be asked: no measurement, and the check's time stands still
 	Result *Result       // set in the last event of the check
 }

@@ -148,8 +148,9 @@ func (r *runner) once(ctx context.Context, probe Probe) (cut bool, err error) {
 		if cut, err = ask(ctx, probe, end); !isAway(err) || r.patience <= 0 || ctx.Err() != nil {
 			return cut, err
 		}
-		r.event.Left = time.Until(r.end)
+		r.event.Left, r.event.Away = time.Until(r.end), true
 		r.observe(message(err))
+		r.event.Away = false
 		if err := sleep(ctx, min(r.interval(), defaultInterval)); err != nil {
 			return true, err
 		}

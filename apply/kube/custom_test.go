@@ -62,6 +62,21 @@ func TestNewCustomResourceGetsAMoment(t *testing.T) {
 	s.look(gadget, Current, "", "")
 }
 
+// A dead conversion webhook or aggregated API server is the object's trouble, not an outage of the target; it does not hide
+// how other objects are.
+func TestUnreadableCustomResource(t *testing.T) {
+	s := newSetting(t, "unserved", customKind("widgets", "widget", "Widget", "")+configMap("NS", "a", "x"))
+	for _, f := range []fault{
+		answer(500, `{"kind":"Status","apiVersion":"v1","status":"Failure","message":"conversion webhook for health.example.com/v1 failed","code":500}`),
+		answer(503, `{"kind":"Status","apiVersion":"v1","status":"Failure","message":"the server is currently unable to handle the request","reason":"ServiceUnavailable","code":503}`),
+	} {
+		broken := s
+		broken.c = proxied(t, on("GET", "/widgets/", 1, always, f))
+		broken.look(s.id("health.example.com", "v1", "Widget", "x"), InProgress, "it cannot be read: ", "")
+		broken.look(s.id("", "v1", "ConfigMap", "a"), Current, "", "")
+	}
+}
+
 func TestCustomGroups(t *testing.T) {
 	for group, want := range map[string]bool{
 		"": false, "apps": false, "networking.k8s.io": false, "gateway.networking.k8s.io": true, "cert-manager.io": true,

@@ -55,6 +55,9 @@ func (c *Cluster) getJSON(ctx context.Context, path string, into any) error {
 		return err
 	}
 	if err := json.Unmarshal(b, into); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err() // it was cut short
+		}
 		return fmt.Errorf("%w: %w", errStranger, err)
 	}
 	return nil

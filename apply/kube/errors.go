@@ -3,7 +3,6 @@ package kube
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -32,6 +31,9 @@ func (e *TargetError) Unwrap() error { return e.Err }
 
 // Reason is the stable word for scripts.
 func (e *TargetError) Reason() string { return cmp.Or(e.Word, "target") }
+
+// Away tells that the target could not be asked, and may be back by itself.
+func (e *TargetError) Away() bool { return e.Word == "" && isAway(e.Err) }
 
 // Hint says what to do next.
 func (e *TargetError) Hint() string { return e.Advice }
@@ -70,26 +72,60 @@ func (e *RefusedError) Reason() string {
 	return "refused"
 }
 
-// rights is how the API server's own authorizers word that somebody may not do something; an admission plugin, which
-// answers with the same code, judges the object.
-var rights = regexp.MustCompile(`User ".*" cannot [a-z]+ resource |^` + lacks)
-
 func (e *RefusedError) lacksRights() bool {
-	return slices.ContainsFunc(e.Refused, func(c Change) bool { return rights.MatchString(c.Note) })
+	return slices.ContainsFunc(e.Refused, func(c Change) bool { return lacksRight(c.Note) })
 }
 
-// Hint says what to do next.
+// Hint says what to do next, about the refusal that has the clearest way out.
 func (e *RefusedError) Hint() string {
 	if e.lacksRights() {
-		return "the user of the kubeconfig lacks this right; sallyport needs those of a cluster administrator"
+		var notes []string
+		for _, c := range e.Refused {
+			notes = append(notes, c.Note)
+		}
+		return rightsAdvice(notes)
 	}
-	for _, c := range e.Refused {
-		if strings.Contains(c.Note, "cannot be changed") {
-			return "give " + c.String() + " another name, or annotate it " + ForceAnnotation +
-				": enabled to have it deleted and created again"
+	for _, advice := range []func(Change) string{ownerAdvice, changeAdvice, kindAdvice} {
+		for _, c := range e.Refused {
+			if s := advice(c); s != "" {
+				return s
+			}
 		}
 	}
 	return "nothing has changed; have these objects corrected where the release is made, or the rule of the cluster that they break"
+}
+
+// What begins the notes of refusals for which there is a way out.
+const (
+	foreignNote = "it belongs to the release "
+	unknownNote = "the cluster does not know this kind and version"
+)
+
+func ownerAdvice(c Change) string {
+	owner, ok := strings.CutPrefix(c.Note, foreignNote)
+	if !ok {
+		return ""
+	}
+	where := ""
+	if c.Namespace != "" {
+		where = " -n " + c.Namespace
+	}
+	return fmt.Sprintf("take %s out of this release or out of %s; if %s is no longer used here, give the object up for it: kubectl label %s %s%s %s-",
+		c, owner, owner, strings.ToLower(c.Kind), c.Name, where, OwnerLabel)
+}
+
+func kindAdvice(c Change) string {
+	if !strings.HasPrefix(c.Note, unknownNote) {
+		return ""
+	}
+	return fmt.Sprintf("put the CustomResourceDefinition of %s into the release, or install what serves it first", c.gvk())
+}
+
+func changeAdvice(c Change) string {
+	if !strings.Contains(c.Note, "cannot be changed") {
+		return ""
+	}
+	return "give " + c.String() + " another name, or annotate it " + ForceAnnotation + ": enabled to have it deleted and created again"
 }
 
 // ManifestError tells that the release's objects cannot be read.

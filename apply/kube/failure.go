@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
@@ -33,25 +34,40 @@ func (c *Cluster) failed(doing string, err error) error {
 	return e
 }
 
-// judge tells by the error whether the cluster is out of order, or cannot be used before somebody has mended something,
-// and the one next step.
-func (c *Cluster) judge(err error) (word, advice string) {
+// isAway tells that nobody was there to be asked, or nobody who could answer yet: the machine, the API server or its
+// datastore is starting, overloaded or cut off. It says nothing about what was asked.
+func isAway(err error) bool {
 	var netErr *net.OpError
-	switch {
-	case isCertificateError(err):
-		return unusable, "check that the kubeconfig has the certificate authority of " + c.server
-	case isCredentialsError(err):
-		return unusable, "make the credentials in " + c.config.Kubeconfig + " work: kubectl --kubeconfig " + c.config.Kubeconfig + " version"
-	case apierrors.IsUnauthorized(err), isRemoteAlert(err):
-		return unusable, "the credentials in " + c.config.Kubeconfig + " are not accepted; ask the cluster's administrator for new ones"
-	case apierrors.IsForbidden(err):
-		return unusable, "the user of " + c.config.Kubeconfig + " lacks this right; sallyport needs those of a cluster administrator"
-	case isStranger(err):
-		return unusable, "correct the server in " + c.config.Kubeconfig + ": what listens at " + c.server + " is something else"
-	case errors.As(err, &netErr), isTimeout(err), errors.Is(err, io.EOF):
-		return "", "check that the API server at " + c.server + " runs and can be reached, then try again"
+	if errors.As(err, &netErr) || isTimeout(err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return true
 	}
-	return "", "see the log of the API server at " + c.server + ", then try again"
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return strings.Contains(err.Error(), "http2: ") // a connection that ended; the library keeps the types to itself
+	}
+	s := status.Status()
+	switch s.Code {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	case http.StatusForbidden:
+		return strings.Contains(s.Message, "not yet ready to handle request")
+	case http.StatusInternalServerError:
+		return passing500.MatchString(s.Message)
+	}
+	return false
+}
+
+// passing500 is what an API server says whose etcd has lost its leader or does not answer; a full disk stays full.
+var passing500 = regexp.MustCompile(`etcdserver: (request timed out|leader changed|no leader|server stopped|request ignored|too many requests)|context deadline exceeded`)
+
+// isUnserved tells that the API server is there, and somebody else who serves or converts a kind of object is not.
+func isUnserved(err error) bool {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return false
+	}
+	s := status.Status()
+	return s.Code == http.StatusServiceUnavailable || s.Code == http.StatusInternalServerError && !passing500.MatchString(s.Message)
 }
 
 func isTimeout(err error) bool {
@@ -122,7 +138,7 @@ const untyped = "failed to create typed patch object"
 // server is down, overloaded or does not know us.
 func refusal(err error) (note string, fields []string, ok bool) {
 	if meta.IsNoMatchError(err) {
-		return "the cluster does not know this kind and version; is its CustomResourceDefinition missing?", nil, true
+		return unknownNote + "; is its CustomResourceDefinition missing?", nil, true
 	}
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) {
@@ -135,7 +151,7 @@ func refusal(err error) (note string, fields []string, ok bool) {
 		}
 		return "it is not valid: " + tidy(what), nil, true
 	}
-	if s.Code < 400 || s.Code >= 500 || s.Code == 401 || s.Code == 429 {
+	if s.Code < 400 || s.Code >= 500 || s.Code == 401 || isAway(err) {
 		return "", nil, false
 	}
 	if isImmutable(err) {

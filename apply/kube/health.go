@@ -69,6 +69,8 @@ func (c *Cluster) health(ctx context.Context, want *unstructured.Unstructured, k
 	switch {
 	case meta.IsNoMatchError(err):
 		return ObjectStatus{ID: id, Status: NotFound, Message: "the cluster does not know its kind"}, nil
+	case isCustom(id.Group) && isUnserved(err):
+		return ObjectStatus{ID: id, Status: InProgress, Message: describe("it cannot be read: %s", err)}, nil
 	case err != nil:
 		return ObjectStatus{}, c.failed("look at "+id.String(), err)
 	case live == nil && isJob(want):

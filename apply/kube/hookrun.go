@@ -127,8 +127,6 @@ func (c *Cluster) begin(ctx context.Context, want *unstructured.Unstructured, ev
 	}
 }
 
-func lacksRight(note string) bool { return rights.MatchString(note) }
-
 // ended waits until a Job or a Pod has done its work. Other objects have none.
 func (c *Cluster) ended(ctx context.Context, want *unstructured.Unstructured, event string) error {
 	if !isWork(want) {

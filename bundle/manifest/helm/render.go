@@ -57,19 +57,14 @@ func (c *Chart) Render(o Options) (*Output, error) {
 		return nil, err
 	}
 	r := &renderer{chart: c, options: o, values: files, kube: kube, notes: slices.Clone(c.notes)}
-	documents, err := r.once(way{})
+	objects, err := r.once(way{})
 	if err != nil {
 		return nil, err
 	}
-	objects, err := r.objects(documents)
-	if err != nil {
+	if err := r.checkChance(objects); err != nil {
 		return nil, err
 	}
-	first := rendering{documents, objects}
-	if err := r.checkChance(first); err != nil {
-		return nil, err
-	}
-	r.otherwise(first)
+	r.otherwise(objects)
 	return &Output{Release: o.Release, Namespace: o.Namespace, Objects: objects, Notes: r.notes}, nil
 }
 
@@ -122,24 +117,8 @@ type way struct {
 	more    []string // with these API versions too
 }
 
-// rendering is what a chart gives, as text and as objects.
-type rendering struct {
-	documents []document
-	objects   []kubeyaml.Object
-}
-
-// again renders the chart in another way. What is the same text as before gives the same objects, and is not read again.
-func (r *renderer) again(first rendering, w way) (objects []kubeyaml.Object, same bool, err error) {
-	documents, err := r.once(w)
-	if err != nil || slices.Equal(documents, first.documents) {
-		return nil, err == nil, err
-	}
-	objects, err = r.objects(documents)
-	return objects, false, err
-}
-
 // once renders the chart.
-func (r *renderer) once(w way) ([]document, error) {
+func (r *renderer) once(w way) ([]kubeyaml.Object, error) {
 	ch, err := r.chart.fresh()
 	if err != nil {
 		return nil, err
@@ -155,7 +134,11 @@ func (r *renderer) once(w way) ([]document, error) {
 	for _, text := range said {
 		r.note(text)
 	}
-	return r.documents(ch, files)
+	documents, err := r.documents(ch, files)
+	if err != nil {
+		return nil, err
+	}
+	return r.objects(documents)
 }
 
 // execute gives the chart's templates filled in, by their names.
