@@ -1,6 +1,6 @@
 // Bench measures sallyport on pairs of images: sizes, times and peak memory of patches beside zstd, xdelta3, bsdiff and
-// casync, and of whole processes beside skopeo on the same registry software. Limits that a figure misses are
-// printed as such; it measures, it does not fail.
+// casync, of whole processes beside skopeo on the same registry software, and of objects' way into an API server beside
+// kubectl. Limits that a figure misses are printed as such; it measures, it does not fail.
 //
 // A pair is a folder NAME/{old,new} of OCI image layouts with NAME/manifests/{old,new}, below $SALLYPORT_CORPUS
 // (default ~/.cache/sallyport-corpus). Without any it makes a small pair of its own.
@@ -39,7 +39,7 @@ func start() error {
 	program := flag.String("program", "bin/sallyport", "the sallyport to measure")
 	corpus := flag.String("corpus", corpusDir(), "the folder of pairs")
 	only := flag.String("only", os.Getenv("BENCH_PAIRS"), "measure these pairs only (comma-separated); $BENCH_PAIRS")
-	list := flag.String("sections", "start,delta,speed,program,load", "what to measure, of these and growth, which takes long")
+	list := flag.String("sections", "start,delta,speed,program,load,cluster", "what to measure, of these and growth, which takes long")
 	flag.Parse()
 	wanted := sections{}
 	for _, s := range strings.Split(*list, ",") {
@@ -89,6 +89,11 @@ func run(ctx context.Context, program, corpus, only string, wanted sections) err
 	}
 	if wanted["growth"] {
 		if err := growth(ctx, pairs, work); err != nil {
+			return err
+		}
+	}
+	if wanted["cluster"] {
+		if err := clusters(ctx, program, work); err != nil {
 			return err
 		}
 	}

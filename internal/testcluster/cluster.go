@@ -42,10 +42,22 @@ func Start(t testing.TB) *Cluster {
 	return c
 }
 
+// Run starts etcd and an API server with further arguments, and keeps their files in dir: for programs that are no tests.
+// The function that it returns ends them.
+func Run(dir string, apiArgs ...string) (*Cluster, func(), error) {
+	s := &suite{}
+	c, err := start(s, dir, apiArgs...)
+	if err != nil {
+		s.end()
+		return nil, nil, fmt.Errorf("test cluster: %w", err)
+	}
+	return c, s.end, nil
+}
+
 // lifetime is how long servers live: a test, or all tests of a package.
 type lifetime interface{ Cleanup(func()) }
 
-func start(t lifetime, dir string) (*Cluster, error) {
+func start(t lifetime, dir string, apiArgs ...string) (*Cluster, error) {
 	ports, err := freePorts(3)
 	if err != nil {
 		return nil, err
@@ -73,10 +85,8 @@ func start(t lifetime, dir string) (*Cluster, error) {
 		"--disable-admission-plugins=ServiceAccount", // no controller makes the accounts that it waits for
 		"--service-cluster-ip-range=10.0.0.0/24",
 	}
-	if err := c.StartAPI(t); err != nil {
-		return nil, err
-	}
-	return c, nil
+	c.apiArgs = append(c.apiArgs, apiArgs...)
+	return c, c.StartAPI(t)
 }
 
 func (c *Cluster) path(name string) string { return filepath.Join(c.dir, name) }
@@ -152,9 +162,14 @@ type authorised struct{ http.RoundTripper }
 
 func (a *authorised) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
-	r.Header.Set("Authorization", "Bearer "+token)
+	authorise(r)
 	return a.RoundTripper.RoundTrip(r)
 }
+
+func authorise(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }
+
+// Authorise makes the request an administrator's.
+func (*Cluster) Authorise(r *http.Request) { authorise(r) }
 
 // waitFor asks until the answer is 200 or the process has ended.
 func (p *process) waitFor(client *http.Client, url string) error {

@@ -18,6 +18,7 @@ func (w *World) Attend(p *Pair) (stop func()) {
 		{schema.GroupVersionResource{Version: "v1", Resource: "persistentvolumes"}, "PersistentVolume", false},
 		{schema.GroupVersionResource{Group: "storage.k8s.io", Version: "v1", Resource: "volumeattributesclasses"}, "VolumeAttributesClass", false},
 		{schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}, "ConfigMap", true},
+		{schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "statefulsets"}, "StatefulSet", true},
 		{schema.GroupVersionResource{Group: p.Prefix + ".example.com", Version: "v1", Resource: "gadgets"}, "Gadget", true},
 	}
 	var group sync.WaitGroup
