@@ -68,6 +68,7 @@ $(LINT):
 
 bench: build ## sizes, times and memory beside the peers'; BENCH_PAIRS=a,b and BENCH=-sections=… choose (root for Debian's packages)
 	internal/testtools/setup bench
+	go run ./internal/testcluster/build kube-apiserver kubectl
 	go run ./internal/bench -program bin/sallyport $(BENCH)
 
 e2e: build ## the main job on a real Kubernetes node (root; Debian's packages)
