@@ -81,4 +81,7 @@ type Target interface {
 	Health(ctx context.Context, want kube.Objects) ([]kube.ObjectStatus, error)
 	// Undo runs a release's hooks for being rolled back, before ("pre") and after ("post") the former one is put back.
 	Undo(ctx context.Context, of kube.Objects, when string) error
+	// Drift tells what differs from objects that were applied, and changes nothing. Repair puts it right.
+	Drift(ctx context.Context, want kube.Objects) ([]kube.Difference, error)
+	Repair(ctx context.Context, want kube.Objects) (*kube.Repaired, error)
 }

@@ -20,7 +20,7 @@ import (
 
 // Finding is one thing that Doctor looked at.
 type Finding struct {
-	Name    string `json:"name"` // state, room, trust, clock, journal, mirror, push, release, target, checks, runtime
+	Name    string `json:"name"` // state, room, trust, clock, journal, mirror, push, release, target, objects, checks, runtime
 	OK      bool   `json:"ok"`
 	Message string `json:"message"`
 	// Mend is what to do about it, one sentence; empty if nothing has to be done. On a good finding it is advice.
@@ -42,7 +42,7 @@ func (s *Site) Doctor(ctx context.Context, push bool) []Finding {
 	findings := []Finding{s.stateWritable(), s.room(), s.trustLoads(), s.clockSane(), s.journalSound()}
 	findings = append(findings, s.mirrorWorks(ctx, push)...)
 	findings = append(findings, s.releasesWhole(ctx)...)
-	return append(findings, s.targetAnswers(ctx), s.checksLoad(), s.runtimeAsksMirror())
+	return append(findings, s.targetAnswers(ctx), s.objectsStand(ctx), s.checksLoad(), s.runtimeAsksMirror())
 }
 
 // found makes a finding of an error, with the error's own hint if it has one.
@@ -244,6 +244,16 @@ func (s *Site) targetAnswers(ctx context.Context) Finding {
 		good = fmt.Sprintf("%s answers: %s", t, version)
 	}
 	return found("target", err, good, "start the cluster, or correct spec.target in site.yaml")
+}
+
+// objectsStand tells whether the current release's objects are as it has them.
+func (s *Site) objectsStand(ctx context.Context) Finding {
+	text, drift := s.ExamineTarget(ctx)
+	f := Finding{Name: "objects", OK: len(drift) == 0, Message: text}
+	if !f.OK {
+		f.Mend = repairCommand + " puts them back; if they are to stay so, have it in the next release"
+	}
+	return f
 }
 
 func (s *Site) checksLoad() Finding {

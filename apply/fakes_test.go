@@ -306,6 +306,48 @@ func (c cluster) Restore(ctx context.Context, want kube.Objects, prev kube.Inven
 	return r, nil
 }
 
+func (c cluster) Drift(ctx context.Context, want kube.Objects) ([]kube.Difference, error) {
+	if c.down {
+		return nil, errDown
+	}
+	ids, version := parseObjects(want)
+	var drift []kube.Difference
+	for _, id := range ids {
+		switch has, there := c.objects[id]; {
+		case !there:
+			drift = append(drift, kube.Difference{ID: id, Missing: true})
+		case has != version:
+			drift = append(drift, kube.Difference{ID: id, Fields: []kube.FieldDrift{{Path: "data.version",
+				Lines: []string{fmt.Sprintf("data.version: %s -> %s", version, has)}, Manager: "kubectl-edit"}}})
+		}
+	}
+	return drift, ctx.Err()
+}
+
+func (c cluster) Repair(ctx context.Context, want kube.Objects) (*kube.Repaired, error) {
+	drift, err := c.Drift(ctx, want)
+	if err != nil {
+		return nil, err
+	}
+	_, version := parseObjects(want)
+	r := &kube.Repaired{}
+	for _, d := range drift {
+		if why, ok := c.stuck[d.Name]; ok {
+			r.Left = append(r.Left, kube.Change{ID: d.ID, Action: kube.Conflict, Note: why})
+			continue
+		}
+		err := c.faults.Step("repair", d.Name, func() error {
+			c.objects[d.ID] = version
+			return nil
+		})
+		if err != nil {
+			return r, err
+		}
+		r.Changes = append(r.Changes, kube.Change{ID: d.ID, Action: kube.Configured})
+	}
+	return r, nil
+}
+
 func (c cluster) Prune(_ context.Context, prev, keep kube.Inventory) ([]kube.Change, error) {
 	if c.down {
 		return nil, errDown

@@ -51,8 +51,9 @@ func (r *run) damageOf(ctx context.Context, rel Release) (d damage) {
 	return d
 }
 
-// mend brings back what is damaged of the current release, from a bundle of it, and puts it on the target again.
-func (r *run) mend(ctx context.Context, b *verify.Bundle) (*Result, error) {
+// mend brings back what is damaged of the current release, from a bundle of it, and puts it on the target again. Where nothing
+// is, it looks for what differs on the target.
+func (r *run) mend(ctx context.Context, b *verify.Bundle, o Options) (*Result, error) {
 	d := r.damageOf(ctx, *r.journal.Current)
 	if ctx.Err() != nil {
 		return nil, r.interrupted(ctx)
@@ -60,15 +61,20 @@ func (r *run) mend(ctx context.Context, b *verify.Bundle) (*Result, error) {
 	if d.unasked != nil {
 		r.say("note", "the mirror was not asked: %s", oneLine(d.unasked.Error()))
 	}
-	if d.none() {
+	if d.none() && !o.Repair {
 		r.say("note", "%s runs already", r.journal.Current)
-		return r.result(ResultNothing, r.journal.Current), nil
+		return r.compared(ctx)
 	}
-	if err := r.mendCurrent(ctx, b, d); err != nil {
-		if ctx.Err() != nil {
-			return nil, r.interrupted(ctx)
+	if !d.none() {
+		if err := r.mendCurrent(ctx, b, d); err != nil {
+			if ctx.Err() != nil {
+				return nil, r.interrupted(ctx)
+			}
+			return nil, err
 		}
-		return nil, err
+	}
+	if o.Repair {
+		return r.repaired(ctx)
 	}
 	return r.result(ResultNothing, r.journal.Current), nil
 }
@@ -86,6 +92,11 @@ func (r *run) mendCurrent(ctx context.Context, b *verify.Bundle, d damage) error
 	if err := r.restore(ctx); err != nil {
 		return err
 	}
+	return r.checkedAgain(ctx)
+}
+
+// checkedAgain says that a person is needed if the current release fails its checks.
+func (r *run) checkedAgain(ctx context.Context) error {
 	failed, err := r.recheck(ctx)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package apply
 
 import (
 	"github.com/sallyport-dev/sallyport/apply/check"
+	"github.com/sallyport-dev/sallyport/apply/kube"
 	"github.com/sallyport-dev/sallyport/bundle"
 )
 
@@ -13,6 +14,7 @@ const (
 	ResultRolledBack = "rolledBack" // the previous release runs again
 	ResultNothing    = "nothing"    // there was nothing to do
 
+	resultRepaired    = "repaired"    // of a repair of what differed on the target
 	resultFailed      = "failed"      // of an attempt that changed nothing
 	resultInterrupted = "interrupted" // of an attempt that a power cut or a person ended
 	resultPerson      = "needsPerson" // of an attempt that could not be undone
@@ -33,6 +35,8 @@ type Result struct {
 	// Left are objects that are not as the release that runs has them, Leaving those that should be gone and are not.
 	Left    []Left `json:"left,omitempty"`
 	Leaving []Left `json:"leaving,omitempty"`
+	// Drift is what differs on the target from the release that runs.
+	Drift []kube.Difference `json:"drift,omitempty"`
 }
 
 // Bytes tells what a load cost.

@@ -2,8 +2,10 @@ package apply
 
 import (
 	"context"
+	"sync"
 	"time"
 
+	"github.com/sallyport-dev/sallyport/apply/kube"
 	"github.com/sallyport-dev/sallyport/apply/slot"
 	"github.com/sallyport-dev/sallyport/bundle"
 )
@@ -39,18 +41,25 @@ type Status struct {
 	Unrestored string `json:"unrestored,omitempty"`
 	// Health is what Look found; nil in what Status returns.
 	*Health `json:",omitempty"`
+	// Objects says how the current release's objects on the target are: "as the release has them", or why nobody knows. Drift are
+	// those that differ; null if nobody knows.
+	Objects string            `json:"objects,omitempty"`
+	Drift   []kube.Difference `json:"drift"`
 	// Since is when the current release was committed; nil if it is not known.
 	Since *time.Time `json:"since,omitempty"`
 }
 
-// Look is Status and Examine: what the site runs, and what of that is lost or damaged. It takes no lock and changes
+// Look is Status, Examine and ExamineTarget: what the site runs, what of that is lost or damaged, and what differs. It takes no lock and changes
 // nothing.
 func (s *Site) Look(ctx context.Context) (*Status, error) {
 	st, err := s.Status()
 	if err != nil {
 		return nil, err
 	}
+	var wait sync.WaitGroup
+	wait.Go(func() { st.Objects, st.Drift = s.ExamineTarget(ctx) })
 	h := s.Examine(ctx)
+	wait.Wait()
 	st.Health = &h
 	if len(h.Problems) > 0 && !st.NeedsPerson {
 		st.NeedsPerson, st.Person = true, h.Problems[0].String()

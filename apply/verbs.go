@@ -22,6 +22,8 @@ const (
 type Options struct {
 	// Retry takes a release although it failed its trial here before.
 	Retry bool
+	// Repair puts right what differs on the target from the release that runs, which must be the bundle's.
+	Repair bool
 }
 
 // Stage verifies the bundle, loads the mirror with it and fills the slot that does not run. Nothing that runs changes.
@@ -69,7 +71,9 @@ func (s *Site) take(ctx context.Context, verb string, in Input, o Options) (res 
 	case r.decided(about, leftover):
 		return r.concluded() // this very release was under way
 	case r.journal.Current != nil && r.journal.Current.same(about):
-		return r.mend(ctx, b)
+		return r.mend(ctx, b, o)
+	case o.Repair:
+		return nil, notRunning(about, r.journal.Current)
 	}
 	r.outcome = nil
 	if r.stagedAlready(about) {

@@ -13,16 +13,18 @@ import (
 )
 
 func (p *program) applyVerb() *cobra.Command {
-	var dryRun, staged, now, retry bool
+	var dryRun, staged, now, retry, repair bool
 	c := &cobra.Command{
-		Use:   "apply BUNDLE [--dry-run] | --staged",
+		Use:   "apply BUNDLE [--dry-run] | --staged | --repair [BUNDLE]",
 		Short: "Bring the site to the release in a bundle, or leave it as it was",
 		Long: `Bring the site to the release in a bundle: verify it, load the mirror, fill the slot that does not run, switch, and run
 the checks. If they pass the release is committed; if not, the previous release is put back and checked again.
 
 Whatever happens on the way (a pulled stick, a power cut, Ctrl-C), the site runs the old release or the new one, and
 the next sallyport finishes or undoes the work. A release that already runs is left alone; what is lost or damaged of
-it here is brought back from the bundle. One that a person rolled back from comes again with --retry only.
+it here is brought back from the bundle, and what differs from it on the target is told. --repair puts that back, and runs
+the release's checks: what people changed, took away or added there. What controllers of the cluster wrote stays.
+A release that a person rolled back from comes again with --retry only.
 
 BUNDLE is a file, its first part (FILE.001), - for standard input, or a directory that holds bundles of one release:
 then the smallest that fits this site is taken.`,
@@ -30,17 +32,21 @@ then the smallest that fits this site is taken.`,
   sallyport apply --dry-run store-platform-2.4.0.tar`,
 		RunE: func(c *cobra.Command, a []string) error {
 			switch {
-			case staged && (len(a) > 0 || dryRun):
-				return &usageError{"--staged takes no bundle and no --dry-run", "sallyport apply --staged"}
+			case staged && (len(a) > 0 || dryRun || repair):
+				return &usageError{"--staged takes no bundle, no --dry-run and no --repair", "sallyport apply --staged"}
+			case repair && dryRun:
+				return &usageError{"--repair takes no --dry-run", "sallyport status shows what it would put back"}
 			case staged:
 				return p.onSite(c.Context(), func(s *apply.Site) (*apply.Result, error) { return s.ApplyStaged(c.Context()) })
+			case repair && len(a) == 0:
+				return p.onSite(c.Context(), func(s *apply.Site) (*apply.Result, error) { return s.RepairTarget(c.Context()) })
 			case len(a) != 1:
 				return args("BUNDLE")(c, a)
 			case dryRun:
 				return p.dryRun(c.Context(), a[0], apply.Options{Retry: retry})
 			}
 			return p.take(c.Context(), a[0], func(s *apply.Site, in apply.Input) (*apply.Result, error) {
-				return s.Apply(c.Context(), in, apply.Options{Retry: retry})
+				return s.Apply(c.Context(), in, apply.Options{Retry: retry, Repair: repair})
 			})
 		},
 	}
@@ -48,6 +54,7 @@ then the smallest that fits this site is taken.`,
 	c.Flags().BoolVar(&staged, "staged", false, "switch to the release that sallyport stage has brought")
 	p.stallFlag(c)
 	c.Flags().BoolVar(&retry, "retry", false, "try a release again that failed here before, or that a person rolled back from")
+	c.Flags().BoolVar(&repair, "repair", false, "put back what differs on the target from the release that runs; needs no bundle")
 	c.Flags().BoolVar(&now, "now", false, "do not wait for a window")
 	if err := c.Flags().MarkHidden("now"); err != nil { // this version has no windows: every time is now
 		panic(err)
@@ -193,6 +200,10 @@ func (p *program) closing(s *apply.Site, res *apply.Result, err error) {
 		p.ui.closing("%s was rolled back: %s.", release, s.Runs())
 	case len(res.Mended) > 0:
 		p.ui.closing("%s is whole again and runs %s. Brought back: %s.", site, release, strings.Join(res.Mended, "; "))
+	case len(res.Drift) > 0:
+		p.ui.say("objects", "%s", differ(len(res.Drift)))
+		p.differences(res.Drift)
+		p.ui.closing("There was nothing to do: %s runs %s. But %s: sallyport apply --repair puts them back.", site, release, differ(len(res.Drift)))
 	case res.Release == nil:
 		p.ui.fine("\nThere was nothing to do: %s runs no release yet.\n", site)
 	default:

@@ -17,8 +17,9 @@ func (p *program) statusVerb() *cobra.Command {
 		Use:   "status",
 		Short: "Say what the site runs and how it is",
 		Long: `Say what the site runs, what it can go back to, how the last attempt ended, and what is lost or damaged: it reads both
-slots and asks the mirror for every image of their releases, for five seconds at most. It changes nothing and takes
-no lock, so it answers at any time, while another sallyport works too. The state is for the site's owner alone, usually root. Exit status 0 whatever it finds: "needsPerson" tells.`,
+slots, asks the mirror for every image of their releases, and the target for objects that differ from the release that
+runs, for five seconds at most. It changes nothing and takes no lock, so it answers at any time, while another sallyport
+works too. The state is for the site's owner alone, usually root. Exit status 0 whatever it finds: "needsPerson" tells.`,
 		Example: "  sallyport status --json",
 		Args:    args(),
 		RunE:    func(c *cobra.Command, _ []string) error { return p.status(c.Context()) },
@@ -88,6 +89,9 @@ func (p *program) printStatus(s *apply.Site, st *apply.Status) {
 		line("unfinished", "the rollback to what runs, left for another release: sallyport confirm tries again")
 	}
 	p.left(st.Left, st.Leaving)
+	if st.Current != nil {
+		p.printDrift(st)
+	}
 	if a := st.LastAttempted; a != nil {
 		line("last try", "%s", attempt(a))
 	}

@@ -117,8 +117,9 @@ var phrases = regexp.MustCompile("field is immutable(?: when `immutable` is set)
 	`|illegal base64 data at input byte \d+` +
 	`|a valid config key must consist of alphanumeric characters, '-', '_' or '\.'` +
 	`|Too long: may not be more than \d+ bytes|Too long: must have at most \d+ bytes` +
-	`|cannot unmarshal [a-z]+ into Go struct field [\w.]+ of type \w+` +
 	`|Required value`)
+
+var undecoded = regexp.MustCompile(`cannot unmarshal [a-z]+ into Go struct field ([\w.]+) of type (\w+)`)
 
 // troubles are why a webhook cannot be called.
 var troubles = regexp.MustCompile(`no endpoints available for service "[\w.\-]+"|service "[\w.\-]+" not found|connection refused|no such host` +
@@ -145,6 +146,9 @@ func discreetText(message string) string {
 			return m + strings.Join(slices.Compact(fields), "; ")
 		}
 		return m + unsaid
+	}
+	if m := undecoded.FindStringSubmatch(message); m != nil {
+		return m[1] + ": expected " + m[2]
 	}
 	if found := phrases.FindAllString(message, maxFields); len(found) > 0 {
 		return strings.Join(found, "; ")

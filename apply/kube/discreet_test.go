@@ -211,6 +211,7 @@ func TestDiscreetWords(t *testing.T) {
 		{`Internal error occurred: failed calling webhook "w.example.com": failed to call webhook: Post "https://w.shop.svc:443/?p=s3cret": no endpoints available for service "w"`,
 			`failed calling webhook "w.example.com": no endpoints available for service "w"`},
 		{`admission webhook "w.example.com" does not support dry run`, ""},
+		{`s3cret json: cannot unmarshal number into Go struct field Secret.stringData of type string`, "Secret.stringData: expected string"},
 		{`s3cret: field is immutable`, "field is immutable"},
 		{`s3cret`, unsaid},
 	} {

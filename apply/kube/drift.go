@@ -255,13 +255,15 @@ func (d Difference) String() string {
 	case d.Note != "":
 		return d.ID.String() + " (" + d.Note + ")"
 	}
-	text := d.ID.String()
-	if len(d.Fields) > 0 {
-		text += " (" + d.Fields[0].Path
-		if n := len(d.Fields) - 1; n > 0 {
-			text += fmt.Sprintf(" and %d more", n)
-		}
-		text += ")"
+	if len(d.Fields) == 0 {
+		return d.ID.String()
 	}
-	return text
+	text := d.Fields[0].Path
+	if by := d.Fields[0].Manager; by != "" {
+		text += " by " + by
+	}
+	if n := len(d.Fields) - 1; n > 0 {
+		text += fmt.Sprintf(", and %d more", n)
+	}
+	return d.ID.String() + " (" + text + ")"
 }

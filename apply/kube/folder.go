@@ -154,6 +154,29 @@ func (f *Folder) Restore(ctx context.Context, want Objects, prev Inventory, _ *R
 	return &Restored{Inventory: inventory, Changes: changes}, err
 }
 
+// Drift compares the file with the objects. What others did to the objects in the cluster cannot be seen.
+func (f *Folder) Drift(ctx context.Context, want Objects) ([]Difference, error) {
+	changes, err := f.DryRun(ctx, want, Inventory{})
+	var out []Difference
+	for _, c := range changes {
+		switch c.Action {
+		case Created:
+			out = append(out, Difference{ID: c.ID, Missing: true})
+		case Configured:
+			out = append(out, Difference{ID: c.ID, Note: "somebody has edited it in " + FolderFile})
+		case Pruned:
+			out = append(out, Difference{ID: c.ID, Note: "somebody has added it to " + FolderFile})
+		}
+	}
+	return out, err
+}
+
+// Repair writes the file anew.
+func (f *Folder) Repair(ctx context.Context, want Objects) (*Repaired, error) {
+	_, changes, err := f.Apply(ctx, want, Inventory{})
+	return &Repaired{Changes: slices.DeleteFunc(changes, func(c Change) bool { return c.Action == Unchanged })}, err
+}
+
 // Record writes down that nothing was there: what a cluster has because of the folder's other files is not this target's.
 func (f *Folder) Record(_ context.Context, _ Objects, _ Inventory, w io.Writer) error {
 	r, err := newRecorder(w)

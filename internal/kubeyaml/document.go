@@ -206,14 +206,14 @@ func SyntaxError(file string, offset int, err error) error {
 var (
 	quotedAnchor = regexp.MustCompile(`unknown anchor '.*' referenced`)
 	quotedText   = regexp.MustCompile("(?s) `.*`")
-	quotedNumber = regexp.MustCompile(`number \S+ into Go value of type \w+`)
+	quotedNumber = regexp.MustCompile(`(?:json: )?cannot unmarshal number \S+ into Go value of type \w+`)
 )
 
 // unquoted takes values out of a parser's message.
 func unquoted(message string) string {
 	message = quotedAnchor.ReplaceAllLiteralString(message, "a value begins with * and is no text, for it does not stand in quotes")
 	message = quotedText.ReplaceAllLiteralString(message, "")
-	return quotedNumber.ReplaceAllLiteralString(message, "a number that is too large")
+	return quotedNumber.ReplaceAllLiteralString(message, "a number is too large")
 }
 
 func notJSON(place Place, err error) error {
