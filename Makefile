@@ -16,7 +16,7 @@ LDFLAGS := -s -w -buildid= -X github.com/sallyport-dev/sallyport/cmd.version=$(V
 MAN := SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} CGO_ENABLED=0 go run ./internal/man
 BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
 
-.PHONY: help build site man demo demo-cluster test lint bench e2e fuzz dist clean
+.PHONY: help build site man demo demo-cluster test lint bench charts e2e fuzz dist clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -58,6 +58,7 @@ lint: $(LINT) ## gofmt, vet, golangci-lint, shellcheck
 	@out=$$(gofmt -l $$(git ls-files '*.go')); [[ -z $$out ]] || { echo "not gofmt-ed: $$out"; exit 1; }
 	go vet ./...
 	go vet -tags e2e ./internal/e2e/...
+	go vet -tags charts ./bundle/manifest/helm
 	go vet -tags site . ./cmd/...
 	$(LINT) run ./...
 	shellcheck .ci/run internal/testtools/setup internal/e2e/*.sh delta/recompress/frozen/freeze.sh delta/recompress/testdata/make-vectors delta/recompress/czstd/testdata/make-vectors
@@ -70,6 +71,10 @@ bench: build ## sizes, times and memory beside the peers'; BENCH_PAIRS=a,b and B
 	internal/testtools/setup bench
 	go run ./internal/testcluster/build kube-apiserver kubectl
 	go run ./internal/bench -program bin/sallyport $(BENCH)
+
+charts: ## charts that others made, through stock Helm and through us, from the Go module proxy
+	go run ./internal/testtools/build helm
+	CGO_ENABLED=0 go test -tags charts -run ChartsOfOthers -v ./bundle/manifest/helm
 
 e2e: build ## the main job on a real Kubernetes node (root; Debian's packages)
 	internal/testtools/setup node

@@ -72,6 +72,8 @@ type Target interface {
 	Ready(ctx context.Context, prev kube.Inventory) (version string, err error)
 	Inventory(ctx context.Context, want kube.Objects) (kube.Inventory, error)
 	DryRun(ctx context.Context, want kube.Objects, prev kube.Inventory) ([]kube.Change, error)
+	// MakeWay stops what left the release and holds what the release needs to start.
+	MakeWay(ctx context.Context, want kube.Objects, prev kube.Inventory) ([]kube.Change, error)
 	Apply(ctx context.Context, want kube.Objects, prev kube.Inventory) (kube.Inventory, []kube.Change, error)
 	// Record writes down what is there of want and prev, before anything is changed; kube.ReadRecord reads it.
 	Record(ctx context.Context, want kube.Objects, prev kube.Inventory, w io.Writer) error

@@ -259,6 +259,10 @@ func (c cluster) DryRun(_ context.Context, want kube.Objects, prev kube.Inventor
 	return changes, nil
 }
 
+func (c cluster) MakeWay(context.Context, kube.Objects, kube.Inventory) ([]kube.Change, error) {
+	return nil, nil
+}
+
 func (c cluster) Apply(ctx context.Context, want kube.Objects, _ kube.Inventory) (kube.Inventory, []kube.Change, error) {
 	if c.down {
 		return kube.Inventory{}, nil, errDown

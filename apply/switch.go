@@ -212,12 +212,24 @@ func (r *run) put(ctx context.Context, which Release) error {
 		// What once ran is not held to what the target takes today.
 		return r.putBack(ctx, rel.objects(), r.recorded(r.journal.Before))
 	}
+	if err := r.makeWay(ctx, rel.objects()); err != nil {
+		return err
+	}
 	inventory, changes, err := r.target.Apply(ctx, r.hooked(rel), r.journal.Live)
 	if err != nil {
 		return err
 	}
 	r.say("objects", "%s", summary(changes))
 	return r.change(func(j *journal) { j.Left, j.Leaving = nil, leavingOf(j.Live.Minus(inventory)) })
+}
+
+// makeWay stops what is to leave the target and holds what the release needs to start, such as a port of the host.
+func (r *run) makeWay(ctx context.Context, want kube.Objects) error {
+	stopped, err := r.target.MakeWay(ctx, want, r.journal.Live)
+	for _, c := range stopped {
+		r.say("note", "%s: %s", c.ID, c.Note)
+	}
+	return err
 }
 
 // tagged reads a release from its slot and makes the mirror answer for the names of its images.
@@ -238,6 +250,12 @@ func (r *run) tagged(ctx context.Context, which Release) (*slotRelease, error) {
 func (r *run) putBack(ctx context.Context, want kube.Objects, before *kube.Record) error {
 	if err := r.undoHooks(ctx, "pre"); err != nil {
 		return err
+	}
+	if err := r.makeWay(ctx, want); err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		r.say("note", "%s", err) // what can be put back is
 	}
 	restored, err := r.target.Restore(ctx, want, r.journal.Live, before)
 	if err != nil {

@@ -52,11 +52,17 @@ func (c *Cluster) DryRun(ctx context.Context, want Objects, prev Inventory) ([]C
 	if err != nil {
 		return nil, err
 	}
+	held, err := c.holds(ctx, p, prev)
+	if err != nil {
+		return nil, err
+	}
+	p.await(held)
 	pruned, err := c.prune(ctx, prev.Minus(p.inventory()), true)
 	if err != nil {
 		return nil, err
 	}
 	accept(pruned, want.OneWay)
+	explain(pruned, held)
 	changes := slices.Concat(p.changes(), hooks, p.records, pruned)
 	return changes, c.checkRights(ctx, p, changes)
 }
@@ -185,6 +191,15 @@ func (c *Cluster) applyOne(ctx context.Context, p *plan, it *item) error {
 	case it.change.Action == Recreated:
 		if err := c.remove(ctx, it.live); err != nil {
 			return err
+		}
+	}
+	if it.stopped {
+		live, err := c.get(ctx, it.change.ID)
+		if err == nil {
+			_, err = c.start(ctx, live)
+		}
+		if err != nil {
+			return c.failed("start "+it.change.String(), err)
 		}
 	}
 	after := it.want.DeepCopy()

@@ -12,6 +12,9 @@ const (
 	Unchanged Action = "unchanged"
 	// Recreated means that the object is deleted and created again, as its annotation allows.
 	Recreated Action = "recreated"
+	// Stopped means that the object left the release and was stopped, since it held what an object of the release needs; Note
+	// says what.
+	Stopped Action = "stopped"
 	// Pruned means that the object left the release and is deleted.
 	Pruned Action = "pruned"
 	// Runs means that the object is a hook, which does its work on the way to the release; Note says when.

@@ -126,6 +126,9 @@ func compareSets(have, want []*unstructured.Unstructured) []Change {
 	return changes
 }
 
+// MakeWay stops nothing: the cluster behind the folder deletes what leaves in its own time.
+func (f *Folder) MakeWay(context.Context, Objects, Inventory) ([]Change, error) { return nil, nil }
+
 // Apply replaces the file as a whole; what left the release stays in it until Prune. Nothing is written if it would stay the
 // same.
 func (f *Folder) Apply(ctx context.Context, want Objects, prev Inventory) (Inventory, []Change, error) {

@@ -27,6 +27,8 @@ type item struct {
 	untried bool
 	// claim: nothing changes but who owns its fields, which others hold with the values that the release wants.
 	claim bool
+	// stopped: the object made way for another, and starts again.
+	stopped bool
 	// narrowed are fields that a CustomResourceDefinition no longer keeps.
 	narrowed []narrowing
 	wave     int // in which it is applied
@@ -277,6 +279,7 @@ func (c *Cluster) askOne(ctx context.Context, p *plan, it *item, live *unstructu
 		}
 	}
 	it.live = outline(live)
+	it.stopped = live != nil && live.GetAnnotations()[stoppedAnnotation] != ""
 	if live != nil && live.GetDeletionTimestamp() != nil {
 		it.deferred = true
 		it.change = Change{ID: it.change.ID, Action: Created, Note: "it is being deleted, and is created again once it is gone"}
@@ -343,7 +346,7 @@ func (c *Cluster) judgeTry(ctx context.Context, p *plan, it *item, live, after *
 		return c.refused(ctx, it, "dry-run ", err)
 	case live == nil:
 		it.change.Action = Created
-	case !sameContent(live, after):
+	case it.stopped || !sameContent(live, after):
 		it.change.Action = Configured
 		it.change.Fields = differences(live, after)
 		it.change.OneWay = oneWay(live, after)

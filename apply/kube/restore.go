@@ -197,6 +197,9 @@ func (r *restoration) attempt(ctx context.Context, it *item, live *unstructured.
 		}
 		live = nil
 	}
+	if live, err = r.c.start(ctx, live); err != nil {
+		return err
+	}
 	it.live = outline(live)
 	if other := r.p.otherOwner(it); other != "" {
 		return &leftError{"it belongs to the release " + other}

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -74,6 +75,16 @@ func TestChart(t *testing.T) {
 	}
 	s := site{}
 	s.load(t, open(t, res.File))
+
+	// helm/helm#5825: what an upgrade's migration did stays when the release goes back.
+	const oneWay = "Job retail/migrate runs at an upgrade"
+	if !slices.ContainsFunc(res.Warnings, func(w string) bool { return strings.HasPrefix(w, oneWay) }) {
+		t.Errorf("warnings %q", res.Warnings)
+	}
+	f.write("chart/templates/back.yaml", "{apiVersion: v1, kind: ConfigMap, metadata: {name: back, annotations: {helm.sh/hook: 'pre-rollback, post-rollback'}}}")
+	if res = f.build(f.config("1.0.0")); strings.Contains(strings.Join(res.Warnings, " "), oneWay) {
+		t.Errorf("warned of what a hook undoes: %q", res.Warnings)
+	}
 }
 
 // A chart from a registry, where stock helm has put it, is the chart of the folder.

@@ -86,6 +86,7 @@ func (b *builder) fetchCharts(ctx context.Context) ([]manifest.Source, error) {
 func (b *builder) charted() {
 	for _, c := range b.release.rendered.Charts {
 		b.say("chart", "%s %s as %s in namespace %s", c.Name, c.Version, c.Release, c.Namespace)
+		b.oneWayHooks(c)
 	}
 	for i, text := range b.release.rendered.Notes {
 		if i == maxMentioned {
@@ -93,6 +94,23 @@ func (b *builder) charted() {
 			return
 		}
 		b.say("note", "%s", text)
+	}
+}
+
+// oneWayHooks names the programs that a chart runs at an upgrade and does not undo: no site takes the release in place of
+// another one unless it accepts that.
+func (b *builder) oneWayHooks(c manifest.Chart) {
+	hooks := b.release.rendered.Hooks(c)
+	if slices.ContainsFunc(hooks, func(o *manifest.Object) bool { return o.RunsAt("pre-rollback") || o.RunsAt("post-rollback") }) {
+		return
+	}
+	for _, o := range hooks {
+		ref := bundle.ObjectRef{Kind: o.Kind(), Namespace: o.Namespace(), Name: o.Name()}
+		works := o.Kind() == "Job" || o.Kind() == "Pod"
+		if works && (o.RunsAt("pre-upgrade") || o.RunsAt("post-upgrade")) && !slices.Contains(b.spec.OneWay, ref) {
+			b.warn("%s runs at an upgrade, and chart %s has no hook that undoes it in a rollback: a site refuses the release in place of another one unless spec.oneWay names it",
+				ref, c.Name)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/kubeyaml"
@@ -30,6 +31,13 @@ func (o *Object) annotation(name string) string {
 	all, _ := meta["annotations"].(map[string]any)
 	value, _ := all[name].(string)
 	return value
+}
+
+// RunsAt tells whether the object is a hook of Helm's for an event, such as pre-upgrade.
+func (o *Object) RunsAt(event string) bool {
+	return slices.ContainsFunc(strings.Split(o.annotation("helm.sh/hook"), ","), func(word string) bool {
+		return strings.EqualFold(strings.TrimSpace(word), event)
+	})
 }
 
 func (o *Object) setNamespace(namespace string) {

@@ -19,13 +19,16 @@ const renderings = 3
 const ahead = `(now | dateModify "9517h13m7s")`
 
 // checkChance refuses objects that are others each time the chart is rendered.
-func (r *renderer) checkChance(objects []kubeyaml.Object) error {
+func (r *renderer) checkChance(first rendering) error {
 	for i := range renderings {
-		again, err := r.once(way{later: i == 0})
+		again, same, err := r.again(first, way{later: i == 0})
 		if err != nil {
 			return err
 		}
-		if err := compare(objects, again); err != nil {
+		if same {
+			continue
+		}
+		if err := compare(first.objects, again); err != nil {
 			return err
 		}
 	}

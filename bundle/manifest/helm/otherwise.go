@@ -19,18 +19,18 @@ const maxNamed = 5
 var asks = regexp.MustCompile("\\.Capabilities\\.APIVersions\\.Has\\s+[\"`]([^\"`]+)[\"`]")
 
 // otherwise notes what the chart would give to clusters with other APIs, and at an upgrade.
-func (r *renderer) otherwise(objects []kubeyaml.Object) {
+func (r *renderer) otherwise(first rendering) {
 	if missing := r.missing(); len(missing) > 0 {
 		// A chart that does not render with them says nothing about what they hid.
-		if with, err := r.once(way{more: missing}); err == nil {
-			if differ := differing(objects, with); len(differ) > 0 {
+		if with, same, err := r.again(first, way{more: missing}); err == nil && !same {
+			if differ := differing(first.objects, with); len(differ) > 0 {
 				r.note(fmt.Sprintf("chart %s is rendered without %s, with which %s would differ: name under helm.apiVersions those that the sites have",
 					r.chart.Name(), some(missing), some(differ)))
 			}
 		}
 	}
-	if with, err := r.once(way{upgrade: true}); err == nil {
-		if differ := differing(objects, with); len(differ) > 0 {
+	if with, same, err := r.again(first, way{upgrade: true}); err == nil && !same {
+		if differ := differing(first.objects, with); len(differ) > 0 {
 			r.note(fmt.Sprintf("chart %s gives %s otherwise at an upgrade (.Release.IsUpgrade, .Release.Revision); packed is what an install gives",
 				r.chart.Name(), some(differ)))
 		}

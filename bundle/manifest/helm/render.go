@@ -57,14 +57,19 @@ func (c *Chart) Render(o Options) (*Output, error) {
 		return nil, err
 	}
 	r := &renderer{chart: c, options: o, values: files, kube: kube, notes: slices.Clone(c.notes)}
-	objects, err := r.once(way{})
+	documents, err := r.once(way{})
 	if err != nil {
 		return nil, err
 	}
-	if err := r.checkChance(objects); err != nil {
+	objects, err := r.objects(documents)
+	if err != nil {
 		return nil, err
 	}
-	r.otherwise(objects)
+	first := rendering{documents, objects}
+	if err := r.checkChance(first); err != nil {
+		return nil, err
+	}
+	r.otherwise(first)
 	return &Output{Release: o.Release, Namespace: o.Namespace, Objects: objects, Notes: r.notes}, nil
 }
 
@@ -117,8 +122,24 @@ type way struct {
 	more    []string // with these API versions too
 }
 
+// rendering is what a chart gives, as text and as objects.
+type rendering struct {
+	documents []document
+	objects   []kubeyaml.Object
+}
+
+// again renders the chart in another way. What is the same text as before gives the same objects, and is not read again.
+func (r *renderer) again(first rendering, w way) (objects []kubeyaml.Object, same bool, err error) {
+	documents, err := r.once(w)
+	if err != nil || slices.Equal(documents, first.documents) {
+		return nil, err == nil, err
+	}
+	objects, err = r.objects(documents)
+	return objects, false, err
+}
+
 // once renders the chart.
-func (r *renderer) once(w way) ([]kubeyaml.Object, error) {
+func (r *renderer) once(w way) ([]document, error) {
 	ch, err := r.chart.fresh()
 	if err != nil {
 		return nil, err
@@ -134,11 +155,7 @@ func (r *renderer) once(w way) ([]kubeyaml.Object, error) {
 	for _, text := range said {
 		r.note(text)
 	}
-	documents, err := r.documents(ch, files)
-	if err != nil {
-		return nil, err
-	}
-	return r.objects(documents)
+	return r.documents(ch, files)
 }
 
 // execute gives the chart's templates filled in, by their names.
