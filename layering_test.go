@@ -19,7 +19,7 @@ var allowed = map[string][]string{
 	"main":                {"cmd"},
 	"cmd":                 {"bundle/...", "apply/...", "verify", "internal/durable"},
 	"bundle":              {},
-	"bundle/inspect":      {"bundle"},
+	"bundle/inspect":      {"bundle", "bundle/overlay"},
 	"bundle/overlay":      {"bundle"},
 	"bundle/image":        {"bundle"},
 	"bundle/manifest":     {"bundle", "bundle/overlay"},

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/sallyport-dev/sallyport/apply/kube"
 	"github.com/sallyport-dev/sallyport/bundle"
 	"github.com/sallyport-dev/sallyport/verify"
@@ -42,10 +44,10 @@ func (s *Site) DryRun(ctx context.Context, in Input, o Options) (f *Forecast, er
 		return nil, err
 	}
 	d := b.Descriptor()
-	about := releaseOf(d, b.ReleaseDigest())
+	about := r.releaseHere(d, b.ReleaseDigest())
 	f = &Forecast{APIVersion: bundle.APIVersion, Kind: "Forecast", Release: &about, Current: r.journal.Current,
 		Changes: []kube.Change{}, Checks: checkNames(d.Checks)}
-	if r.journal.Current != nil && r.journal.Current.same(about) {
+	if r.journal.Current != nil && r.journal.Current.sameHere(about) {
 		f.Runs = true
 		return f, nil
 	}
@@ -80,20 +82,28 @@ func (s *Site) look(verb string) (*run, error) {
 // changes reads the bundle to its end and asks the target about the objects in it.
 func (r *run) changes(ctx context.Context, b *verify.Bundle) ([]kube.Change, error) {
 	d := b.Descriptor()
-	var yaml []byte
-	for yaml == nil {
+	wanted := map[digest.Digest]bool{d.Manifests.Digest: true}
+	for _, o := range d.Taken(r.cfg.Metadata.Labels) {
+		wanted[o.Digest] = true
+	}
+	blobs := map[digest.Digest][]byte{}
+	for len(blobs) < len(wanted) {
 		e, err := b.Next()
 		if err != nil {
 			return nil, err
 		}
-		if e.Desc.Digest == d.Manifests.Digest {
-			// At most bundle.MaxObjectsSize: the descriptor has been checked.
-			if yaml, err = io.ReadAll(&cancelReader{ctx, e}); err != nil {
+		if wanted[e.Desc.Digest] {
+			// All of them have at most twice bundle.MaxObjectsSize: the descriptor has been checked.
+			if blobs[e.Desc.Digest], err = io.ReadAll(&cancelReader{ctx, e}); err != nil {
 				return nil, err
 			}
 		}
 	}
 	if err := b.Drain(ctx); err != nil {
+		return nil, err
+	}
+	yaml, _, err := siteObjects(d, r.overlayNames(d), func(dgst digest.Digest) ([]byte, error) { return blobs[dgst], nil })
+	if err != nil {
 		return nil, err
 	}
 	changes, err := r.target.DryRun(ctx, r.hooked(&slotRelease{descriptor: d, yaml: yaml}), r.journal.Live)

@@ -91,6 +91,9 @@ func (s *Site) fits(d *bundle.Descriptor, j *journal) error {
 	if err := fitsSequence(d, j); err != nil {
 		return err
 	}
+	if err := d.CheckLabels(s.cfg.Metadata.Labels); err != nil {
+		return errorf("labels", "correct metadata.labels in site.yaml", "%s %s knows no such site: %s", d.Name, d.Version, err)
+	}
 	if d.Requires == nil {
 		return nil
 	}

@@ -72,6 +72,8 @@ type Release struct {
 	// Identity is the same in every bundle of the release. Empty where an older program wrote this and nothing tells it now.
 	Identity digest.Digest `json:"identity,omitempty"`
 	Slot     slot.Name     `json:"slot,omitempty"`
+	// Overlays are the names of the overlays that the site takes of it, in the release's order.
+	Overlays []string `json:"overlays,omitempty"`
 }
 
 // same tells whether both are the same release, be it in different bundles.
@@ -358,11 +360,7 @@ func (j *journal) markBad(r Release) {
 	if j.isBad(r) {
 		return
 	}
-	id := r.Identity
-	if id == "" {
-		id = r.Digest
-	}
-	j.Bad = append(slices.Clone(j.Bad), id)
+	j.Bad = append(slices.Clone(j.Bad), r.tried())
 	if over := len(j.Bad) - maxBad; over > 0 {
 		j.Bad = slices.Delete(j.Bad, 0, over)
 	}
@@ -370,5 +368,5 @@ func (j *journal) markBad(r Release) {
 
 // isBad tells whether a release failed its trial here. Older programs noted the digest of its bundle's release manifest.
 func (j *journal) isBad(r Release) bool {
-	return r.Identity != "" && slices.Contains(j.Bad, r.Identity) || slices.Contains(j.Bad, r.Digest)
+	return slices.Contains(j.Bad, r.tried()) || slices.Contains(j.Bad, r.Digest)
 }

@@ -57,7 +57,7 @@ func (r *run) fill(_ context.Context) (Phase, func(*journal), error) {
 		if r.bundle == nil {
 			return r.giveUp()
 		}
-		rel, err := r.slotContent()
+		rel, err := r.slotContent(staged.Overlays)
 		if err != nil {
 			return "", nil, err
 		}
@@ -87,9 +87,10 @@ func (r *run) fill(_ context.Context) (Phase, func(*journal), error) {
 	}, nil
 }
 
-func (r *run) slotContent() (*slot.Release, error) {
+// slotContent is what a slot gets of the release in the bundle with these of its overlays.
+func (r *run) slotContent(overlays []string) (*slot.Release, error) {
 	d := r.bundle.Descriptor()
-	objects, err := r.spooled(d.Manifests.Digest)
+	objects, overlaid, err := siteObjects(d, overlays, r.spooled)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +103,7 @@ func (r *run) slotContent() (*slot.Release, error) {
 		return nil, err
 	}
 	return &slot.Release{Manifest: r.bundle.ManifestBytes(), Descriptor: r.bundle.DescriptorBytes(),
-		Objects: objects, Images: images, Report: report}, nil
+		Objects: objects, Images: images, Report: report, Overlays: overlaid}, nil
 }
 
 // spooled reads a small blob that load has kept. It was verified before it was written, and a disk may lie.
@@ -118,9 +119,12 @@ func (r *run) spooled(d digest.Digest) ([]byte, error) {
 	return b, nil
 }
 
-// keepers are the blobs of a bundle that are wanted again after it has been read: manifests and rendered objects.
+// keepers are the blobs of a bundle that are wanted again after it has been read: manifests, rendered objects and overlays.
 func keepers(d *bundle.Descriptor) map[digest.Digest]bool {
 	m := map[digest.Digest]bool{d.Manifests.Digest: true}
+	for _, o := range d.Overlays {
+		m[o.Digest] = true
+	}
 	for _, img := range d.Images {
 		m[img.Digest] = true
 		for _, x := range img.Indexes {

@@ -126,7 +126,7 @@ func (r *run) refill(ctx context.Context, b *verify.Bundle, which *Release, d da
 	if d.slot == nil {
 		return nil
 	}
-	content, err := r.slotContent()
+	content, err := r.slotContent(which.Overlays)
 	if err != nil {
 		return err
 	}

@@ -155,6 +155,9 @@ func (s *Site) inSlot(n slot.Name) *Release {
 		return nil
 	}
 	r := releaseOf(d, held.Digest())
+	if r.Overlays, err = heldOverlays(d, held); err != nil {
+		return nil
+	}
 	r.Slot = n
 	return &r
 }

@@ -61,6 +61,9 @@ func openRelease(want Release, s *slot.Release) (*slotRelease, error) {
 	if err != nil {
 		return nil, &slot.DamagedError{Slot: want.Slot, Err: err}
 	}
+	if have, err := heldOverlays(d, s); err != nil || !slices.Equal(have, want.Overlays) {
+		return nil, &slot.DamagedError{Slot: want.Slot, Err: fmt.Errorf("it holds %s with %s, not with %s", want, withOverlays(have), withOverlays(want.Overlays))}
+	}
 	m, err := parseSavedManifests(s.Images)
 	if err != nil {
 		return nil, &slot.DamagedError{Slot: want.Slot, Err: err}
@@ -85,10 +88,8 @@ func describedBy(s *slot.Release) (*bundle.Descriptor, error) {
 	if err != nil {
 		return nil, err
 	}
-	if got := digest.FromBytes(s.Objects); got != d.Manifests.Digest {
-		return nil, fmt.Errorf("the descriptor names objects %s, not %s", d.Manifests.Digest, got)
-	}
-	return d, nil
+	_, err = heldOverlays(d, s)
+	return d, err
 }
 
 // maxSaved bounds the manifests that a slot keeps, in bytes.

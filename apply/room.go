@@ -18,6 +18,9 @@ const spare = 16 << 20
 func (p *plan) needs(workers int) (inMirror, inState int64) {
 	d := p.descriptor
 	inState = 2*d.Manifests.Size + p.restoring(workers) // the objects are spooled, then in the slot
+	for _, o := range d.Overlays {
+		inState += 3 * o.Size // spooled, and at most so much more in the slot
+	}
 	for _, img := range d.Images {
 		inState += img.Size
 		for _, x := range img.Indexes {

@@ -30,6 +30,9 @@ func (r *run) stillGood() error {
 		return errorf("expired", "ask the factory for a bundle that is still good, or set this machine's clock if it is wrong",
 			"%s, which is staged, expired %s", staged, d.Expires.UTC().Format(time.RFC3339))
 	}
+	if text := r.relabelled(staged, d); text != "" {
+		return errorf("labels", "stage its bundle again, or correct metadata.labels in site.yaml", "%s", text)
+	}
 	return r.fits(d, r.journal)
 }
 

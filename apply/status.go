@@ -41,6 +41,8 @@ type Status struct {
 	Unrestored string `json:"unrestored,omitempty"`
 	// Health is what Look found; nil in what Status returns.
 	*Health `json:",omitempty"`
+	// Relabelled tells, if Look was asked, that by its labels the site would now take other overlays of the current release.
+	Relabelled string `json:"relabelled,omitempty"`
 	// Objects says how the current release's objects on the target are: "as the release has them", or why nobody knows. Drift are
 	// those that differ; null if nobody knows.
 	Objects string            `json:"objects,omitempty"`
@@ -61,6 +63,11 @@ func (s *Site) Look(ctx context.Context) (*Status, error) {
 	h := s.Examine(ctx)
 	wait.Wait()
 	st.Health = &h
+	if c := st.Current; c != nil {
+		if d, err := s.heldIn(s.Slots(), *c, c.Slot); err == nil {
+			st.Relabelled = s.relabelled(*c, d)
+		}
+	}
 	if len(h.Problems) > 0 && !st.NeedsPerson {
 		st.NeedsPerson, st.Person = true, h.Problems[0].String()
 	}

@@ -57,7 +57,7 @@ func (s *Site) take(ctx context.Context, verb string, in Input, o Options) (res 
 			res.Bytes.Read = counter.n
 		}
 	}()
-	about := releaseOf(b.Descriptor(), b.ReleaseDigest())
+	about := r.releaseHere(b.Descriptor(), b.ReleaseDigest())
 	switch {
 	case stuck != nil && r.journal.Current != nil && r.journal.Current.same(about):
 		return r.takenUp(ctx, b, stuck)
@@ -70,8 +70,10 @@ func (s *Site) take(ctx context.Context, verb string, in Input, o Options) (res 
 		return r.goOn(ctx)
 	case r.decided(about, leftover):
 		return r.concluded() // this very release was under way
-	case r.journal.Current != nil && r.journal.Current.same(about):
+	case r.journal.Current != nil && r.journal.Current.sameHere(about):
 		return r.mend(ctx, b, o)
+	case r.journal.Current != nil && r.journal.Current.same(about):
+		r.say("note", "%s", r.relabelled(*r.journal.Current, b.Descriptor()))
 	case o.Repair:
 		return nil, notRunning(about, r.journal.Current)
 	}
@@ -102,7 +104,7 @@ func (r *run) goOn(ctx context.Context) (*Result, error) {
 // stagedAlready tells whether about is what is staged. What is staged from another bundle of the release counts only as long
 // as it may be switched to: the later bundle may be there because the earlier one has expired.
 func (r *run) stagedAlready(about Release) bool {
-	if r.journal.Phase != Written || !r.journal.Staged.same(about) {
+	if r.journal.Phase != Written || !r.journal.Staged.sameHere(about) {
 		return false
 	}
 	if _, err := r.loadSlot(*r.journal.Staged); err != nil {
@@ -115,7 +117,7 @@ func (r *run) stagedAlready(about Release) bool {
 // its end. A release that was only still to be taken back, and was not to blame, is tried anew.
 func (r *run) decided(about Release, leftover Phase) bool {
 	o := r.outcome
-	if o == nil || !o.same(about) || o.Result == resultInterrupted {
+	if o == nil || !o.sameHere(about) || o.Result == resultInterrupted {
 		return false
 	}
 	return o.Result != ResultRolledBack || leftover != RollingBack || r.journal.isBad(about)

@@ -55,6 +55,28 @@ func (o *Overlay) Meets(other *Overlay) bool {
 	return true
 }
 
+// Validate checks what an overlay says of itself, apart from its edits.
+func (o *Overlay) Validate() error {
+	if o.Name == "" || len(o.Name) > 253 {
+		return errors.New("its name is not 1 to 253 bytes long")
+	}
+	if err := validLabel(o.Name, o.Owner); err != nil {
+		return errors.New("its name or its owner is not printable text of at most 253 bytes")
+	}
+	if len(o.Match) == 0 || len(o.Match) > MaxMatch {
+		return fmt.Errorf("it matches by %d labels, not by 1 to %d", len(o.Match), MaxMatch)
+	}
+	for k, s := range o.Match {
+		if err := validLabel(k, s); err != nil {
+			return fmt.Errorf("match: %w", err)
+		}
+	}
+	if o.Edits < 0 || o.Expires != nil && !wholeSeconds(*o.Expires) {
+		return errors.New("its number of edits or its time of expiry is out of range")
+	}
+	return nil
+}
+
 // CompareOverlays is the one order of overlays, in a descriptor and at a site: the less specific ones first, then by name.
 func CompareOverlays(a, b *Overlay) int {
 	return cmp.Or(cmp.Compare(len(a.Match), len(b.Match)), strings.Compare(a.Name, b.Name))
@@ -89,7 +111,11 @@ func (v *validator) overlays() error {
 	names, total := map[string]bool{}, int64(0)
 	for i := range v.d.Overlays {
 		o := &v.d.Overlays[i]
-		if err := v.overlay(o); err != nil {
+		err := o.Validate()
+		if err == nil {
+			err = v.size(o.Digest, o.Size, MaxOverlaySize)
+		}
+		if err != nil {
 			return fmt.Errorf("overlay %.80q: %w", o.Name, err)
 		}
 		switch total += o.Size; {
@@ -103,27 +129,6 @@ func (v *validator) overlays() error {
 		names[o.Name] = true
 	}
 	return v.labels()
-}
-
-func (v *validator) overlay(o *Overlay) error {
-	if o.Name == "" || len(o.Name) > 253 {
-		return errors.New("its name is not 1 to 253 bytes long")
-	}
-	if err := validLabel(o.Name, o.Owner); err != nil {
-		return errors.New("its name or its owner is not printable text of at most 253 bytes")
-	}
-	if len(o.Match) == 0 || len(o.Match) > MaxMatch {
-		return fmt.Errorf("it matches by %d labels, not by 1 to %d", len(o.Match), MaxMatch)
-	}
-	for k, s := range o.Match {
-		if err := validLabel(k, s); err != nil {
-			return fmt.Errorf("match: %w", err)
-		}
-	}
-	if o.Edits < 0 || o.Expires != nil && !wholeSeconds(*o.Expires) {
-		return errors.New("its number of edits or its time of expiry is out of range")
-	}
-	return v.size(o.Digest, o.Size, MaxOverlaySize)
 }
 
 func (v *validator) labels() error {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sallyport-dev/sallyport/bundle"
 	"github.com/sallyport-dev/sallyport/bundle/inspect"
+	"github.com/sallyport-dev/sallyport/bundle/overlay"
 )
 
 func (p *program) diffVerb() *cobra.Command {
@@ -96,6 +97,7 @@ func (p *program) printDifference(d *inspect.Difference) {
 		out.line("-", "%s", o)
 	}
 	out.line("=", "%d more", d.Manifests.Unchanged)
+	p.printOverlayChanges(&differences{p: p, label: "overlays"}, d.Overlays)
 	out = &differences{p: p, label: "checks"}
 	for _, c := range []struct {
 		sign  string
@@ -135,6 +137,26 @@ func (p *program) printPackageChanges(out *differences, d inspect.PackagesDiff) 
 	}
 	for _, i := range d.Unknown {
 		out.line("?", "%s: neither bundle carries its SBOM", lastPart(i))
+	}
+}
+
+func (p *program) printOverlayChanges(out *differences, d inspect.OverlaysDiff) {
+	for _, o := range d.Changed {
+		out.line("~", "%s (%s)", o.Name, overlay.Labels(o.New))
+		for _, edits := range []struct {
+			sign string
+			list []string
+		}{{"~", o.Changed}, {"+", o.Added}, {"-", o.Removed}} {
+			for _, e := range edits.list {
+				out.line(" ", "%s %s", edits.sign, e)
+			}
+		}
+	}
+	for _, name := range d.Added {
+		out.line("+", "%s", name)
+	}
+	for _, name := range d.Removed {
+		out.line("-", "%s", name)
 	}
 }
 

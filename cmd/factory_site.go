@@ -2,7 +2,16 @@
 
 package cmd
 
-import "github.com/spf13/cobra"
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+)
 
 // addFactoryVerbs adds none: a site neither builds nor signs.
 func (p *program) addFactoryVerbs(*cobra.Command) {}
+
+// renderingOf renders no release.yaml: the program for sites links nothing that could.
+func renderingOf(context.Context, string) (*rendering, error) {
+	return nil, &usageError{"this program is the one for sites, which renders no release.yaml", "name a bundle, or use the program of the factory"}
+}

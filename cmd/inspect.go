@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/sallyport-dev/sallyport/bundle"
 	"github.com/sallyport-dev/sallyport/bundle/inspect"
+	"github.com/sallyport-dev/sallyport/bundle/overlay"
 	"github.com/sallyport-dev/sallyport/internal/oneline"
 )
 
@@ -18,7 +20,7 @@ func (p *program) inspectVerb() *cobra.Command {
 		Use:   "inspect BUNDLE [--sbom] [--files]",
 		Short: "Show what is in a bundle, who signed it and what each image costs",
 		Long: `Show what is in a bundle: the release, who says to have signed it, and for each image how it travels and what it
-costs; with --files also which files cost the most, and why. Only the front of the file is read and no key is needed,
+costs; with --files also which files cost the most, and why, and what overlays edit. Only the front of the file is read and no key is needed,
 so nothing is verified: sallyport verify does that.
 
 BUNDLE is a file, its first part (FILE.001), a directory that holds one bundle, or - for standard input.`,
@@ -59,14 +61,19 @@ func (p *program) inspect(c *cobra.Command, path string, f inspectFlags) error {
 	if f.files {
 		out.Files = inspect.Files(r)
 	}
-	if f.sboms {
+	if f.sboms || f.files && len(r.Descriptor().Overlays) > 0 {
 		contents, err := inspect.Read(c.Context(), r)
 		if err != nil {
 			return in.blame(err)
 		}
 		defer contents.Close()
-		if out.Packages, err = contents.Packages(); err != nil {
-			return in.blame(err)
+		if f.files {
+			out.Overlays = contents.Overlays()
+		}
+		if f.sboms {
+			if out.Packages, err = contents.Packages(); err != nil {
+				return in.blame(err)
+			}
 		}
 	}
 	if p.flags.json {
@@ -96,6 +103,9 @@ func (p *program) printInspection(in inspection, f inspectFlags) {
 	}
 	line("holds", "%s, %s, %s, %s", plural(in.Manifests, "manifest"), plural(in.SBOMs, "SBOM"),
 		plural(in.Attestations, "attestation"), plural(len(in.Checks), "check"))
+	for _, o := range in.Overlays {
+		line("overlay", "%s", aboutOverlay(o.Overlay))
+	}
 	line("size", "%s: %s of metadata, %s for %s of layers", size(in.Bytes.Bundle), size(in.Bytes.Metadata),
 		size(in.Bytes.Payload), size(in.Bytes.Original))
 	p.ui.print("\n")
@@ -133,6 +143,27 @@ func (p *program) printBlobs(in inspection, full bool) {
 		t.row("  %s\t%s\t%s\t", short(file.Digest, full), size(file.Size), what)
 	}
 	t.print()
+	for _, o := range in.Overlays {
+		p.ui.print("\n%s: %s\n", o.Name, plural(o.Edits, "edit"))
+		for _, change := range o.Changes {
+			p.ui.print("  %s\n", change)
+		}
+		if over := o.Edits - len(o.Changes); over > 0 {
+			p.ui.print("  %d more\n", over)
+		}
+	}
+}
+
+// aboutOverlay tells of an overlay in one line.
+func aboutOverlay(o bundle.Overlay) string {
+	text := fmt.Sprintf("%s for %s, %s", o.Name, overlay.Labels(o.Match), plural(o.Edits, "edit"))
+	if o.Owner != "" {
+		text += ", owner " + o.Owner
+	}
+	if o.Expires != nil {
+		text += ", expires " + o.Expires.Format("2006-01-02")
+	}
+	return text
 }
 
 // printCosts names the files that cost the most.

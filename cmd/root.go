@@ -108,7 +108,7 @@ that puts the old release back by itself when the new one does not work.`,
 	root.AddGroup(&cobra.Group{ID: "factory", Title: "At the factory:"},
 		&cobra.Group{ID: "anywhere", Title: "Anywhere:"}, &cobra.Group{ID: "site", Title: "At a site:"})
 	p.addFactoryVerbs(root)
-	add(root, "anywhere", p.inspectVerb(), p.diffVerb(), p.verifyVerb())
+	add(root, "anywhere", p.inspectVerb(), p.diffVerb(), p.renderVerb(), p.verifyVerb())
 	add(root, "site", p.siteVerb(), p.doctorVerb(), p.stageVerb(), p.applyVerb(), p.confirmVerb(), p.rollbackVerb(),
 		p.statusVerb(), p.historyVerb(), p.mirrorVerb())
 	return root

@@ -63,6 +63,12 @@ func (p *program) printStatus(s *apply.Site, st *apply.Status) {
 		}
 		line("runs", "%s (sequence %d) in slot %s%s", st.Current, st.Current.Sequence, st.Current.Slot, since)
 	}
+	if st.Current != nil && len(st.Current.Overlays) > 0 {
+		line("overlays", "%s", strings.Join(st.Current.Overlays, ", "))
+	}
+	if st.Relabelled != "" {
+		line("labels", "%s: sallyport apply BUNDLE takes them", st.Relabelled)
+	}
 	if st.Takes != "" && (st.Current == nil || st.Current.Name != st.Takes) {
 		line("takes", "releases of %s", st.Takes)
 	}

@@ -13,6 +13,7 @@
 //	    images.json      the images that the mirror holds for it
 //	    inventory.json   the objects that it has put on the target
 //	    report.json      what was verified, and who signed
+//	    overlays.json    the overlays that objects.yaml was made with, of releases that have some
 //	  b/
 //
 // A slot is replaced as a whole, through internal/durable: after a power cut it is the old one or the new one. Every

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -31,7 +32,7 @@ type file struct {
 
 func newIndex(r *Release) index {
 	x := index{APIVersion: apiVersion, Kind: indexKind, Release: r.Digest()}
-	for _, p := range parts() {
+	for _, p := range r.parts() {
 		data := *p.data(r)
 		x.Files = append(x.Files, file{p.name, digest.FromBytes(data), int64(len(data))})
 	}
@@ -61,11 +62,18 @@ func parseIndex(b []byte) (*index, error) {
 	return &x, x.validate()
 }
 
+// parts are the files that the index has to name, in their order: an optional one only if it does name it.
+func (x *index) parts() []part {
+	return slices.DeleteFunc(parts(), func(p part) bool {
+		return p.optional && !slices.ContainsFunc(x.Files, func(f file) bool { return f.Name == p.name && f.Size > 0 })
+	})
+}
+
 func (x *index) validate() error {
 	if x.APIVersion != apiVersion || x.Kind != indexKind {
 		return fmt.Errorf("it says %q %q, not %q %q", x.APIVersion, x.Kind, apiVersion, indexKind)
 	}
-	all := parts()
+	all := x.parts()
 	if len(x.Files) != len(all) {
 		return fmt.Errorf("it names %d files, not %d", len(x.Files), len(all))
 	}

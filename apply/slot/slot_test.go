@@ -21,6 +21,7 @@ func release(version string) *Release {
 		Images:     []byte(`["registry.example.com/a:` + version + `"]`),
 		Inventory:  []byte(`{}`),
 		Report:     []byte(`{"signers":["release-team"]}`),
+		Overlays:   []byte(`{"overlays":["emea"]}`),
 	}
 }
 
@@ -137,7 +138,7 @@ func TestDamage(t *testing.T) {
 	s, dir := open(t)
 	fill(t, s, A, release("1"))
 	entries, err := os.ReadDir(filepath.Join(dir, "a"))
-	if err != nil || len(entries) != 7 {
+	if err != nil || len(entries) != 8 {
 		t.Fatal(entries, err)
 	}
 	for _, e := range entries {
@@ -287,6 +288,13 @@ func FuzzIndex(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(b)
+	without := release("1")
+	without.Overlays = nil
+	other, err := newIndex(without).marshal()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(other)
 	f.Add([]byte(`{}`))
 	f.Add([]byte(`{"apiVersion":"sallyport.dev/v1","kind":"Slot","release":"","files":[]}` + "\n"))
 	f.Add([]byte(strings.Replace(string(b), `"size":16`, `"size":-1`, 1)))
@@ -299,7 +307,7 @@ func FuzzIndex(f *testing.F) {
 		if err != nil || string(again) != string(b) {
 			t.Errorf("%q was accepted and is %q, %v", b, again, err)
 		}
-		if len(x.Files) != len(parts()) || x.Release != x.Files[0].Digest {
+		if len(x.Files) != len(x.parts()) || x.Release != x.Files[0].Digest {
 			t.Errorf("accepted %+v", x)
 		}
 	})

@@ -98,7 +98,7 @@ func (s *Store) Fill(n Name, r *Release) error {
 		return err
 	}
 	err = s.disk.ReplaceDir(s.path(n), func(dir string) error {
-		for _, p := range parts() {
+		for _, p := range r.parts() {
 			if err := os.WriteFile(filepath.Join(dir, p.name), *p.data(r), 0o600); err != nil {
 				return err
 			}
@@ -158,11 +158,11 @@ func (s *Store) Load(n Name) (*Release, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := known(entries); err != nil {
+	if err := x.known(entries); err != nil {
 		return nil, &DamagedError{Slot: n, Err: err}
 	}
 	r := &Release{}
-	for i, p := range parts() {
+	for i, p := range x.parts() {
 		if *p.data(r), err = s.loadFile(n, x.Files[i]); err != nil {
 			return nil, err
 		}
@@ -170,9 +170,9 @@ func (s *Store) Load(n Name) (*Release, error) {
 	return r, nil
 }
 
-func known(entries []os.DirEntry) error {
+func (x *index) known(entries []os.DirEntry) error {
 	want := map[string]bool{indexFile: true}
-	for _, p := range parts() {
+	for _, p := range x.parts() {
 		want[p.name] = true
 	}
 	for _, e := range entries {

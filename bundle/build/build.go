@@ -16,7 +16,6 @@ import (
 
 	"github.com/sallyport-dev/sallyport/bundle"
 	"github.com/sallyport-dev/sallyport/bundle/image"
-	"github.com/sallyport-dev/sallyport/bundle/manifest"
 	"github.com/sallyport-dev/sallyport/bundle/sign"
 	"github.com/sallyport-dev/sallyport/delta"
 )
@@ -114,9 +113,7 @@ type builder struct {
 	images  *image.Resolver
 	mu      sync.Mutex // for Observe, told and parts
 
-	release *gathered
-	// mentions are texts in the objects, as they were written, that look like images.
-	mentions  []manifest.ImageUse
+	release   *gathered
 	notPacked []NotPacked // those of them that the release does not carry
 	bases     *bases
 	staged    *staged
@@ -128,7 +125,10 @@ type builder struct {
 	blobs     []*blob
 	sboms     []bundle.SBOM
 	objects   []byte
-	parts     map[digest.Digest]bundle.Part
+	// overlays describe the overlays, overlayDocs are their edits.
+	overlays    []bundle.Overlay
+	overlayDocs [][]byte
+	parts       map[digest.Digest]bundle.Part
 }
 
 // Run builds a bundle. Errors that the caller can mend have a Reason, most of them "spec", "image", "manifest" or "usage".

@@ -23,6 +23,11 @@ const resolving = 8
 type gathered struct {
 	rendered *manifest.Rendered
 	uses     []manifest.ImageUse
+	// overlays change the objects for some sites; overlayUses are the images of each.
+	overlays    []manifest.Overlay
+	overlayUses [][]manifest.ImageUse
+	// mentions are texts in the objects, as they were written, that look like images.
+	mentions []manifest.ImageUse
 	images   []*released // by name
 }
 
@@ -46,19 +51,16 @@ type wanted struct {
 func (b *builder) gather(ctx context.Context) error {
 	g := &gathered{}
 	b.release = g
-	sources, err := b.fetchCharts(ctx)
+	rendered, err := b.render(ctx)
 	if err != nil {
 		return err
 	}
-	if g.rendered, err = manifest.Render(ctx, sources); err != nil {
-		return err
-	}
+	g.rendered, g.overlays = rendered.Objects, rendered.Overlays
 	b.charted()
-	if g.uses, err = g.rendered.Images(b.spec.ImageFields); err != nil {
+	if err := g.find(b.spec.ImageFields); err != nil {
 		return err
 	}
-	b.mentions = g.rendered.Mentions()
-	needs := merge(b.spec.Images, g.uses)
+	needs := merge(b.spec.Images, g.allUses())
 	if err := b.resolve(ctx, needs); err != nil {
 		return err
 	}
@@ -71,8 +73,10 @@ func (b *builder) gather(ctx context.Context) error {
 	if err := b.pin(needs); err != nil {
 		return err
 	}
-	b.objects, err = g.rendered.Marshal()
-	return err
+	if b.objects, err = g.rendered.Marshal(); err != nil {
+		return err
+	}
+	return b.packOverlays()
 }
 
 // merge makes one list, by name, of the images that the spec and the manifests name.
@@ -192,7 +196,7 @@ func (b *builder) pin(needs []*wanted) error {
 		digests[w.Name.String()] = served.Digest
 		b.say("pinned", "%s -> %s", w.Name, short(served.Digest))
 	}
-	return b.release.rendered.Pin(b.release.uses, digests)
+	return b.release.pin(digests)
 }
 
 // rawIndex gives the bytes of the image's index, or of one inside it.

@@ -17,7 +17,7 @@ type NotPacked struct {
 func (b *builder) mentioned() {
 	packed := b.release.packed()
 	b.notPacked = []NotPacked{}
-	for _, m := range b.mentions {
+	for _, m := range b.release.mentions {
 		if packed[m.Name] {
 			continue
 		}

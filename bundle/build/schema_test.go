@@ -10,7 +10,6 @@ import (
 
 // later is what release.yaml may hold and this version refuses, each as a change to wholeSpec.
 var later = map[string][2]string{
-	"spec.sites":                      {"  catchUp:", "  sites: [{match: {a: b}}]\n  catchUp:"},
 	"spec.os":                         {"  catchUp:", "  os: {image: x}\n  catchUp:"},
 	"spec.checks[].prometheus":        {"      interval: 2s", "      prometheus: {address: x, query: y}"},
 	"spec.checks[].job":               {"      interval: 2s", "      job: {manifest: x}"},
@@ -68,6 +67,12 @@ func TestSchemaAgreesWithLoad(t *testing.T) {
 		"number as a label":      {"store-format: large", "store-format: 1"},
 		"catch up later":         {"catchUp: immediate", "catchUp: window"},
 		"expires":                {"2027-06-30T00:00:00Z", "soon"},
+		"overlay for no site":    {"match: {region: emea}", "match: {}"},
+		"overlay of nothing":     {", kustomize: ./emea", ""},
+		"overlay's label":        {"match: {region: emea}", "match: {region: 1}"},
+		"overlay's expiry":       {"expires: 2027-01-01T00:00:00Z", "expires: soon"},
+		"label's values":         {"region: [apac, emea]", "region: emea"},
+		"label's value twice":    {"region: [apac, emea]", "region: [emea, emea]"},
 		"one-way without name":   {", name: tills.example.com", ""},
 		"one-way twice":          {"kind: CustomResourceDefinition, name: tills.example.com", "kind: PersistentVolumeClaim, namespace: shop, name: orders"},
 		"roll":                   {"roll: false", "roll: never"},

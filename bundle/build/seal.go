@@ -50,6 +50,7 @@ func (b *builder) describe() (*bundle.Descriptor, error) {
 		Charts:    b.release.charts(),
 		SBOMs:     b.sboms, Checks: b.spec.Checks, Requires: b.requires(), CatchUp: b.spec.CatchUp, OneWay: b.spec.OneWay, NoRoll: !b.spec.Roll,
 	}
+	d.Overlays, d.Labels = b.overlays, b.spec.Labels
 	if !b.Plain {
 		for _, k := range b.bases.list {
 			d.Bases = append(d.Bases, k.is)
@@ -120,6 +121,9 @@ func (b *builder) seal(ctx context.Context, d *bundle.Descriptor) (*bundle.Seale
 		return nil, &Error{reason: "manifest", text: fmt.Sprintf("the rendered manifests have %d bytes, more than %d", len(b.objects), bundle.MaxObjectsSize)}
 	}
 	b.addBytes(d.Manifests.Digest, b.objects)
+	for i, o := range d.Overlays {
+		b.addBytes(o.Digest, b.overlayDocs[i])
+	}
 	for _, img := range b.release.images {
 		b.addBytes(img.Root.Desc.Digest, img.Root.Raw)
 		for _, x := range img.Indexes {

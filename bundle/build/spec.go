@@ -38,6 +38,10 @@ type Spec struct {
 	OneWay []bundle.ObjectRef
 	// Roll restarts workloads whose ConfigMaps or Secrets alone changed.
 	Roll bool
+	// Overlays change the objects for some sites; Labels are the labels that sites have, each with its values, nil if nothing
+	// is said of them.
+	Overlays []manifest.OverlaySource
+	Labels   map[string][]string
 
 	// File is the path it was read from, Dir the folder that its relative paths start from.
 	File, Dir string
@@ -84,8 +88,10 @@ type body struct {
 	OneWay      []bundle.ObjectRef    `yaml:"oneWay"`
 	Roll        *bool                 `yaml:"roll"`
 
-	Sites any `yaml:"sites"`
-	OS    any `yaml:"os"`
+	Sites  []siteEntry         `yaml:"sites"`
+	Labels map[string][]string `yaml:"labels"`
+
+	OS any `yaml:"os"`
 }
 
 type imageEntry struct {

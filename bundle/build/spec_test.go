@@ -50,12 +50,16 @@ spec:
     - {kind: PersistentVolumeClaim, namespace: shop, name: orders}
     - {kind: CustomResourceDefinition, name: tills.example.com}
   roll: false
+  labels: {region: [apac, emea], store-format: []}
+  sites:
+    - {match: {region: emea}, kustomize: ./emea, owner: emea-team, expires: 2027-01-01T00:00:00Z}
+    - {name: large, match: {store-format: large}, kustomize: ./emea}
 `
 
 func writeSpec(t *testing.T, text string) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, d := range []string{"manifests", "chart"} {
+	for _, d := range []string{"manifests", "chart", "emea"} {
 		if err := os.Mkdir(filepath.Join(dir, d), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -98,6 +102,13 @@ func TestLoadWhole(t *testing.T) {
 	if s.Roll || len(s.OneWay) != 2 || s.OneWay[0].Name != "tills.example.com" || s.OneWay[1].String() != "PersistentVolumeClaim shop/orders" {
 		t.Errorf("one-way %v, roll %v", s.OneWay, s.Roll)
 	}
+	if len(s.Overlays) != 2 || s.Overlays[0].Name != "emea" || s.Overlays[1].Name != "large" || s.Overlays[0].Owner != "emea-team" ||
+		s.Overlays[0].Expires.Year() != 2027 || s.Overlays[0].Path != filepath.Join(filepath.Dir(file), "emea") || s.Overlays[0].Place.Line != 41 {
+		t.Errorf("overlays %+v", s.Overlays)
+	}
+	if len(s.Labels) != 2 || len(s.Labels["region"]) != 2 || s.Labels["store-format"] == nil {
+		t.Errorf("labels %v", s.Labels)
+	}
 	if len(s.ImageFields) != 1 || s.ImageFields[0].Kind != "Engine" {
 		t.Errorf("image fields %+v", s.ImageFields)
 	}
@@ -121,6 +132,16 @@ func TestLoadRefuses(t *testing.T) {
 		says     string
 	}{
 		"unknown field":          {"  version:", "  verison:", 6, "verison is not a field"},
+		"overlay's label":        {"match: {region: emea}", "match: {regoin: emea}", 41, "overlay emea: no site has a label regoin: spec.labels has region, store-format"},
+		"overlay's value":        {"match: {region: emea}", "match: {region: eema}", 41, "overlay emea: no site has region: eema: spec.labels has apac, emea"},
+		"condition's label":      {"labels: {store-format: large}", "labels: {store-from: large}", 32, "the release: no site has a label store-from"},
+		"labels alike":           {"  labels: {region: [apac, emea], store-format: []}\n  sites:\n    - {match: {region", "  sites:\n    - {match: {store-fromat", 40, "overlay emea has the label store-fromat, and spec.requires has store-format"},
+		"overlay without label":  {"match: {region: emea}, ", "", 41, "names no label"},
+		"overlay without folder": {"{match: {region: emea}, kustomize: ./emea,", "{match: {region: emea},", 41, "is missing"},
+		"overlay's folder":       {"emea}, kustomize: ./emea", "emea}, kustomize: ./apac", 41, "./apac does not exist"},
+		"overlays of one name":   {"{name: large, ", "{", 42, "there are two overlays emea"},
+		"overlay's expiry":       {"2027-01-01T00:00:00Z", "2027-01-01T00:00:00.5Z", 41, "time of expiry"},
+		"a label's value twice":  {"[apac, emea]", "[emea, emea]", 39, "names a value twice"},
 		"version is no semver":   {"2.4.0\n  seq", "\"2.4\"\n  seq", 6, "not a semantic version"},
 		"version with v":         {"2.4.0\n  seq", "v2.4.0\n  seq", 6, "not a semantic version"},
 		"api version":            {"sallyport.dev/v1", "sallyport.dev/v9", 1, "sallyport.dev/v9"},
@@ -152,7 +173,6 @@ func TestLoadRefuses(t *testing.T) {
 		"job":                    {"image: {}", "job: {manifest: x}", 29, "not supported by this version"},
 		"success condition":      {"      interval: 2s", "      successCondition: x", 23, "not supported by this version"},
 		"inconclusive limit":     {"      interval: 2s", "      inconclusiveLimit: 1", 23, "not supported by this version"},
-		"sites":                  {"  catchUp: immediate", "  sites: [{match: {a: b}}]", 33, "not supported by this version"},
 		"os":                     {"  catchUp: immediate", "  os: {image: x}", 33, "not supported by this version"},
 		"catch up later":         {"catchUp: immediate", "catchUp: window", 33, "window is not supported by this version"},
 		"catch up unknown":       {"catchUp: immediate", "catchUp: never", 33, "not known"},

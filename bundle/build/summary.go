@@ -40,6 +40,9 @@ func (b *builder) announce(context.Context) error {
 	}
 	b.say("release", "%s, %s", text, strings.Join(names, " "))
 	text = fmt.Sprintf("%s in %s", count(len(b.release.images), "image"), count(len(b.release.rendered.Objects), "manifest"))
+	if n := len(b.release.overlays); n > 0 {
+		b.say("overlays", "%s for some of the sites", count(n, "overlay"))
+	}
 	if len(b.bases.list) > 0 {
 		changed := b.changedImages()
 		text += fmt.Sprintf(": %d changed, %d unchanged", changed, len(b.release.images)-changed)

@@ -18,12 +18,15 @@ type Contents struct {
 	objects    *objects
 	packages   map[digest.Digest][]Package // by SBOM document
 	room       *room
+	edits      map[digest.Digest][]edited // by overlay document
+	edited     int
 }
 
 // Read reads the metadata of a bundle; the payload stays unread. It must be called before r.Next. The Kubernetes objects go
 // to a temporary file, which Close removes.
 func Read(ctx context.Context, r *bundle.Reader) (*Contents, error) {
-	c := &Contents{Inspection: Inspect(r), descriptor: r.Descriptor(), packages: map[digest.Digest][]Package{}, room: newRoom()}
+	c := &Contents{Inspection: Inspect(r), descriptor: r.Descriptor(), packages: map[digest.Digest][]Package{}, room: newRoom(),
+		edits: map[digest.Digest][]edited{}}
 	if err := c.read(ctx, r); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
@@ -57,13 +60,17 @@ func (c *Contents) read(ctx context.Context, r *bundle.Reader) error {
 	return nil
 }
 
-// take keeps what a blob tells, if it is the objects or an SBOM.
+// take keeps what a blob tells, if it is the objects, an overlay or an SBOM.
 func (c *Contents) take(e *bundle.Entry, spdx bool) error {
 	switch {
 	case e.Desc.Digest == c.descriptor.Manifests.Digest:
 		var err error
 		if c.objects, err = splitObjects(e, c.descriptor.Manifests.Objects); err != nil {
 			return fmt.Errorf("the Kubernetes objects: %w", err)
+		}
+	case c.isOverlay(e.Desc.Digest):
+		if err := c.takeOverlay(e); err != nil {
+			return fmt.Errorf("the overlay %s: %w", e.Desc.Digest, err)
 		}
 	case spdx:
 		packages, err := readPackages(e, c.room)

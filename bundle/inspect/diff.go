@@ -19,6 +19,7 @@ type Difference struct {
 	Images     ImagesDiff       `json:"images"`
 	Packages   PackagesDiff     `json:"packages"`
 	Manifests  ObjectsDiff      `json:"manifests"`
+	Overlays   OverlaysDiff     `json:"overlays"`
 	Checks     ChecksDiff       `json:"checks"`
 	Bytes      map[string]Bytes `json:"bytes"` // "old" and "new"
 }
@@ -72,6 +73,7 @@ func Compare(from, to *Contents) (*Difference, error) {
 		Images:    compareImages(pairs),
 		Packages:  packages,
 		Manifests: objects,
+		Overlays:  compareOverlays(from, to),
 		Checks:    compareChecks(from.descriptor.Checks, to.descriptor.Checks),
 		Bytes:     map[string]Bytes{"old": from.Inspection.Bytes, "new": to.Inspection.Bytes},
 	}, nil

@@ -23,6 +23,9 @@ type Inspection struct {
 	Platforms    []string    `json:"platforms"`
 	Plain        bool        `json:"plain"`
 	Checks       []string    `json:"checks"` // names
+	Overlays     []Overlay   `json:"overlays"`
+	// Labels are the labels that the release knows, each with its values.
+	Labels map[string][]string `json:"labels,omitempty"`
 }
 
 // Release tells which release a bundle is.
@@ -98,7 +101,7 @@ func Inspect(r *bundle.Reader) *Inspection {
 			Created: d.Created, Expires: d.Expires},
 		Bases: []Base{}, Signatures: signatures(r.Signatures()), Bytes: weigh(r), Images: images(r),
 		Manifests: d.Manifests.Objects, Attestations: attestations(r), SBOMs: len(d.SBOMs), Platforms: d.Platforms, Plain: d.Plain,
-		Checks: []string{},
+		Checks: []string{}, Overlays: overlays(d), Labels: d.Labels,
 	}
 	for _, b := range d.Bases {
 		x.Bases = append(x.Bases, Base(b))

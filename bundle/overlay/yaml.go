@@ -9,57 +9,67 @@ import (
 )
 
 // YAML does the edits to the rendered objects of a release, a stream as kubeyaml.Join makes it, and tells how many objects
-// come of it. Documents that no edit is about keep their bytes. One object at a time is decoded.
+// come of it.
 func (c *Combined) YAML(baseline []byte) (stream []byte, objects int, err error) {
-	w := &writer{}
+	var docs [][]byte
+	err = c.Each(baseline, func(doc []byte) error {
+		docs = append(docs, doc)
+		return nil
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	return kubeyaml.Join(docs), len(docs), nil
+}
+
+// Each does the edits to the rendered objects of a release and hands out one document after another. Those that no edit is about
+// keep their bytes. One object at a time is decoded.
+func (c *Combined) Each(baseline []byte, found func(doc []byte) error) error {
+	w := &writer{found: found}
 	seen := map[Key]bool{}
 	for doc := range documents(baseline) {
 		o, err := one(doc)
 		if err != nil {
-			return nil, 0, err
+			return err
 		}
 		k := KeyOf(o)
-		switch {
-		case seen[k]:
-			return nil, 0, fmt.Errorf("%s is in the release twice", k)
-		case !c.Touches(k):
-			w.add(doc)
-		default:
-			fields, err := c.Edit(k, o.Fields)
-			if err == nil {
-				err = w.object(k, fields)
-			}
-			if err != nil {
-				return nil, 0, err
-			}
+		if seen[k] {
+			return fmt.Errorf("%s is in the release twice", k)
 		}
 		seen[k] = true
+		if !c.Touches(k) {
+			err = w.add(doc)
+		} else if o.Fields, err = c.Edit(k, o.Fields); err == nil {
+			err = w.object(k, o.Fields)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	rest, err := c.Rest(nil, seen)
 	if err != nil {
-		return nil, 0, err
+		return err
 	}
 	for i := range rest {
 		if err := w.object(KeyOf(&rest[i]), rest[i].Fields); err != nil {
-			return nil, 0, err
+			return err
 		}
 	}
-	if w.size > bundle.MaxObjectsSize || len(w.docs) > bundle.MaxObjects {
-		return nil, 0, fmt.Errorf("with its overlays the release has %d objects in %d bytes, more than %d in %d", len(w.docs), w.size,
-			bundle.MaxObjects, bundle.MaxObjectsSize)
-	}
-	return kubeyaml.Join(w.docs), len(w.docs), nil
+	return nil
 }
 
-// writer collects documents.
+// writer counts documents and hands them on.
 type writer struct {
-	docs [][]byte
-	size int
+	found       func(doc []byte) error
+	count, size int
 }
 
-func (w *writer) add(doc []byte) {
-	w.docs = append(w.docs, doc)
-	w.size += len(doc) + len("---\n")
+func (w *writer) add(doc []byte) error {
+	w.count++
+	if w.size += len(doc) + len("---\n"); w.size > bundle.MaxObjectsSize || w.count > bundle.MaxObjects {
+		return fmt.Errorf("with its overlays the release has more than %d objects in %d bytes", bundle.MaxObjects, bundle.MaxObjectsSize)
+	}
+	return w.found(doc)
 }
 
 func (w *writer) object(k Key, fields map[string]any) error {
@@ -73,8 +83,7 @@ func (w *writer) object(k Key, fields map[string]any) error {
 	if err != nil {
 		return fmt.Errorf("%s with its overlays: %w", k, err)
 	}
-	w.add(b)
-	return nil
+	return w.add(b)
 }
 
 // documents parts a stream that kubeyaml.Join has made.
