@@ -3,6 +3,7 @@ package apply
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sallyport-dev/sallyport/apply/kube"
@@ -16,7 +17,7 @@ func (r *run) hooked(rel *slotRelease) kube.Objects {
 	if r.journal.Phase == RollingBack || r.returning() {
 		return want
 	}
-	want.Hooks = &kube.Hooks{Run: r.hookRun()}
+	want.Hooks = r.hooks()
 	had, known := r.chartsHad()
 	for _, c := range rel.descriptor.Charts {
 		want.Hooks.Charts = append(want.Hooks.Charts, kube.HelmRelease{Name: c.Release, Namespace: c.Namespace, Hooks: refs(c.Hooks),
@@ -30,12 +31,17 @@ func (r *run) returning() bool {
 	return r.journal.Attempt != nil && r.journal.Attempt.Verb == verbRollback
 }
 
-// hookRun names the transaction, so that a hook that has run in it is not run again when it is taken up.
-func (r *run) hookRun() string {
+// hooks tells the target which hooks have run in this transaction, so that none is run again when it is taken up, and
+// journals those that run.
+func (r *run) hooks() *kube.Hooks {
 	if r.journal.Attempt == nil {
-		return "" // a dry run runs none
+		return &kube.Hooks{} // a dry run runs none
 	}
-	return fmt.Sprintf("%d %s", r.journal.Transaction, r.journal.Attempt.Began.UTC().Format(time.RFC3339))
+	return &kube.Hooks{Run: fmt.Sprintf("%d %s", r.journal.Transaction, r.journal.Attempt.Began.UTC().Format(time.RFC3339)),
+		Ended: r.journal.Hooks,
+		End: func(hook string) error {
+			return r.change(func(j *journal) { j.Hooks = append(slices.Clone(j.Hooks), hook) })
+		}}
 }
 
 // chartsHad are the releases of charts, by namespace and name, that the current release of the site has. If it cannot be read,
@@ -72,7 +78,7 @@ func (r *run) undoHooks(ctx context.Context, when string) error {
 	rel, err := r.loadSlot(*left)
 	if err == nil {
 		of := rel.objects()
-		of.Hooks = &kube.Hooks{Run: r.hookRun()}
+		of.Hooks = r.hooks()
 		err = r.target.Undo(ctx, of, when)
 	}
 	if ctx.Err() != nil {

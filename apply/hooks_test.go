@@ -15,6 +15,7 @@ import (
 type hooking struct {
 	cluster
 	told *[]string
+	cut  *func() // if set, it cuts the next Apply short after its hook
 	runs map[string]bool
 }
 
@@ -24,6 +25,17 @@ func (h hooking) Apply(ctx context.Context, want kube.Objects, prev kube.Invento
 		return h.cluster.Apply(ctx, want, prev)
 	}
 	h.runs[want.Hooks.Run] = true
+	if len(want.Hooks.Ended) > 0 {
+		*h.told = append(*h.told, "ended: "+strings.Join(want.Hooks.Ended, ", "))
+	}
+	if err := want.Hooks.End("pre-upgrade Job x"); err != nil {
+		return kube.Inventory{}, nil, err
+	}
+	if cut := *h.cut; cut != nil {
+		*h.cut = nil
+		cut()
+		return kube.Inventory{}, nil, ctx.Err()
+	}
 	var fresh []string
 	for _, r := range want.Hooks.Charts {
 		if r.New {
@@ -66,7 +78,7 @@ func TestHooksFollowTheReleases(t *testing.T) {
 		return f.seal(t, c)
 	}
 	s := newTestSite(t, f, newWorld())
-	h := hooking{cluster{s.world}, new([]string), map[string]bool{}}
+	h := hooking{cluster{s.world}, new([]string), new(func()), map[string]bool{}}
 	s.deps.OpenTarget = func(context.Context) (Target, error) { return h, nil }
 	expect := func(what string, want ...string) {
 		t.Helper()
@@ -87,8 +99,19 @@ func TestHooksFollowTheReleases(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect("a person goes back", "pre-rollback of 2.0.0", "restore 1.0.0", "post-rollback of 2.0.0")
-	if len(h.runs) != 3 {
-		t.Errorf("three changes of releases are told apart as %v", h.runs)
+	// A trial that is cut short knows afterwards what has ended in it; the next one begins anew.
+	ctx, cut := context.WithCancel(context.Background())
+	*h.cut = cut
+	if _, err := s.Apply(ctx, pack("4.0.0", 4, "web").input(), Options{}); reasonOf(err) != "interrupted" {
+		t.Fatalf("got %v", err)
+	}
+	if _, err := s.Confirm(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	s.must(pack("5.0.0", 5, "web"))
+	expect("cut short", "ended: pre-upgrade Job x", "apply, new: ", "apply, new: ")
+	if len(h.runs) != 5 {
+		t.Errorf("five changes of releases are told apart as %v", h.runs)
 	}
 	if !slices.ContainsFunc(s.said, func(e Event) bool {
 		return strings.Contains(e.Text, "the pre-rollback hooks of store-platform 3.0.0: the pre-rollback hook Job back: it failed")

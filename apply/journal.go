@@ -148,6 +148,8 @@ type journal struct {
 	// Before is the transaction whose record tells what was there before the current release.
 	Recorded uint64 `json:"recorded,omitempty"`
 	Before   uint64 `json:"before,omitempty"`
+	// Hooks are those that have done their work in the transaction under way.
+	Hooks []string `json:"hooks,omitempty"`
 	// Bad are the identities of the releases whose trial failed here, oldest first.
 	Bad []digest.Digest `json:"bad"`
 	// NeedsPerson says what a person has to look at; empty if nobody has to.

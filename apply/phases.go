@@ -139,6 +139,7 @@ func (r *run) resume(ctx context.Context) error {
 func (r *run) start(rel Release, edit func(*journal)) error {
 	return r.change(func(j *journal) {
 		j.Transaction++
+		j.Hooks = nil
 		j.Attempt = &Attempt{Transaction: j.Transaction, Release: rel, Verb: r.verb, Began: r.began.UTC()}
 		edit(j)
 	})

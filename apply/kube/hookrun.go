@@ -53,10 +53,14 @@ func (c *Cluster) runAll(ctx context.Context, p *plan, due []hook, events []stri
 	return nil
 }
 
-// runHook makes a hook's object and waits until it has done its work. One that was made for the same run already is waited
-// for only.
+// runHook makes a hook's object and waits until it has done its work, unless it has. One that was made for the same run already
+// is waited for only.
 func (c *Cluster) runHook(ctx context.Context, p *plan, h hook, event string) error {
 	id := idOf(h.want)
+	name := event + " " + id.String()
+	if slices.Contains(p.run.Ended, name) {
+		return nil
+	}
 	want := h.want.DeepCopy()
 	mark := p.run.Run + " " + event
 	annotate(want, HookAnnotation, mark)
@@ -76,7 +80,10 @@ func (c *Cluster) runHook(ctx context.Context, p *plan, h hook, event string) er
 			return err
 		}
 	}
-	return c.ended(ctx, want, event)
+	if err := c.ended(ctx, want, event); err != nil || p.run.End == nil {
+		return err
+	}
+	return p.run.End(name)
 }
 
 // clearWay deletes what an earlier run of the hook has left.

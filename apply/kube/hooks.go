@@ -29,8 +29,12 @@ const hookTime = 5 * time.Minute
 // Hooks say for which change of releases the hooks among a release's objects run. Of a chart that the site has not had
 // before they are those of an install, of others those of an upgrade.
 type Hooks struct {
-	// Run names the change: what has run for it is not run again.
+	// Run names the change: a hook that was begun for it is waited for, and not begun again.
 	Run string
+	// Ended are the hooks that have done their work in this change, as End was told.
+	Ended []string
+	// End, if set, is called by one goroutine at a time when a hook has done its work, before it may be deleted.
+	End func(hook string) error
 	// Charts are the charts' releases of which hooks are.
 	Charts []HelmRelease
 }

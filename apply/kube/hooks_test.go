@@ -183,13 +183,21 @@ func TestHooksRunInTheirOrder(t *testing.T) {
 		t.Error("the hook of the release before was not made again")
 	}
 
-	// What was cut short is taken up, and what has run for it is not run again.
+	// What was cut short is taken up: what was begun for it is waited for, what has done its work is left alone.
+	var ended []string
+	second.Hooks.End = func(hook string) error { ended = append(ended, hook); return nil }
 	left = runner.there(t, "second").GetUID()
 	mustApply(ctx, t, c, second, inv)
 	wantRan(t, "taken up", runner.took(), "after 2") // its policy has deleted it
 	if runner.there(t, "second").GetUID() != left {
 		t.Error("a hook ran twice for one change of releases")
 	}
+	if want := []string{"pre-upgrade Job hooks/upgrade", "pre-upgrade Job hooks/second", "post-upgrade Job hooks/after"}; !slices.Equal(ended, want) {
+		t.Errorf("told to have ended: %q", ended)
+	}
+	second.Hooks.Ended = ended
+	mustApply(ctx, t, c, second, inv)
+	wantRan(t, "taken up again", runner.took())
 
 	if err := c.Undo(ctx, second, "pre"); err != nil {
 		t.Fatal(err)

@@ -78,7 +78,7 @@ func (r *Rendered) source(ctx context.Context, s Source) error {
 			return err
 		}
 		return r.addChart(chart, s.Helm)
-	case helm.IsChart(s.Path):
+	case helm.IsChart(s.Path) && (s.Helm != nil || kustomization(s.Path) == ""):
 		return r.openChart(s.Path, s.Helm)
 	case s.Helm != nil:
 		return &Error{Place: s.Place, Problem: fmt.Sprintf("manifests: %s is no Helm chart: it has no Chart.yaml", s.Path),
