@@ -34,7 +34,9 @@ type item struct {
 	wave     int // in which it is applied
 	// mended: the server takes it only without what it once filled in itself.
 	mended bool
-	err    error // behind the action Conflict, if the server gave one
+	// taken: it is taken over whole from whoever has applied it before.
+	taken bool
+	err   error // behind the action Conflict, if the server gave one
 }
 
 // plan is what is to be done for a release, in the order of doing it.
@@ -261,7 +263,7 @@ func (c *Cluster) askAll(ctx context.Context, p *plan, items []*item) error {
 // askOne fills in the item's change. live is what a list told of the object, if one did. The error is the server's, not
 // the object's.
 func (c *Cluster) askOne(ctx context.Context, p *plan, it *item, live *unstructured.Unstructured) (err error) {
-	it.deferred, it.untried, it.claim, it.mended, it.err = false, false, false, false, nil
+	it.deferred, it.untried, it.claim, it.mended, it.taken, it.err = false, false, false, false, false, nil
 	it.change = Change{ID: it.change.ID}
 	var after *unstructured.Unstructured
 	if live == nil {
@@ -346,6 +348,7 @@ func (c *Cluster) judgeTry(ctx context.Context, p *plan, it *item, live, after *
 		return c.refused(ctx, it, "dry-run ", err)
 	case live == nil:
 		it.change.Action = Created
+	case c.askTakeOver(ctx, it, live, after):
 	case it.stopped || !sameContent(live, after):
 		it.change.Action = Configured
 		it.change.Fields = differences(live, after)

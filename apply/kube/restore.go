@@ -50,7 +50,11 @@ func (c *Cluster) Restore(ctx context.Context, want Objects, prev Inventory, bef
 	for _, it := range p.items() {
 		r.bitten(it)
 	}
-	for _, change := range slices.Concat(first, p.changes()) {
+	handed, err := r.handBack(ctx, prev.Minus(out.Inventory))
+	if err != nil {
+		return out, err
+	}
+	for _, change := range slices.Concat(first, p.changes(), handed) {
 		if change.Action == Conflict {
 			out.Left = append(out.Left, change)
 		} else {
