@@ -27,6 +27,8 @@ type item struct {
 	untried bool
 	// claim: nothing changes but who owns its fields, which others hold with the values that the release wants.
 	claim bool
+	// reading is what a workload's pods read of the release; nil: nothing.
+	reading *reading
 	// stopped: the object made way for another, and starts again.
 	stopped bool
 	// narrowed are fields that a CustomResourceDefinition no longer keeps.
@@ -44,6 +46,7 @@ type plan struct {
 	release string
 	prev    map[ID]bool // what may be on the target because of this site
 	oneWay  []ID        // whose changes need not be undone by a rollback
+	noRoll  bool        // leave pods running that read something else now
 	stages  [stages][]*item
 	defs    map[schema.GroupKind]definition
 	pending pending
@@ -92,6 +95,7 @@ func (c *Cluster) newPlan(ctx context.Context, want Objects, prev Inventory) (*p
 		s := stageOf(u)
 		p.stages[s] = append(p.stages[s], &item{want: u, wave: n, change: Change{ID: idOf(u)}})
 	}
+	p.findReadings(want.NoRoll)
 	return p, nil
 }
 
@@ -290,6 +294,15 @@ func (c *Cluster) askOne(ctx context.Context, p *plan, it *item, live *unstructu
 	if other := p.otherOwner(it); other != "" {
 		it.change = Change{ID: it.change.ID, Action: Conflict, Note: foreignNote + other}
 		return nil
+	}
+	if live != nil {
+		changed, failed := c.settleHash(ctx, p, it, live)
+		if failed != nil {
+			return failed
+		}
+		if changed {
+			after, err = nil, nil
+		}
 	}
 	if takenOver(live) && it.want.GetAnnotations()[AdoptedAnnotation] == "" {
 		annotate(it.want, AdoptedAnnotation, "true")

@@ -215,6 +215,11 @@ func (r *restoration) attempt(ctx context.Context, it *item, live *unstructured.
 		it.change.Action = Created
 		return r.create(ctx, it)
 	}
+	if was := r.before.object(it.change.ID); was != nil {
+		followHash(it.want, was)
+	} else if _, err := r.c.settleHash(ctx, r.p, it, live); err != nil {
+		return err
+	}
 	after, err := r.c.try(ctx, it.want)
 	if noDryRun(err) {
 		after, err = nil, nil
