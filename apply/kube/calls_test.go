@@ -2,10 +2,14 @@ package kube
 
 import (
 	"fmt"
+	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 // counted passes every request on and counts it.
@@ -25,6 +29,7 @@ func manyMaps(ns string, n int, value func(i int) string) string {
 	return text.String()
 }
 
+// TestFewCalls does what a site does for a release: a dry run, a record of what is there, and the real thing.
 func TestFewCalls(t *testing.T) {
 	const objs = 120
 	var n atomic.Int64
@@ -47,10 +52,43 @@ func TestFewCalls(t *testing.T) {
 		{"all changed", func(int) string { return "z" }, 250},
 	} {
 		n.Store(0)
-		inv, _ = mustApply(t.Context(), t, c, objects("%s", manyMaps("calls", objs, step.value)), inv)
+		want := objects("%s", manyMaps("calls", objs, step.value))
+		if _, err := c.DryRun(t.Context(), want, inv); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Record(t.Context(), want, inv, io.Discard); err != nil {
+			t.Fatal(err)
+		}
+		inv, _ = mustApply(t.Context(), t, c, want, inv)
 		if calls := n.Load(); calls*100 > step.most*objs {
 			t.Errorf("%s: %d calls for %d objects", step.name, calls, objs)
 		}
+	}
+}
+
+// TestChangedSinceTheDryRun lets somebody change one object between the dry run and the real thing: what the dry run told
+// of it is no longer so.
+func TestChangedSinceTheDryRun(t *testing.T) {
+	c, value := newCluster(t), func(int) string { return "x" }
+	want := objects("%s", manyMaps("since", 5, value))
+	inv, _ := mustApply(t.Context(), t, c, want, Inventory{})
+	dry, err := c.DryRun(t.Context(), want, inv)
+	if err != nil || slices.ContainsFunc(dry, func(x Change) bool { return x.Action != Unchanged }) {
+		t.Fatalf("dry run of what is there: %v, %v", dry, err)
+	}
+	u, err := c.get(t.Context(), ID{Version: "v1", Kind: "ConfigMap", Namespace: "since", Name: "c003"})
+	if err != nil || u == nil {
+		t.Fatal(u, err)
+	}
+	if err := unstructured.SetNestedField(u.Object, "hand", "data", "limit"); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.client.Update(t.Context(), u); err != nil {
+		t.Fatal(err)
+	}
+	_, changes := mustApply(t.Context(), t, c, want, inv)
+	if changed := changes[4]; changed.Action != Configured || !slices.Equal(changed.Fields, []string{"data.limit: hand -> x"}) {
+		t.Errorf("%+v", changed)
 	}
 }
 

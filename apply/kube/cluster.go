@@ -53,6 +53,7 @@ type Cluster struct {
 	rest   rest.Interface                // for what has no kind
 	mapper *meta.DefaultRESTMapper       // what the server is known to have
 	away   map[schema.GroupVersion]error // APIs of Pods that are down
+	memo   memo
 }
 
 // NewCluster reads the kubeconfig. It does not talk to the server.

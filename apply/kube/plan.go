@@ -310,9 +310,16 @@ func (c *Cluster) askOne(ctx context.Context, p *plan, it *item, live *unstructu
 		after = nil
 	}
 	if after == nil && err == nil {
+		if c.memo.recall(it, live) {
+			return nil
+		}
 		after, err = c.try(ctx, it.want)
 	}
-	return c.judgeTry(ctx, p, it, live, after, err)
+	if failed := c.judgeTry(ctx, p, it, live, after, err); err != nil || failed != nil {
+		return failed
+	}
+	c.memo.keep(it, live)
+	return nil
 }
 
 // try asks the server what would become of an object.

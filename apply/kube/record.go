@@ -12,6 +12,7 @@ import (
 	"io"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
@@ -64,21 +65,59 @@ func (c *Cluster) Record(ctx context.Context, want Objects, prev Inventory, w io
 	if err != nil {
 		return err
 	}
-	for _, i := range unlisted {
-		live, err := c.getAnyVersion(ctx, ids[i])
-		switch {
-		case err != nil && isTargetError(ctx, err):
-			return c.failed("look at "+ids[i].String(), err)
-		case err != nil:
-			err = r.leave(ids[i])
-		case live != nil:
-			err = r.add(live)
-		}
-		if err != nil {
-			return err
-		}
+	if err := c.recordEach(ctx, r, ids, unlisted); err != nil {
+		return err
 	}
 	return r.close()
+}
+
+// recordEach looks for objects one by one. What is said to be in a namespace that is not there needs no look.
+func (c *Cluster) recordEach(ctx context.Context, r *recorder, ids []ID, which []int) error {
+	var found []ID // in the version that the server has; the mapper learns in one goroutine only
+	missing := map[string]bool{}
+	for _, i := range which {
+		id := ids[i]
+		if _, asked := missing[id.Namespace]; !asked && id.Namespace != "" {
+			u, err := c.get(ctx, ID{Version: "v1", Kind: "Namespace", Name: id.Namespace})
+			missing[id.Namespace] = u == nil && err == nil // who may not read namespaces looks at each object
+		}
+		if missing[id.Namespace] {
+			continue
+		}
+		version, ok, err := c.learnAny(ctx, id.gvk())
+		switch {
+		case err != nil:
+			if err := c.unreadable(ctx, r, id, err); err != nil {
+				return err
+			}
+		case ok:
+			id.Version = version
+			found = append(found, id)
+		}
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(c.config.Workers)
+	for _, id := range found {
+		g.Go(func() error {
+			live, err := c.get(ctx, id)
+			if err != nil {
+				return c.unreadable(ctx, r, id, err)
+			}
+			if live == nil {
+				return nil
+			}
+			return r.add(live)
+		})
+	}
+	return g.Wait()
+}
+
+// unreadable names an object in the record that cannot be read. The error is the target's.
+func (c *Cluster) unreadable(ctx context.Context, r *recorder, id ID, err error) error {
+	if isTargetError(ctx, err) {
+		return c.failed("look at "+id.String(), err)
+	}
+	return r.leave(id)
 }
 
 // recorder writes a record.
@@ -132,7 +171,11 @@ func (r *recorder) add(u *unstructured.Unstructured) error {
 	return err
 }
 
-func (r *recorder) leave(id ID) error { return r.line(recordLine{Left: &id}) }
+func (r *recorder) leave(id ID) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.line(recordLine{Left: &id})
+}
 
 func (r *recorder) close() error { return r.gzip.Close() }
 
