@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"errors"
+	"regexp"
 	"strings"
 
 	"sigs.k8s.io/kustomize/api/krusty"
@@ -41,7 +42,23 @@ func kustomize(dir string) ([]Object, error) {
 	return objects, nil
 }
 
-// oneLine joins the lines of an error's message.
+// The forms in which kustomize quotes what stands in a kustomization, which may be a Secret's value: configurations, patches,
+// literals, fields.
+var kustomizeQuotes = []struct {
+	form *regexp.Regexp
+	as   string
+}{
+	{regexp.MustCompile("(?s) with config: `.*?`:"), ":"},
+	{regexp.MustCompile(`(?s)\[patch: ".*"\]`), "an inline patch"},
+	{regexp.MustCompile(`(?s)literal sources \[.*\]: invalid literal source .*, expected key=value`), "a literal is not written as KEY=VALUE"},
+	{regexp.MustCompile(`(?s): node contents:.*`), ""},
+}
+
+// oneLine joins the lines of an error's message and leaves out what it quotes: logs of builds are read by many.
 func oneLine(err error) error {
-	return errors.New(strings.Join(strings.Fields(err.Error()), " "))
+	message := err.Error()
+	for _, q := range kustomizeQuotes {
+		message = q.form.ReplaceAllLiteralString(message, q.as)
+	}
+	return errors.New(strings.Join(strings.Fields(message), " "))
 }

@@ -72,6 +72,7 @@ func TestMainJob(t *testing.T) {
 	r.isDelta("2.0.0")
 	r.mirrorHolds(originals)
 	r.stockToolsAgree(cosign, originals)
+	r.editIsUndone("2.0.0")
 
 	r.sallyport(0, "rollback")
 	r.runs("1.0.0")
@@ -166,6 +167,39 @@ func (r *rig) stockToolsAgree(cosign, digest string) {
 	if !strings.Contains(pods, digest) {
 		r.t.Errorf("the pods run %s, want %s", pods, digest)
 	}
+}
+
+// editIsUndone lets a person edit what runs: status tells of it, an apply of the same release leaves it, a repair takes it away.
+func (r *rig) editIsUndone(version string) {
+	r.t.Helper()
+	drift := func() string {
+		var st struct {
+			Objects string
+			Drift   []any
+		}
+		r.sallyportJSON(0, &st, "status", "--json")
+		if st.Drift == nil {
+			r.t.Errorf("nobody knows what differs: %s", st.Objects)
+		}
+		return fmt.Sprint(st.Drift...)
+	}
+	if d := drift(); d != "" {
+		r.t.Errorf("nobody has edited anything, and this differs: %s", d)
+	}
+	r.run(0, "kubectl", "-n", "shop", "rollout", "restart", "deployment/server")
+	r.run(0, "kubectl", "-n", "shop", "set", "env", "deployment/server", "DEBUG=1")
+	if d := drift(); !strings.Contains(d, "env[DEBUG]") && !strings.Contains(d, ".env") || !strings.Contains(d, "kubectl-set") {
+		r.t.Errorf("after kubectl set env this differs: %s", d)
+	}
+	r.sallyport(0, "apply", r.bundle(version))
+	if drift() == "" {
+		r.t.Error("apply has put back what a person had edited, unasked")
+	}
+	r.sallyport(0, "apply", "--repair")
+	if d := drift(); d != "" {
+		r.t.Errorf("after the repair this differs: %s", d)
+	}
+	r.runs(version)
 }
 
 // lastAttempt wants status to tell that a version failed, and a reason that holds the given words.
