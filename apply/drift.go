@@ -28,18 +28,18 @@ func (s *Site) ExamineTarget(ctx context.Context) (text string, drift []kube.Dif
 	case j.Phase != Idle && j.Phase != Written:
 		return "not asked: they are being changed", nil
 	}
-	held, err := s.Slots().Load(j.Current.Slot)
-	if err != nil {
-		if errors.Is(err, fs.ErrPermission) {
-			return "not asked: only the site's owner may read the slots", nil
-		}
+	rel, err := s.slotRelease(*j.Current)
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return "not asked: only the site's owner may read the slots", nil
+	case err != nil:
 		return "not asked: the slot cannot be read", nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, driftTime)
 	defer cancel()
 	t, err := s.deps.OpenTarget(ctx)
 	if err == nil {
-		drift, err = t.Drift(ctx, kube.Objects{Release: j.Current.Name, YAML: held.Objects})
+		drift, err = t.Drift(ctx, rel.objects())
 	}
 	if err != nil {
 		return "not asked: " + oneLine(untold(ctx, err).Error()), nil
@@ -48,6 +48,15 @@ func (s *Site) ExamineTarget(ctx context.Context) (text string, drift []kube.Dif
 		return fmt.Sprintf("as %s has them", j.Current), []kube.Difference{}
 	}
 	return Differ(drift), drift
+}
+
+// slotRelease reads a release from its slot, for looking only.
+func (s *Site) slotRelease(rel Release) (*slotRelease, error) {
+	held, err := s.Slots().Load(rel.Slot)
+	if err != nil {
+		return nil, err
+	}
+	return openRelease(rel, held)
 }
 
 // untold says why the target did not tell: err, or that driftTime is over, of which an error tells less.
