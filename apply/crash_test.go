@@ -41,6 +41,18 @@ func (r *releases) scenarios() []scenario {
 	apply := func(b sealed) func(*testSite) error {
 		return func(s *testSite) error { _, err := s.apply(b); return err }
 	}
+	// failed is a site on which release two has failed, and could not be taken back: one object of it, or anything at all.
+	failed := func(stuck map[string]string, jammed error) func(s *testSite) {
+		return func(s *testSite) {
+			s.must(r.one)
+			s.world.failing = func(v string) bool { return v == "2.0.0" }
+			s.world.stuck, s.world.jammed = stuck, jammed
+			if _, err := s.apply(r.two); reasonOf(err) != "rolled-back" && reasonOf(err) != "person" {
+				s.t.Fatal(err)
+			}
+		}
+	}
+	left, jam := map[string]string{"b": "data cannot be changed"}, errDown
 	return []scenario{
 		{"first install", none, apply(r.one), nil, &r.one, ""},
 		{"first install that fails", none, apply(r.one), nil, nil, "1.0.0"},
@@ -52,6 +64,13 @@ func (r *releases) scenarios() []scenario {
 		{"apply staged", staged, func(s *testSite) error { _, err := s.ApplyStaged(ctx); return err }, &r.one, &r.two, ""},
 		{"rollback", second, func(s *testSite) error { _, err := s.Rollback(ctx); return err }, &r.two, &r.one, ""},
 		{"rollback in place of what is staged", stagedThird, func(s *testSite) error { _, err := s.Rollback(ctx); return err }, &r.two, &r.one, ""},
+		{"update that deletes in vain", func(s *testSite) { first(s); s.world.held = map[string]string{"a": "it is still being deleted"} },
+			apply(r.two), &r.one, &r.two, ""},
+		{"update that fails and leaves something", func(s *testSite) { first(s); s.world.stuck = left }, apply(r.two), &r.one, &r.one, "2.0.0"},
+		{"update over what is left", failed(left, nil), apply(r.three), &r.one, &r.three, ""},
+		{"update over what is left, that fails", failed(left, nil), apply(r.three), &r.one, &r.one, "3.0.0"},
+		{"update while a rollback is stuck", failed(nil, jam), apply(r.three), &r.one, &r.three, ""},
+		{"update while a rollback is stuck, that fails", failed(nil, jam), apply(r.three), &r.one, &r.one, "3.0.0"},
 		{"rollback that fails", second, func(s *testSite) error { _, err := s.Rollback(ctx); return err }, &r.two, &r.two, "1.0.0"},
 	}
 }
@@ -60,7 +79,8 @@ func (r *releases) scenarios() []scenario {
 //
 //   - what is on disk can be read, the rollback index has not fallen and the release to fall back to is whole;
 //   - until the verb has switched, what runs is untouched;
-//   - the next verb leaves the old release or the new one, entirely, and a site on which everything works again.
+//   - the next verb, when nothing is in the way any more, leaves the old release or the new one, entirely, and a site on which
+//     everything works again.
 func TestCrashMatrix(t *testing.T) {
 	r := newReleases(t)
 	step := 1
@@ -111,6 +131,7 @@ func (m *matrix) one(mode durabletest.Mode, at int) bool {
 		m.t.Errorf("%s: %s (the verb said: %v)", faults, fmt.Sprintf(format, args...), err)
 	}
 	w.faults = neverFails()
+	w.stuck, w.held, w.jammed = nil, nil, nil
 	s = siteAt(m.t, s.cfg.Spec.State, m.r.factory, w)
 	if text := m.afterFault(s, index); text != "" {
 		fail("right after: %s", text)
@@ -168,7 +189,7 @@ func (m *matrix) afterFault(s *testSite, index uint64) string {
 	}
 	switch j.Phase {
 	case Verified, Loaded, Written, Armed:
-		if m.sc.before == nil {
+		if m.sc.before == nil || j.Unrestored != "" || len(j.Left) > 0 {
 			return ""
 		}
 		return s.world.differs(m.sc.before)

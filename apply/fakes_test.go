@@ -40,6 +40,7 @@ type world struct {
 	unready error                     // why the cluster cannot be written
 	stuck   map[string]string         // why an object, by its name, cannot be put back
 	held    map[string]string         // why an object, by its name, cannot be deleted
+	jammed  error                     // why nothing can be put back
 }
 
 func newWorld() *world {
@@ -288,6 +289,9 @@ func (c cluster) Record(context.Context, kube.Objects, kube.Inventory, io.Writer
 func (c cluster) Restore(ctx context.Context, want kube.Objects, prev kube.Inventory, _ *kube.Record) (*kube.Restored, error) {
 	if c.down {
 		return nil, errDown
+	}
+	if c.jammed != nil {
+		return nil, c.jammed
 	}
 	ids, version := parseObjects(want)
 	r := &kube.Restored{Inventory: kube.NewInventory(ids...)}

@@ -132,6 +132,9 @@ func (r *run) resume(ctx context.Context) error {
 	if r.outcome != nil && r.outcome.Reason != "" {
 		r.say("note", "%s was %s: %s", r.outcome.Release, r.outcome.Result, r.outcome.Reason)
 	}
+	if r.outcome == nil || r.outcome.Result == resultInterrupted {
+		return r.again(ctx) // nothing was tried on the target yet
+	}
 	return nil
 }
 
