@@ -42,7 +42,7 @@ func (p *program) buildVerb() *cobra.Command {
 		Use:   "build [-f release.yaml] [--base REF]... [--key KEY]... [--effort fast|default|best] [--cache DIR] -o FILE",
 		Short: "Pack a release into one signed file",
 		Long: `Pack a release into one signed file: the images that its manifests name, the rendered manifests (plain YAML,
-kustomizations, Helm charts), SBOMs and provenance. Blobs that a base has are left out, and layers that resemble a base's travel as deltas, from which
+kustomizations, Helm charts) with overlays for some of the sites, SBOMs and provenance. Blobs that a base has are left out, and layers that resemble a base's travel as deltas, from which
 the site restores the original layers bit for bit.
 
 REF is a bundle, a folder of earlier bundles, an OCI layout, a registry reference, or a bundle's FILE.lock.json (then

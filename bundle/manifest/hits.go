@@ -76,6 +76,40 @@ func (f *overlayFolder) checkHits(before []kubeyaml.Object, stream []byte, after
 	return f.checkImages(before, stream)
 }
 
+// failed is the error of a build, in our words if it is about a patch whose object is not there.
+func (f *overlayFolder) failed(before []kubeyaml.Object, err error) error {
+	if !strings.Contains(err.Error(), "unique target") {
+		return f.fail("does not build", oneLine(err))
+	}
+	patches := slices.Clone(f.kust.Patches)
+	for _, p := range f.kust.PatchesStrategicMerge {
+		if patch := string(p); strings.Contains(patch, "\n") {
+			patches = append(patches, types.Patch{Patch: patch})
+		} else {
+			patches = append(patches, types.Patch{Path: patch})
+		}
+	}
+	for _, p := range patches {
+		at, text := f.place, []byte(p.Patch)
+		if p.Path != "" {
+			at = Place{File: filepath.Join(f.dir, p.Path)}
+			text, _ = readFile(at.File) // kustomize has read it
+		}
+		wanted, _ := kubeyaml.Read(at.File, text)
+		for _, w := range wanted {
+			if p.Target != nil || slices.ContainsFunc(before, func(o kubeyaml.Object) bool { return o.Key() == w.Key() }) {
+				continue
+			}
+			if p.Path != "" {
+				at = w.Place
+			}
+			return &Error{Place: at, Problem: fmt.Sprintf("overlay %s: the patch for %s hits nothing: there is no such object", f.name, w.ID()),
+				Advice: "write group, kind, namespace and name as the manifests have them, or remove the patch"}
+		}
+	}
+	return f.fail("does not build", oneLine(err))
+}
+
 // bare is the kustomization without all that changes objects: what it brings of its own keeps its names.
 func (f *overlayFolder) bare() types.Kustomization {
 	return types.Kustomization{TypeMeta: f.kust.TypeMeta, Resources: append([]string{given}, f.kust.Resources...),

@@ -195,7 +195,11 @@ func TestOverlaysRefused(t *testing.T) {
 		want  []string
 	}{
 		"a patch of no object": {map[string]string{"emea/kustomization.yaml": "patches: [{path: p.yaml}]\n", "emea/p.yaml": patch("wbe", "2")},
-			[]string{"emea/kustomization.yaml", "overlay emea does not build", "wbe"}},
+			[]string{"emea/p.yaml:1", "overlay emea: the patch for Deployment shop/wbe hits nothing: there is no such object"}},
+		"an old patch of no object": {map[string]string{"emea/kustomization.yaml": "patchesStrategicMerge:\n- p.yaml\n", "emea/p.yaml": patch("wbe", "2")},
+			[]string{"emea/p.yaml:1", "overlay emea: the patch for Deployment shop/wbe hits nothing"}},
+		"a patch in place of no object": {map[string]string{"emea/kustomization.yaml": "patches:\n- patch: |-\n    {apiVersion: v1, kind: ConfigMap, metadata: {name: none, namespace: shop}}\n"},
+			[]string{"emea/kustomization.yaml", "the patch for ConfigMap shop/none hits nothing"}},
 		"a target that selects nothing": {map[string]string{"emea/kustomization.yaml": "patches:\n- path: p.yaml\n  target: {kind: Deployment, name: wbe}\n", "emea/p.yaml": "- {op: remove, path: /spec/replicas}\n"},
 			[]string{"kustomization.yaml:2", "overlay emea: the patch p.yaml hits nothing: no object is kind Deployment, name wbe"}},
 		"an inline patch for nothing": {map[string]string{"emea/kustomization.yaml": "patches:\n- patch: |-\n    - {op: remove, path: /spec/replicas}\n  target: {kind: Deployment, labelSelector: a=b}\n"},

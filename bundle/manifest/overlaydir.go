@@ -74,7 +74,7 @@ func (f *overlayFolder) build(before []kubeyaml.Object) ([]Object, error) {
 	k.Resources = append([]string{given}, k.Resources...)
 	resources, err := f.run(k, stream)
 	if err != nil {
-		return nil, f.fail("does not build", oneLine(err))
+		return nil, f.failed(before, err)
 	}
 	if err := f.checkHits(before, stream, resources); err != nil {
 		return nil, err
