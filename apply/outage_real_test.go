@@ -28,7 +28,7 @@ func TestAPIServerRestartsDuringRelease(t *testing.T) {
 	s.cfg.Spec.Target.Kubernetes = &KubernetesConfig{Kubeconfig: api.Kubeconfig}
 	s.deps.OpenTarget = func(context.Context) (Target, error) { return target, nil }
 	s.deps.RunChecks = func(ctx context.Context, _ []bundle.Check, env check.Env) ([]check.Result, bool, error) {
-		c := bundle.Check{Name: "ready", Kubernetes: &bundle.KubernetesCheck{Wait: "all"}, Timeout: bundle.Duration(500 * time.Millisecond)}
+		c := bundle.Check{Name: "ready", Kubernetes: &bundle.KubernetesCheck{Wait: "all"}, Timeout: bundle.Duration(2 * time.Second)}
 		return check.Run(ctx, []bundle.Check{c}, env)
 	}
 	s.must(r.one)
@@ -37,11 +37,13 @@ func TestAPIServerRestartsDuringRelease(t *testing.T) {
 		to sealed
 	}{{"switching", r.two}, {"objects", r.three}} {
 		back := make(chan error, 1)
+		gone := false
 		s.deps.Observe = func(e Event) {
 			t.Log(e.Label, e.Text)
-			if e.Label == tt.at {
+			if e.Label == tt.at && !gone {
+				gone = true
 				api.StopAPI()
-				time.AfterFunc(time.Second, func() { back <- api.StartAPI(t) })
+				time.AfterFunc(3*time.Second, func() { back <- api.StartAPI(t) })
 			}
 		}
 		res, err := s.apply(tt.to)

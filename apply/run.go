@@ -33,7 +33,7 @@ type run struct {
 	// rebootDue: the armed slot runs after the next reboot.
 	rebootDue bool
 
-	// away: the target could not be asked when a check last did.
+	// away: the target could not be asked when a check last did so.
 	away bool
 
 	bytes Bytes

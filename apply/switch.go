@@ -147,7 +147,7 @@ func (r *run) try(ctx context.Context) (Phase, func(*journal), error) {
 		return "", nil, err
 	}
 	if failed != "" {
-		return r.fail(verdict(!r.away), results, "%s", failed)
+		return r.fail(r.blame(results), results, "%s", failed)
 	}
 	return Good, remember(results, ""), nil
 }
@@ -159,6 +159,14 @@ const (
 	bad     verdict = true
 	unlucky verdict = false
 )
+
+// blame tells a release that failed a check from a target that was away while the check asked it.
+func (r *run) blame(results []check.Result) verdict {
+	asked := slices.ContainsFunc(results, func(c check.Result) bool {
+		return c.Required && c.Kind == "kubernetes" && c.Verdict == check.Error
+	})
+	return verdict(!asked || !r.away)
+}
 
 // isRefusal tells a release that the target does not take from a target or mirror that is out of order, or that this
 // site may not write.

@@ -1,11 +1,13 @@
 package kube
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -44,6 +46,29 @@ func TestAway(t *testing.T) {
 		var away interface{ Away() bool }
 		if err := c.failed("look", tt.err); !errors.As(err, &away) || away.Away() != tt.want {
 			t.Errorf("%s: got %t", tt.name, !tt.want)
+		}
+	}
+}
+
+// A look that its caller's time cuts short found nobody, at whichever request that was, whatever the caller's reason.
+func TestLookCutShortIsAway(t *testing.T) {
+	want := objects("%s", manyMaps("cutshort", 4, func(int) string { return "x" })+"---\n{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: cutshort}, spec: "+unprobed+"}")
+	mustApply(t.Context(), t, newCluster(t), want, Inventory{})
+	for n := int64(1); ; n++ {
+		var seen atomic.Int64
+		c := proxied(t, func(w http.ResponseWriter, r *http.Request) bool { return seen.Add(1) >= n && hang(w, r) })
+		ctx, cancel := context.WithTimeoutCause(t.Context(), 700*time.Millisecond, errors.New("the check's time is over"))
+		_, err := c.Health(ctx, want)
+		cancel()
+		if err == nil {
+			if n < 4 {
+				t.Errorf("only %d requests: the test sees nothing", n)
+			}
+			return
+		}
+		var target *TargetError
+		if !errors.As(err, &target) || !target.Away() {
+			t.Errorf("request %d: got %v, want a target that is away", n, err)
 		}
 	}
 }

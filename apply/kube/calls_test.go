@@ -105,3 +105,20 @@ func TestListsAreRefused(t *testing.T) {
 		"configured ConfigMap refusedlists/c000", "configured ConfigMap refusedlists/c001", "configured ConfigMap refusedlists/c002",
 		"configured ConfigMap refusedlists/c003", "configured ConfigMap refusedlists/c004")
 }
+
+// TestFewLooks: a check looks every other second, for minutes.
+func TestFewLooks(t *testing.T) {
+	const objs = 120
+	var n atomic.Int64
+	c := proxied(t, counted(&n))
+	want := objects("%s", manyMaps("looks", objs, func(int) string { return "x" }))
+	mustApply(t.Context(), t, c, want, Inventory{})
+	n.Store(0)
+	statuses, err := c.Health(t.Context(), want)
+	if err != nil || len(statuses) != objs+1 || CheckHealth(statuses) != nil {
+		t.Errorf("%d statuses, %v", len(statuses), err)
+	}
+	if calls := n.Load(); calls > objs/10 {
+		t.Errorf("%d calls for %d objects", calls, objs)
+	}
+}

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -27,6 +28,15 @@ import (
 // sees it, since many begin so while they wait for another; how long to wait is for the caller to decide. What can only
 // stay as it is, a Job or a Pod that failed, is final.
 func (c *Cluster) Health(ctx context.Context, want Objects) ([]ObjectStatus, error) {
+	all, err := c.look(ctx, want)
+	var e *TargetError
+	if err != nil && ctx.Err() != nil && !(errors.As(err, &e) && e.Away()) {
+		err = c.failed("tell how the release's objects are", ctx.Err()) // whatever the caller's reason for it
+	}
+	return all, err
+}
+
+func (c *Cluster) look(ctx context.Context, want Objects) ([]ObjectStatus, error) {
 	p, err := c.newPlan(ctx, want, Inventory{})
 	if err != nil {
 		return nil, err
@@ -37,18 +47,44 @@ func (c *Cluster) Health(ctx context.Context, want Objects) ([]ObjectStatus, err
 	items := p.items()
 	out := make([]ObjectStatus, len(items))
 	var known subresources
+	alone, err := c.healthListed(ctx, p, items, out, &known)
+	if err != nil {
+		return nil, err
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(c.config.Workers)
-	for i, it := range items {
+	for _, i := range alone {
 		g.Go(func() (err error) {
-			out[i], err = c.health(ctx, it.want, &known)
+			out[i], err = c.health(ctx, items[i].want, &known)
 			return err
 		})
 	}
 	return out, g.Wait()
 }
 
-// Wait looks until every object is current. It returns what it saw last: nil, an *UnhealthyError, or the target's
+// healthListed judges the objects of which lists tell, and returns which are left. Those whose age matters are among them:
+// a list of many pages tells no single time.
+func (c *Cluster) healthListed(ctx context.Context, p *plan, items []*item, out []ObjectStatus, known *subresources) (left []int, err error) {
+	var want []*unstructured.Unstructured
+	var at []int // where in items
+	for i, it := range items {
+		if gvk := it.want.GroupVersionKind(); isCustom(gvk.Group) || isPod(it.want) {
+			left = append(left, i)
+			continue
+		}
+		want, at = append(want, it.want), append(at, i)
+	}
+	unlisted, err := c.eachLive(ctx, p.release, want, func(ctx context.Context, n int, live *unstructured.Unstructured) (err error) {
+		out[at[n]], err = c.appraise(ctx, want[n], live, time.Time{}, known)
+		return err
+	})
+	for _, n := range unlisted {
+		left = append(left, at[n])
+	}
+	return left, err
+}
+
+// Wait looks until every object is current, or one has failed for good. It returns what it saw last: nil, an *UnhealthyError, or the target's
 // error; it ends with the context.
 func (c *Cluster) Wait(ctx context.Context, want Objects, interval time.Duration) error {
 	for {
@@ -56,12 +92,18 @@ func (c *Cluster) Wait(ctx context.Context, want Objects, interval time.Duration
 		if err == nil {
 			err = CheckHealth(statuses)
 		}
-		if err == nil || sleep(ctx, interval) != nil {
+		if err == nil || isFinal(err) || sleep(ctx, interval) != nil {
 			return err
 		}
 	}
 }
 
+func isFinal(err error) bool {
+	var u *UnhealthyError
+	return errors.As(err, &u) && u.Final()
+}
+
+// health looks at one object.
 func (c *Cluster) health(ctx context.Context, want *unstructured.Unstructured, known *subresources) (ObjectStatus, error) {
 	id := idOf(want)
 	var now time.Time
@@ -78,7 +120,12 @@ func (c *Cluster) health(ctx context.Context, want *unstructured.Unstructured, k
 	case live == nil:
 		return ObjectStatus{ID: id, Status: NotFound, Message: "it is not there"}, nil
 	}
-	s := compute(live)
+	return c.appraise(ctx, want, live, now, known)
+}
+
+// appraise judges an object as it was at the server's time now, which is zero where it does not matter.
+func (c *Cluster) appraise(ctx context.Context, want, live *unstructured.Unstructured, now time.Time, known *subresources) (s ObjectStatus, err error) {
+	s = compute(live)
 	switch {
 	case hasPods(live):
 		judgeRollout(want, live, &s)

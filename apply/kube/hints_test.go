@@ -114,3 +114,22 @@ func TestRightsThatTheServerMisses(t *testing.T) {
 		}
 	}
 }
+
+// The words of client-go and of the system, with which the expressions above have to agree.
+func TestHintsOfRealFailures(t *testing.T) {
+	for _, tt := range []struct{ name, kubeconfig, hint string }{
+		{"program with a path", withProgram(t, "/opt/cloud/get-token"), "install /opt/cloud/get-token, which "},
+		{"program in PATH", withProgram(t, "sallyport-no-such-program"), "install sallyport-no-such-program, which "},
+		{"nobody listens", kubeconfigFor(t, "https://127.0.0.1:1"), "nothing listens at https://127.0.0.1:1"},
+		{"no such host", kubeconfigFor(t, "https://api.invalid:6443"), "correct the server in "},
+	} {
+		_, err := hasty(t, tt.kubeconfig).Ready(t.Context(), Inventory{})
+		var target *TargetError
+		if !errors.As(err, &target) || !strings.Contains(target.Hint(), tt.hint) {
+			t.Errorf("%s: got %v, want the hint %q", tt.name, err, tt.hint)
+			if target != nil {
+				t.Errorf("not %q", target.Hint())
+			}
+		}
+	}
+}
