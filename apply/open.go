@@ -20,9 +20,11 @@ import (
 // Open returns a site with the real parts that its configuration names. It connects to nothing: each verb connects to
 // what it needs.
 func Open(cfg *Config, observe func(Event)) *Site {
+	var site *Site
+	waiting := func(text string) { site.say("waiting", "%s", text) }
 	deps := Deps{
 		OpenMirror: func(ctx context.Context) (Mirror, func() error, error) { return OpenMirror(ctx, cfg) },
-		OpenTarget: func(context.Context) (Target, error) { return openTarget(cfg.Spec.Target, durable.Disk{}) },
+		OpenTarget: func(context.Context) (Target, error) { return openTarget(cfg.Spec.Target, durable.Disk{}, waiting) },
 		LoadTrust:  func() (*verify.Trust, error) { return loadTrust(cfg.Spec.Trust) },
 		RunChecks:  check.Run,
 		Now:        time.Now,
@@ -32,7 +34,8 @@ func Open(cfg *Config, observe func(Event)) *Site {
 		deps.LookAtMirror = func(ctx context.Context) (ImageStore, func() error, error) { return lookAtMirror(ctx, cfg.Spec.Mirror) }
 		deps.SyncMirror = func() error { return mirror.Sync(dir) }
 	}
-	return New(cfg, deps)
+	site = New(cfg, deps)
+	return site
 }
 
 // loadTrust reads who may sign, from a file that others cannot have changed.
@@ -105,7 +108,8 @@ func own(field, path string) error {
 	return nil
 }
 
-func openTarget(cfg TargetConfig, disk durable.Disk) (Target, error) {
+// openTarget returns the target. waiting is told what a verb waits for there.
+func openTarget(cfg TargetConfig, disk durable.Disk, waiting func(string)) (Target, error) {
 	if cfg.ManifestsDir != nil {
 		return kube.NewFolder(cfg.ManifestsDir.Path, disk), nil
 	}
@@ -113,5 +117,5 @@ func openTarget(cfg TargetConfig, disk durable.Disk) (Target, error) {
 	if err := own("kubeconfig", cfg.Kubernetes.Kubeconfig); err != nil {
 		return nil, err
 	}
-	return kube.NewCluster(kube.Config{Kubeconfig: cfg.Kubernetes.Kubeconfig, Context: cfg.Kubernetes.Context})
+	return kube.NewCluster(kube.Config{Kubeconfig: cfg.Kubernetes.Kubeconfig, Context: cfg.Kubernetes.Context, Waiting: waiting})
 }

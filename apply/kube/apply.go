@@ -307,10 +307,15 @@ func (c *Cluster) settled() time.Time { return time.Now().Add(c.config.Settle) }
 
 // poll asks until nothing is missing, or until end.
 func (c *Cluster) poll(ctx context.Context, end time.Time, ask func(context.Context) (missing string, err error)) error {
-	for {
+	tell := time.Now().Add(c.config.Hush)
+	for told := ""; ; {
 		missing, err := ask(ctx)
 		if err != nil || missing == "" {
 			return err
+		}
+		if missing != told && time.Now().After(tell) && c.config.Waiting != nil {
+			c.config.Waiting(missing)
+			told = missing
 		}
 		if time.Now().After(end) {
 			return &TargetError{Target: c.String(), Doing: "go on", Advice: "find out what holds it up: kubectl describe, then try again",

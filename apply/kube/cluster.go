@@ -26,6 +26,7 @@ const (
 	defaultPatience = 15 * time.Second
 	defaultSettle   = 2 * time.Minute
 	defaultWorkers  = 4
+	defaultHush     = 5 * time.Second
 	defaultAnswer   = 30 * time.Second
 )
 
@@ -42,6 +43,11 @@ type Config struct {
 	Settle time.Duration
 	// Workers is how many requests are under way at once (default 4).
 	Workers int
+	// Hush is how long to wait before anybody is told of it (default 5 s).
+	Hush time.Duration
+	// Waiting, if set, is told what is waited for, once it takes a while: "Widget a/w is still being deleted (finalizers: …)".
+	// It may be called by several goroutines at once.
+	Waiting func(text string)
 	Log     *slog.Logger // warnings of the server; nil: none
 }
 
@@ -62,6 +68,7 @@ func NewCluster(c Config) (*Cluster, error) {
 	c.Answer = cmp.Or(c.Answer, defaultAnswer)
 	c.Settle = cmp.Or(c.Settle, defaultSettle)
 	c.Workers = cmp.Or(c.Workers, defaultWorkers)
+	c.Hush = cmp.Or(c.Hush, defaultHush)
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}

@@ -89,7 +89,8 @@ func inventoryOf(objs []*unstructured.Unstructured) Inventory {
 	return NewInventory(ids...)
 }
 
-// DryRun compares the objects with those in the file, and lists those that left since prev.
+// DryRun compares the objects with those in the file, and lists those that left since prev. What no rollback can undo is told
+// as far as the file shows it.
 func (f *Folder) DryRun(ctx context.Context, want Objects, prev Inventory) ([]Change, error) {
 	objs, err := f.parse(ctx, want)
 	if err != nil {
@@ -103,6 +104,7 @@ func (f *Folder) DryRun(ctx context.Context, want Objects, prev Inventory) ([]Ch
 	for _, id := range prev.Union(inventoryOf(have)).Minus(inventoryOf(objs)).IDs() {
 		changes = append(changes, Change{ID: id, Action: Pruned})
 	}
+	accept(changes, want.OneWay)
 	refused, err := f.refusedHooks(want)
 	return append(changes, refused...), err
 }
@@ -116,7 +118,7 @@ func compareSets(have, want []*unstructured.Unstructured) []Change {
 	for _, u := range want {
 		c := Change{ID: idOf(u), Action: Created}
 		if old := before[c.key()]; old != nil {
-			c.Action, c.Fields = Configured, differences(old, u)
+			c.Action, c.Fields, c.OneWay = Configured, differences(old, u), oneWay(old, u)
 			if len(c.Fields) == 0 {
 				c.Action = Unchanged
 			}

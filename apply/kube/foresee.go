@@ -197,6 +197,7 @@ func deletedAway(live *unstructured.Unstructured) string {
 // foresee adds to the plan what can only be told of the whole of it.
 func (c *Cluster) foresee(ctx context.Context, p *plan) error {
 	for _, it := range p.items() {
+		p.foretell(it)
 		if it.change.Action == Configured && len(it.narrowed) > 0 && it.change.OneWay == "" {
 			why, err := c.prunedAway(ctx, p, it)
 			if err != nil {
@@ -206,4 +207,25 @@ func (c *Cluster) foresee(ctx context.Context, p *plan) error {
 		}
 	}
 	return nil
+}
+
+// foretell notes on objects what the way back costs, where it is not lost.
+func (p *plan) foretell(it *item) {
+	note := ""
+	switch {
+	case it.sealed:
+		note = "it cannot be changed from now on; the way back deletes it and creates it again"
+	case it.change.Action == Created && it.change.Group == "batch" && it.change.Kind == "Job" && len(p.prev) > 0:
+		note = "what it does stays when the release goes back"
+	default:
+		return
+	}
+	it.change.Note = strings.TrimPrefix(it.change.Note+"; "+note, "; ")
+}
+
+// sealed tells of a ConfigMap or Secret that becomes immutable.
+func sealed(live, after *unstructured.Unstructured) bool {
+	was, _, _ := unstructured.NestedBool(live.Object, "immutable")
+	becomes, _, _ := unstructured.NestedBool(after.Object, "immutable")
+	return becomes && !was
 }

@@ -227,3 +227,20 @@ func TestGrownWithoutSize(t *testing.T) {
 		t.Error(why)
 	}
 }
+
+func TestWhatTheWayBackCosts(t *testing.T) {
+	ctx, c, ns := t.Context(), newCluster(t), "costs"
+	inv, _ := mustApply(ctx, t, c, objects("%s", namespace(ns)+configMap(ns, "limits", `"1"`)), Inventory{})
+	job := "---\napiVersion: batch/v1\nkind: Job\nmetadata: {name: migrate, namespace: " + ns + "}\n" +
+		"spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}}\n"
+	changes := mustDryRun(ctx, t, c, objects("%s", namespace(ns)+configMap(ns, "limits", `"2"`)+"immutable: true\n"+job), inv)
+	expect(t, "dry run", changes, "unchanged Namespace costs", "configured ConfigMap costs/limits", "created Job costs/migrate")
+	if err := Refusal("x", changes); err != nil {
+		t.Error(err)
+	}
+	for i, want := range map[int]string{1: "the way back deletes it and creates it again", 2: "stays when the release goes back"} {
+		if !strings.Contains(changes[i].Note, want) {
+			t.Errorf("%s: note %q", changes[i].ID, changes[i].Note)
+		}
+	}
+}

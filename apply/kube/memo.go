@@ -24,6 +24,7 @@ type try struct {
 	change   Change
 	claim    bool
 	narrowed []narrowing
+	sealed   bool
 }
 
 // recall fills in the item's change if a dry run of just this has told it.
@@ -35,7 +36,7 @@ func (m *memo) recall(it *item, live *unstructured.Unstructured) bool {
 	if !ok || !known || t.uid != live.GetUID() || t.version != live.GetResourceVersion() || t.want != sum {
 		return false
 	}
-	it.change, it.claim, it.narrowed = t.change, t.claim, t.narrowed
+	it.change, it.claim, it.narrowed, it.sealed = t.change, t.claim, t.narrowed, t.sealed
 	return true
 }
 
@@ -50,7 +51,7 @@ func (m *memo) keep(it *item, live *unstructured.Unstructured) {
 	if m.tries == nil {
 		m.tries = map[ID]try{}
 	}
-	m.tries[it.change.key()] = try{live.GetUID(), live.GetResourceVersion(), sum, it.change, it.claim, it.narrowed}
+	m.tries[it.change.key()] = try{live.GetUID(), live.GetResourceVersion(), sum, it.change, it.claim, it.narrowed, it.sealed}
 }
 
 func wanted(it *item) (sum [sha256.Size]byte, ok bool) {

@@ -27,6 +27,8 @@ type item struct {
 	untried bool
 	// claim: nothing changes but who owns its fields, which others hold with the values that the release wants.
 	claim bool
+	// sealed: a ConfigMap or Secret becomes immutable.
+	sealed bool
 	// stopped: the object made way for another, and starts again.
 	stopped bool
 	// narrowed are fields that a CustomResourceDefinition no longer keeps.
@@ -356,7 +358,7 @@ func (c *Cluster) judgeTry(ctx context.Context, p *plan, it *item, live, after *
 	case it.stopped || !sameContent(live, after):
 		it.change.Action = Configured
 		it.change.Fields = differences(live, after)
-		it.change.OneWay = oneWay(live, after)
+		it.change.OneWay, it.sealed = oneWay(live, after), sealed(live, after)
 		if it.change.groupKind() == definitionKind {
 			it.narrowed = narrowed(live, after)
 		}

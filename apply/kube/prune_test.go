@@ -112,7 +112,9 @@ func TestCustomResourcesGoFirst(t *testing.T) {
 	inv, _ := mustApply(ctx, t, c, objects(namespace(ns)+deployment+crd("goes", "Widget", "size")+"%s", ns, 1, "a", "a", "1", held), Inventory{})
 	keep := NewInventory(ID{Version: "v1", Kind: "Namespace", Name: ns})
 	hurried := connect(t, shared.Kubeconfig)
-	hurried.config.Settle = time.Second
+	hurried.config.Settle, hurried.config.Hush = time.Second, 100*time.Millisecond
+	var told []string
+	hurried.config.Waiting = func(text string) { told = append(told, text) }
 	changes, err := hurried.Prune(ctx, inv, keep)
 	if err != nil {
 		t.Fatal(err)
@@ -121,6 +123,9 @@ func TestCustomResourcesGoFirst(t *testing.T) {
 		"leaving CustomResourceDefinition widgets.goes.example.com")
 	if !strings.Contains(changes[0].Note, "example.com/cleaner") || !strings.Contains(changes[1].Note, "Widget goes/w") {
 		t.Errorf("notes: %+v", changes)
+	}
+	if len(told) != 1 || told[0] != "Widget goes/w is still being deleted (finalizers: example.com/cleaner)" {
+		t.Errorf("while it hangs, people are told %q", told)
 	}
 	u, err := c.get(ctx, changes[0].ID)
 	if err != nil || u == nil {
