@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -181,9 +182,12 @@ func shopID(ns, kind, name string) ID {
 // What was applied does not differ, and that can be read: the server is not asked what it would do.
 func TestNoDriftIsRead(t *testing.T) {
 	ns := "driftless"
+	var mu sync.Mutex
 	var asked []string
 	c := proxied(t, func(_ http.ResponseWriter, r *http.Request) bool {
 		if r.Method != http.MethodGet {
+			mu.Lock()
+			defer mu.Unlock()
 			asked = append(asked, r.Method+" "+r.URL.Path)
 		}
 		return false

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"maps"
 	"reflect"
@@ -45,7 +46,7 @@ func (o *Object) checkValue(t reflect.Type, v any, path kubeyaml.Path) error {
 		return o.checkEntries(t.Elem(), v, path)
 	case reflect.Slice:
 		if t.Elem().Kind() == reflect.Uint8 {
-			return o.checkValue(reflect.TypeFor[string](), v, path)
+			return o.checkBytes(v, path)
 		}
 		return o.checkItems(t.Elem(), v, path)
 	}
@@ -81,6 +82,18 @@ func (o *Object) checkEntries(element reflect.Type, v any, path kubeyaml.Path) e
 		if err := o.checkValue(element, fields[key], path.With(key)); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// checkBytes wants base64, as the server reads it: with line ends in it, if need be.
+func (o *Object) checkBytes(v any, path kubeyaml.Path) error {
+	text, ok := v.(string)
+	if !ok {
+		return o.Misfit(path, v, "text")
+	}
+	if _, err := base64.StdEncoding.DecodeString(text); err != nil {
+		return o.Misfit(path, v, "base64")
 	}
 	return nil
 }

@@ -15,6 +15,8 @@ func TestRenderRefusesWhatIsNoText(t *testing.T) {
 		{"data", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  port: 8080\n", "a.yaml:5: ConfigMap a: data.port is the number 8080, not text"},
 		{"empty data", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  port:\n", "a.yaml:5: ConfigMap a: data.port is empty, not text"},
 		{"binary data", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\nbinaryData: {a: 1}\n", "binaryData.a is the number 1"},
+		{"no base64", "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata:\n  pin: hunter-two\n", "a.yaml:5: Secret a: data.pin is text, not base64"},
+		{"list in a secret", "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: {pin: [hunter-two]}\n", "a.yaml:4: Secret a: data.pin is a list, not text"},
 		{"secret", "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {a: yes}\n", "a.yaml:4: Secret a: stringData.a is a boolean, not text"},
 		{"args", pod + "containers:\n  - args:\n    - 8080\n", "a.yaml:7: Pod a: spec.containers[0].args[0] is the number 8080"},
 		{"command", pod + "initContainers: [{command: [true]}]\n", "spec.initContainers[0].command[0] is the boolean true"},
@@ -52,6 +54,11 @@ spec:
     ports: [{containerPort: 80}]
     livenessProbe: {httpGet: {port: 80}}
     resources: {limits: {cpu: 1, memory: 64Mi}}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: a}
+data: {empty: "", one: YQ==, lines: "YWJj\nZGVm\n"}
 ---
 apiVersion: example.com/v1
 kind: Widget

@@ -119,8 +119,11 @@ func (o *Object) checkTexts(path Path, v any) error {
 // Misfit is the error for a field whose value is not what Kubernetes wants there.
 func (o *Object) Misfit(path Path, v any, want string) error {
 	advice := ""
-	if want == "text" {
+	switch want {
+	case "text":
 		advice = "write it in quotes"
+	case "base64":
+		advice = "encode it; in a Secret, plain text stands under stringData"
 	}
 	is := describe(v)
 	if o.Kind() == "Secret" { // logs of builds are read by many
