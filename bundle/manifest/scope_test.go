@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"os"
 	"strings"
 	"testing"
 
@@ -11,14 +10,9 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/testcluster"
 )
 
-// shared is the one API server of this package's tests.
-var shared *testcluster.Cluster
-
-func TestMain(m *testing.M) { os.Exit(testcluster.Main(m, &shared)) }
-
 // What is known of Kubernetes' own kinds is what an API server says.
 func TestScopesAsTheServerHasThem(t *testing.T) {
-	config, err := clientcmd.BuildConfigFromFlags("", shared.Kubeconfig)
+	config, err := clientcmd.BuildConfigFromFlags("", testcluster.Start(t).Kubeconfig)
 	if err != nil {
 		t.Fatal(err)
 	}
