@@ -42,8 +42,8 @@ func selected(s *types.Selector) string {
 }
 
 // checkHits refuses what in the overlay's kustomization, and in the components that it lists, hits nothing. Before is the objects
-// that the overlay is rendered on, stream the same as bytes, after what came of it.
-func (f *overlayFolder) checkHits(before []kubeyaml.Object, stream []byte, after resmap.ResMap) error {
+// that the overlay is rendered on, after what came of it.
+func (f *overlayFolder) checkHits(before *view, after resmap.ResMap) error {
 	patches, err := f.patches(&f.kust, f.dir, f.place, 0)
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func (f *overlayFolder) checkHits(before []kubeyaml.Object, stream []byte, after
 	var pool []resmap.ResMap
 	for _, p := range patches {
 		if pool == nil {
-			m, err := inMemory(stream)
+			m, err := before.resources()
 			if err != nil {
 				return err
 			}
@@ -59,7 +59,7 @@ func (f *overlayFolder) checkHits(before []kubeyaml.Object, stream []byte, after
 		}
 		hit, err := selects(pool, *p.Target)
 		if !hit && err == nil && len(pool) == 2 {
-			own, buildErr := f.run(f.bare(), stream)
+			own, buildErr := f.run(f.bare(), before.stream)
 			if buildErr == nil {
 				pool = append(pool, own)
 			}
@@ -73,7 +73,7 @@ func (f *overlayFolder) checkHits(before []kubeyaml.Object, stream []byte, after
 				Advice: "correct its target, or remove the patch"}
 		}
 	}
-	return f.checkImages(before, stream)
+	return f.checkImages(before)
 }
 
 // failed is the error of a build, in our words if it is about a patch whose object is not there.
@@ -168,14 +168,14 @@ func (f *overlayFolder) patches(k *types.Kustomization, dir string, place Place,
 }
 
 // checkImages refuses an image that nothing names, neither what the overlay is rendered on nor what it brings.
-func (f *overlayFolder) checkImages(before []kubeyaml.Object, stream []byte) error {
+func (f *overlayFolder) checkImages(before *view) error {
 	var own []kubeyaml.Object
 	for _, image := range f.kust.Images {
-		if namesImage(before, image.Name) {
+		if namesImage(before.objects, image.Name) {
 			continue
 		}
 		if own == nil {
-			m, err := f.run(f.bare(), stream)
+			m, err := f.run(f.bare(), before.stream)
 			if err == nil {
 				own, err = objectsOf(m, f.place)
 			}

@@ -72,6 +72,8 @@ type baseline struct {
 	sources  []string // real paths
 	overlays []OverlaySource
 	done     []Overlay
+	// base is the objects for overlays that have no less specific ones.
+	base *view
 	// odd tells that kustomize changes the objects even if it has nothing to do with them.
 	odd bool
 }
@@ -86,8 +88,12 @@ func (b *baseline) layers() []overlay.Layer {
 
 // findOdd finds out whether kustomize leaves the objects as they are.
 func (b *baseline) findOdd() error {
-	same, err := passThrough(b.objects)
-	b.odd = len(overlay.Diff(kustomized(b.objects), same)) > 0
+	var err error
+	if b.base, err = newView(b.objects); err != nil {
+		return err
+	}
+	same, err := b.base.passThrough()
+	b.odd = len(overlay.Diff(b.base.objects, same)) > 0
 	return err
 }
 
@@ -109,9 +115,9 @@ func (b *baseline) add(i int) error {
 	if err != nil {
 		return err
 	}
-	base := kustomized(before)
+	base := before.objects
 	if b.odd {
-		if base, err = passThrough(before); err != nil {
+		if base, err = before.passThrough(); err != nil {
 			return err
 		}
 	}
@@ -142,12 +148,15 @@ func (b *baseline) add(i int) error {
 
 // view is the objects that an overlay is rendered on: with the less specific ones, apart from what they fight over. So an overlay
 // that settles a fight does so by what it says itself.
-func (b *baseline) view(i int) ([]kubeyaml.Object, error) {
+func (b *baseline) view(i int) (*view, error) {
 	var under []overlay.Layer
 	for k := range b.done {
 		if b.overlays[i].Refines(&b.done[k].Overlay) {
 			under = append(under, b.done[k].Layer)
 		}
+	}
+	if len(under) == 0 {
+		return b.base, nil
 	}
 	for range under { // what is left out may uncover nothing new, but one fight may have many sides
 		fights := overlay.Fights(under)
@@ -164,7 +173,11 @@ func (b *baseline) view(i int) ([]kubeyaml.Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.Objects(b.objects)
+	objects, err := c.Objects(b.objects)
+	if err != nil {
+		return nil, err
+	}
+	return newView(objects)
 }
 
 // fits refuses overlays with which a site could have more objects, or larger ones, than a release may have.

@@ -65,18 +65,14 @@ func (f *overlayFolder) fail(problem string, err error) error {
 }
 
 // build renders the kustomization on the objects, and refuses what in it has no effect on any.
-func (f *overlayFolder) build(before []kubeyaml.Object) ([]Object, error) {
-	stream, err := streamOf(kustomized(before))
-	if err != nil {
-		return nil, err
-	}
+func (f *overlayFolder) build(before *view) ([]Object, error) {
 	k := f.kust
 	k.Resources = append([]string{given}, k.Resources...)
-	resources, err := f.run(k, stream)
+	resources, err := f.run(k, before.stream)
 	if err != nil {
-		return nil, f.failed(before, err)
+		return nil, f.failed(before.objects, err)
 	}
-	if err := f.checkHits(before, stream, resources); err != nil {
+	if err := f.checkHits(before, resources); err != nil {
 		return nil, err
 	}
 	found, err := objectsOf(resources, f.place)
@@ -134,13 +130,32 @@ func (w *withFiles) CleanedAbs(path string) (filesys.ConfirmedDir, string, error
 	return w.FileSystem.CleanedAbs(path)
 }
 
-// passThrough gives the objects as kustomize gives them back if it has nothing to do.
-func passThrough(objects []kubeyaml.Object) ([]kubeyaml.Object, error) {
-	stream, err := streamOf(kustomized(objects))
-	if err != nil {
-		return nil, err
+// view is objects as kustomize is given them.
+type view struct {
+	objects []kubeyaml.Object
+	stream  []byte
+	read    resmap.ResMap // nil until it is asked for
+}
+
+func newView(objects []kubeyaml.Object) (*view, error) {
+	v := &view{objects: kustomized(objects)}
+	var err error
+	v.stream, err = streamOf(v.objects)
+	return v, err
+}
+
+// resources is the objects as kustomize reads them.
+func (v *view) resources() (resmap.ResMap, error) {
+	var err error
+	if v.read == nil {
+		v.read, err = inMemory(v.stream)
 	}
-	m, err := inMemory(stream)
+	return v.read, err
+}
+
+// passThrough gives the objects as kustomize gives them back if it has nothing to do.
+func (v *view) passThrough() ([]kubeyaml.Object, error) {
+	m, err := v.resources()
 	if err != nil {
 		return nil, err
 	}
