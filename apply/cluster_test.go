@@ -29,6 +29,8 @@ type apiSite struct {
 	factory *factory
 	failing string
 	onTrial func(version string)
+
+	kubeconfig string
 }
 
 func newAPISite(t *testing.T) *apiSite {
@@ -43,9 +45,8 @@ func newAPISite(t *testing.T) *apiSite {
 		t.Fatal(err)
 	}
 	s.testSite = newTestSite(t, s.factory, newWorld())
-	s.deps.OpenTarget = func(context.Context) (Target, error) {
-		return kube.NewCluster(kube.Config{Kubeconfig: c.Kubeconfig, Patience: time.Second, Settle: 3 * time.Second})
-	}
+	s.kubeconfig = c.Kubeconfig
+	s.open(kube.Config{Settle: 3 * time.Second})
 	s.deps.RunChecks = func(_ context.Context, _ []bundle.Check, env check.Env) ([]check.Result, bool, error) {
 		i := slices.IndexFunc(env.Environ, func(v string) bool { return strings.HasPrefix(v, "SALLYPORT_VERSION=") })
 		version := strings.TrimPrefix(env.Environ[i], "SALLYPORT_VERSION=")
@@ -57,6 +58,12 @@ func newAPISite(t *testing.T) *apiSite {
 	}
 	s.create("apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n")
 	return s
+}
+
+// open has the verbs from now on connect so.
+func (s *apiSite) open(cfg kube.Config) {
+	cfg.Kubeconfig, cfg.Patience = s.kubeconfig, time.Second
+	s.deps.OpenTarget = func(context.Context) (Target, error) { return kube.NewCluster(cfg) }
 }
 
 // release seals a release of these objects. What it changes for good is accepted for the objects that are named.
@@ -144,6 +151,30 @@ func TestWayBackFromAnImmutableConfigMap(t *testing.T) {
 	s.must(s.release("3.0.0", 3, limits("3", "")))
 	if live := s.get("v1", "ConfigMap", "limits"); live.Object["data"].(map[string]any)["limit"] != "3" {
 		t.Errorf("the cluster has %v", live.Object)
+	}
+}
+
+// Ctrl-C is heard at once while a deletion hangs, which is told by name; confirm goes on.
+func TestInterruptedWhileADeletionHangs(t *testing.T) {
+	s := newAPISite(t)
+	old := "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: old, namespace: shop, finalizers: [example.com/keep]}\n"
+	s.must(s.release("1.0.0", 1, limits("1", "")+old))
+	ctx, cancel := context.WithCancel(t.Context())
+	var heard time.Time
+	s.open(kube.Config{Settle: time.Minute, Hush: time.Second, Waiting: func(text string) {
+		if !strings.Contains(text, "ConfigMap shop/old") || !strings.Contains(text, "example.com/keep") {
+			t.Errorf("told: %s", text)
+		}
+		heard = time.Now()
+		cancel()
+	}})
+	_, err := s.Apply(ctx, s.release("2.0.0", 2, limits("2", "")).input(), Options{})
+	if took := time.Since(heard); reasonOf(err) != "interrupted" || took > 2*time.Second || s.status().Phase != Good {
+		t.Errorf("%v, after %s, in phase %s", err, took, s.status().Phase)
+	}
+	s.patch(inShop("v1", "ConfigMap", "old"), `{"metadata": {"finalizers": null}}`, false)
+	if res, err := s.Confirm(t.Context()); err != nil || res.Result != ResultCommitted || len(res.Leaving) > 0 || s.get("v1", "ConfigMap", "old") != nil {
+		t.Errorf("%+v, %v", res, err)
 	}
 }
 

@@ -27,7 +27,31 @@ type Forecast struct {
 	Push  int64 `json:"push"`
 	Reuse int64 `json:"reuse"`
 	// Checks name what would decide the trial.
-	Checks []string `json:"checks"`
+	Checks  []string `json:"checks"`
+	Verdict Verdict  `json:"verdict"`
+}
+
+// Verdict tells whether a release would be taken, by what can be known before anything is touched.
+type Verdict struct {
+	Applicable bool `json:"applicable"`
+	// Reason is the stable word for why it would not: refused, one-way, unusable. Objects are the changes that stand in the way.
+	Reason  string    `json:"reason,omitempty"`
+	Objects []kube.ID `json:"objects,omitempty"`
+}
+
+func verdictOf(refusal error, changes []kube.Change) Verdict {
+	var why interface{ Reason() string }
+	if !errors.As(refusal, &why) {
+		return Verdict{Applicable: refusal == nil}
+	}
+	v := Verdict{Reason: why.Reason()}
+	oneWay := why.Reason() == "one-way"
+	for _, c := range changes {
+		if oneWay && c.OneWay != "" && !c.Accepted || !oneWay && c.Action == kube.Conflict {
+			v.Objects = append(v.Objects, c.ID)
+		}
+	}
+	return v
 }
 
 // DryRun verifies every byte of the bundle, judges as Apply does whether it fits and asks the target what it would do.
@@ -48,7 +72,7 @@ func (s *Site) DryRun(ctx context.Context, in Input, o Options) (f *Forecast, er
 	f = &Forecast{APIVersion: bundle.APIVersion, Kind: "Forecast", Release: &about, Current: r.journal.Current,
 		Changes: []kube.Change{}, Checks: checkNames(d.Checks)}
 	if r.journal.Current != nil && r.journal.Current.sameHere(about) {
-		f.Runs = true
+		f.Runs, f.Verdict.Applicable = true, true
 		return f, nil
 	}
 	p, err := r.judge(ctx, d, about, o)
@@ -59,7 +83,9 @@ func (s *Site) DryRun(ctx context.Context, in Input, o Options) (f *Forecast, er
 	if f.Changes, err = r.changes(ctx, b); err != nil {
 		return nil, err
 	}
-	return f, r.refusal(f.Changes)
+	err = r.refusal(f.Changes)
+	f.Verdict = verdictOf(err, f.Changes)
+	return f, err
 }
 
 // look begins a verb that changes nothing: it locks the site, if there is one yet.

@@ -203,3 +203,20 @@ func TestRollbackIsTakenUpAgain(t *testing.T) {
 		t.Errorf("%s; status is %+v", p, s.status())
 	}
 }
+
+// A dry run ends with a verdict that names what stands in the way.
+func TestDryRunGivesAVerdict(t *testing.T) {
+	r := newReleases(t)
+	w := newWorld()
+	s := newTestSite(t, r.factory, w)
+	s.must(r.one)
+	f, err := s.DryRun(t.Context(), r.two.input(), Options{})
+	if err != nil || !f.Verdict.Applicable || len(f.Verdict.Objects) > 0 {
+		t.Errorf("%+v, %v", f, err)
+	}
+	w.refuses = "c"
+	f, err = s.DryRun(t.Context(), r.two.input(), Options{})
+	if reasonOf(err) != "refused" || f.Verdict.Applicable || f.Verdict.Reason != "refused" || len(f.Verdict.Objects) != 1 || f.Verdict.Objects[0].Name != "c" {
+		t.Errorf("%+v, %v", f, err)
+	}
+}
