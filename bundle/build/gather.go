@@ -56,6 +56,9 @@ func (b *builder) gather(ctx context.Context) error {
 		return err
 	}
 	g.rendered, g.overlays = rendered.Objects, rendered.Overlays
+	if err := g.rendered.CheckCustom(len(g.overlays) > 0); err != nil {
+		return err
+	}
 	b.charted()
 	if err := g.find(b.spec.ImageFields); err != nil {
 		return err
