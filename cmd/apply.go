@@ -227,7 +227,7 @@ func (p *program) left(left, leaving []apply.Left) {
 		p.ui.line("left", "%s: %s", l.ID, l.Why)
 	}
 	for _, l := range leaving {
-		p.ui.line("still there", "%s: %s", l.ID, l.Why)
+		p.ui.line("leaving", "%s: %s", l.ID, l.Why)
 	}
 }
 

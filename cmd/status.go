@@ -92,7 +92,7 @@ func (p *program) printStatus(s *apply.Site, st *apply.Status) {
 		line("mirror", "%s: %s", m.URL, st.Mirror)
 	}
 	if st.Unrestored != "" {
-		line("unfinished", "the rollback to what runs, left for another release: sallyport confirm tries again")
+		line("rollback", "not finished, for another release was to come: sallyport confirm tries again")
 	}
 	p.left(st.Left, st.Leaving)
 	if st.Current != nil {
