@@ -183,6 +183,8 @@ func (c *Cluster) applyOne(ctx context.Context, p *plan, it *item) error {
 	switch {
 	case it.change.Action == Unchanged && !it.claim:
 		return nil
+	case it.taken:
+		return c.applyTaken(ctx, it)
 	case it.mended:
 		return c.applyMended(ctx, it)
 	case it.change.Action == Recreated && recreatedAway(it.live) != "" && !names(p.oneWay, it.change.ID):

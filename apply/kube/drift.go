@@ -159,6 +159,7 @@ func (d *drifter) look(ctx context.Context, want, live *unstructured.Unstructure
 		return m, nil
 	}
 	want = want.DeepCopy() // what is added to it here is this object's own
+	followHash(want, live)
 	if takenOver(live) {
 		annotate(want, AdoptedAnnotation, "true")
 	}

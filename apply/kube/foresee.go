@@ -196,6 +196,7 @@ func deletedAway(live *unstructured.Unstructured) string {
 
 // foresee adds to the plan what can only be told of the whole of it.
 func (c *Cluster) foresee(ctx context.Context, p *plan) error {
+	p.noteReaders()
 	for _, it := range p.items() {
 		p.foretell(it)
 		if it.change.Action == Configured && len(it.narrowed) > 0 && it.change.OneWay == "" {

@@ -22,7 +22,8 @@ func (c *Cluster) mend(ctx context.Context, it *item, live *unstructured.Unstruc
 		return false
 	}
 	it.mended = true
-	it.change.Action, it.change.Fields, it.change.Note = Configured, differences(live, to), note
+	it.change.Action, it.change.Fields = Configured, differences(live, to)
+	it.change.Note = strings.Trim(it.change.Note+", "+note, ", ")
 	return true
 }
 
@@ -65,19 +66,26 @@ func (c *Cluster) mended(ctx context.Context, want, live *unstructured.Unstructu
 	if e.full == nil {
 		e.full = full
 	}
-	owners := ownersOf(live)
 	merged := live.DeepCopy()
 	merged.Object, _ = overlay(merged.Object, full.Object, e.claim).(map[string]any)
+	from := takeFromDeployers(live, merged, e.claim)
+	if from != "" { // an object without any manager would get one that has all of it
+		merged.SetManagedFields(append(merged.GetManagedFields(), full.GetManagedFields()...))
+	}
+	owners := ownersOf(merged)
 	for _, o := range owners {
 		if o.ours {
 			takeBack(merged.Object, o.fields, e.claim, owners)
 		}
 	}
 	to = e.settle(merged, owners)
-	if len(e.told) == 0 && c.upToDate(live) == nil || c.update(ctx, live, to, client.DryRunAll) != nil {
+	if from == "" && len(e.told) == 0 && c.upToDate(live) == nil || c.update(ctx, live, to, client.DryRunAll) != nil {
 		return nil, ""
 	}
-	return to, e.note()
+	if from != "" {
+		from = "with the fields of " + from
+	}
+	return to, strings.Trim(from+", "+e.note(), ", ")
 }
 
 // withoutNulls leaves out of a claim the fields that the release sets to null and that therefore are not there.

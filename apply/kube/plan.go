@@ -29,6 +29,8 @@ type item struct {
 	claim bool
 	// sealed: a ConfigMap or Secret becomes immutable.
 	sealed bool
+	// reading is what a workload's pods read of the release; nil: nothing.
+	reading *reading
 	// stopped: the object made way for another, and starts again.
 	stopped bool
 	// narrowed are fields that a CustomResourceDefinition no longer keeps.
@@ -36,7 +38,9 @@ type item struct {
 	wave     int // in which it is applied
 	// mended: the server takes it only without what it once filled in itself.
 	mended bool
-	err    error // behind the action Conflict, if the server gave one
+	// taken: it is taken over whole from whoever has applied it before.
+	taken bool
+	err   error // behind the action Conflict, if the server gave one
 }
 
 // plan is what is to be done for a release, in the order of doing it.
@@ -44,6 +48,7 @@ type plan struct {
 	release string
 	prev    map[ID]bool // what may be on the target because of this site
 	oneWay  []ID        // whose changes need not be undone by a rollback
+	noRoll  bool        // leave pods running that read something else now
 	stages  [stages][]*item
 	defs    map[schema.GroupKind]definition
 	pending pending
@@ -92,6 +97,7 @@ func (c *Cluster) newPlan(ctx context.Context, want Objects, prev Inventory) (*p
 		s := stageOf(u)
 		p.stages[s] = append(p.stages[s], &item{want: u, wave: n, change: Change{ID: idOf(u)}})
 	}
+	p.findReadings(want.NoRoll)
 	return p, nil
 }
 
@@ -263,7 +269,7 @@ func (c *Cluster) askAll(ctx context.Context, p *plan, items []*item) error {
 // askOne fills in the item's change. live is what a list told of the object, if one did. The error is the server's, not
 // the object's.
 func (c *Cluster) askOne(ctx context.Context, p *plan, it *item, live *unstructured.Unstructured) (err error) {
-	it.deferred, it.untried, it.claim, it.mended, it.err = false, false, false, false, nil
+	it.deferred, it.untried, it.claim, it.mended, it.taken, it.err = false, false, false, false, false, nil
 	it.change = Change{ID: it.change.ID}
 	var after *unstructured.Unstructured
 	if live == nil {
@@ -290,6 +296,15 @@ func (c *Cluster) askOne(ctx context.Context, p *plan, it *item, live *unstructu
 	if other := p.otherOwner(it); other != "" {
 		it.change = Change{ID: it.change.ID, Action: Conflict, Note: foreignNote + other}
 		return nil
+	}
+	if live != nil {
+		changed, failed := c.settleHash(ctx, p, it, live)
+		if failed != nil {
+			return failed
+		}
+		if changed {
+			after, err = nil, nil
+		}
 	}
 	if takenOver(live) && it.want.GetAnnotations()[AdoptedAnnotation] == "" {
 		annotate(it.want, AdoptedAnnotation, "true")
@@ -355,6 +370,7 @@ func (c *Cluster) judgeTry(ctx context.Context, p *plan, it *item, live, after *
 		return c.refused(ctx, it, "dry-run ", err)
 	case live == nil:
 		it.change.Action = Created
+	case c.askTakeOver(ctx, it, live, after):
 	case it.stopped || !sameContent(live, after):
 		it.change.Action = Configured
 		it.change.Fields = differences(live, after)

@@ -25,8 +25,16 @@ func (c *Cluster) put(ctx context.Context, want, live, to *unstructured.Unstruct
 
 // update replaces the live object, or asks what would become of it.
 func (c *Cluster) update(ctx context.Context, live, to *unstructured.Unstructured, more ...client.UpdateOption) error {
+	if current := c.upToDate(to); current != nil {
+		to = to.DeepCopy()
+		to.SetManagedFields(current)
+	}
+	return c.replace(ctx, live, to, more...)
+}
+
+// replace replaces the live object, and who owns what of it, or asks what would become of it.
+func (c *Cluster) replace(ctx context.Context, live, to *unstructured.Unstructured, more ...client.UpdateOption) error {
 	u := to.DeepCopy()
-	u.SetManagedFields(c.upToDate(live)) // nil: those of the live object
 	u.SetResourceVersion(live.GetResourceVersion())
 	u.SetUID(live.GetUID())
 	return c.client.Update(ctx, u, append([]client.UpdateOption{client.FieldOwner(FieldManager)}, more...)...)

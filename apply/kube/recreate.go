@@ -41,15 +41,7 @@ func (r *restoration) create(ctx context.Context, it *item) error {
 	if was == nil || was.GetLabels()[OwnerLabel] == "" || was.GetKind() == "Pod" || was.GetKind() == "Job" { // whose places are drawn anew
 		return r.c.send(ctx, it.want.DeepCopy())
 	}
-	again := was.DeepCopy()
-	metadata := map[string]any{"name": was.GetName()}
-	for _, part := range []string{"namespace", "labels", "annotations"} {
-		if v, ok, _ := unstructured.NestedFieldNoCopy(was.Object, "metadata", part); ok {
-			metadata[part] = v
-		}
-	}
-	again.Object["metadata"] = metadata
-	if err := r.c.client.Create(ctx, again, client.FieldOwner(FieldManager)); err != nil {
+	if err := r.c.client.Create(ctx, asWritten(was), client.FieldOwner(FieldManager)); err != nil {
 		return r.c.send(ctx, it.want.DeepCopy())
 	}
 	after := it.want.DeepCopy()

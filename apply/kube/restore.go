@@ -50,7 +50,11 @@ func (c *Cluster) Restore(ctx context.Context, want Objects, prev Inventory, bef
 	for _, it := range p.items() {
 		r.bitten(it)
 	}
-	for _, change := range slices.Concat(first, p.changes()) {
+	handed, err := r.handBack(ctx, prev.Minus(out.Inventory))
+	if err != nil {
+		return out, err
+	}
+	for _, change := range slices.Concat(first, p.changes(), handed) {
 		if change.Action == Conflict {
 			out.Left = append(out.Left, change)
 		} else {
@@ -210,6 +214,11 @@ func (r *restoration) attempt(ctx context.Context, it *item, live *unstructured.
 	if live == nil {
 		it.change.Action = Created
 		return r.create(ctx, it)
+	}
+	if was := r.before.object(it.change.ID); was != nil {
+		followHash(it.want, was)
+	} else if _, err := r.c.settleHash(ctx, r.p, it, live); err != nil {
+		return err
 	}
 	after, err := r.c.try(ctx, it.want)
 	if noDryRun(err) {
