@@ -64,7 +64,10 @@ func (c *Cluster) askTakeOver(ctx context.Context, it *item, live, after *unstru
 		return false
 	}
 	it.taken = true
-	it.change.Action, it.change.Fields = Configured, differences(live, to)
+	it.change.Action, it.change.Fields, it.change.OneWay = Configured, differences(live, to), oneWay(live, to)
+	if it.change.groupKind() == definitionKind {
+		it.narrowed = narrowed(live, to)
+	}
 	it.change.Note += ", with the fields of " + from
 	return true
 }

@@ -17,12 +17,23 @@ func (c *Cluster) mend(ctx context.Context, it *item, live *unstructured.Unstruc
 	if live == nil || (!apierrors.IsInvalid(refused) || isImmutable(refused)) && !isVersions(refused) {
 		return false
 	}
+	return c.askMended(ctx, it, live)
+}
+
+// losesEmpty tells whether an apply loses fields that the release sets without anything in them.
+func losesEmpty(want, live, after *unstructured.Unstructured) bool {
+	_, claim := claimOf(after)
+	return withEmpty(after.DeepCopy().Object, live.Object, want.Object, claim)
+}
+
+// askMended makes the item one that is written as a whole, if it is accepted so.
+func (c *Cluster) askMended(ctx context.Context, it *item, live *unstructured.Unstructured) bool {
 	to, note := c.mended(ctx, it.want, live, &expectation{})
-	if to == nil {
+	if to == nil || sameContent(live, to) {
 		return false
 	}
 	it.mended = true
-	it.change.Action, it.change.Fields = Configured, differences(live, to)
+	it.change.Action, it.change.Fields, it.change.OneWay = Configured, differences(live, to), oneWay(live, to)
 	it.change.Note = strings.Trim(it.change.Note+", "+note, ", ")
 	return true
 }
@@ -79,7 +90,7 @@ func (c *Cluster) mended(ctx context.Context, want, live *unstructured.Unstructu
 		}
 	}
 	to = e.settle(merged, owners)
-	if from == "" && len(e.told) == 0 && c.upToDate(live) == nil || c.update(ctx, live, to, client.DryRunAll) != nil {
+	if c.update(ctx, live, to, client.DryRunAll) != nil {
 		return nil, ""
 	}
 	if from != "" {
@@ -209,4 +220,49 @@ func takeBackItems(have []any, keys []string, ours, claim owned, owners []owner)
 		out = append(out, item)
 	}
 	return out
+}
+
+// withEmpty puts into have, which is what an apply makes of live, the fields that the release sets without anything in them,
+// as in emptyDir: {}. Where there was something in them, a server-side apply takes the field away with it. It tells whether
+// any was missing.
+func withEmpty(have, live, want any, claim owned) (missing bool) {
+	switch w := want.(type) {
+	case map[string]any:
+		h, ok := have.(map[string]any)
+		l, was := live.(map[string]any)
+		if !ok || !was {
+			return false
+		}
+		for name, v := range w {
+			sub, _ := claim.under("f:" + name)
+			m, isMap := v.(map[string]any)
+			_, there := h[name]
+			if !there && isMap && len(m) == 0 && l[name] != nil {
+				h[name], missing = map[string]any{}, true
+				continue
+			}
+			missing = withEmpty(h[name], l[name], v, sub) || missing
+		}
+	case []any:
+		h, _ := have.([]any)
+		l, _ := live.([]any)
+		keys := listKeys(claim)
+		for _, item := range w {
+			i := slices.IndexFunc(h, func(o any) bool { return keys != nil && sameKeys(o, item, keys) })
+			j := slices.IndexFunc(l, func(o any) bool { return keys != nil && sameKeys(o, item, keys) })
+			if i < 0 || j < 0 {
+				continue
+			}
+			sub, _ := claim.under(itemName(h[i], keys))
+			missing = withEmpty(h[i], l[j], item, sub) || missing
+		}
+	}
+	return missing
+}
+
+// sameKeys tells whether an item of the release is that of the server, which fills in keys that are left out.
+func sameKeys(have, want any, keys []string) bool {
+	h, _ := have.(map[string]any)
+	w, _ := want.(map[string]any)
+	return !slices.ContainsFunc(keys, func(k string) bool { return w[k] != nil && !sameScalar(w[k], h[k]) })
 }

@@ -371,6 +371,7 @@ func (c *Cluster) judgeTry(ctx context.Context, p *plan, it *item, live, after *
 	case live == nil:
 		it.change.Action = Created
 	case c.askTakeOver(ctx, it, live, after):
+	case losesEmpty(it.want, live, after) && c.askMended(ctx, it, live):
 	case it.stopped || !sameContent(live, after):
 		it.change.Action = Configured
 		it.change.Fields = differences(live, after)

@@ -241,9 +241,14 @@ func (r *restoration) bring(ctx context.Context, it *item, live, after *unstruct
 	}
 	e := r.expect(ctx, it, live, after)
 	owners := ownersOf(live)
-	to := after
+	to, note := after, ""
 	if e != nil {
 		to = e.settle(after, owners)
+		note = e.note()
+	}
+	_, claim := claimOf(after)
+	if empty := to.DeepCopy(); withEmpty(empty.Object, live.Object, it.want.Object, claim) {
+		to = empty
 	}
 	if sameContent(live, to) {
 		it.change.Action = Unchanged
@@ -256,7 +261,7 @@ func (r *restoration) bring(ctx context.Context, it *item, live, after *unstruct
 	if sameContent(after, to) {
 		return r.c.send(ctx, it.want.DeepCopy())
 	}
-	it.change.Note = e.note()
+	it.change.Note = note
 	return r.c.put(ctx, it.want, live, to)
 }
 
@@ -287,22 +292,28 @@ func (r *restoration) was(it *item, live *unstructured.Unstructured) *unstructur
 
 // otherwise finds another way for an object that the server refuses.
 func (r *restoration) otherwise(ctx context.Context, it *item, live *unstructured.Unstructured, refused error) error {
-	e := &expectation{others: true, refused: true}
-	if was := r.was(it, live); was != nil {
-		e.full, e.recorded = was, true
-	}
-	if to, note := r.c.mended(ctx, it.want, live, e); to != nil {
-		it.change.Action, it.change.Fields, it.change.Note = Configured, differences(live, to), note
-		return r.c.put(ctx, it.want, live, to)
-	}
 	if handled, err := r.keepVersions(ctx, it, live, refused); handled {
 		return err
 	}
 	switch {
 	case !isImmutable(refused):
-		return refused
+		return r.mend(ctx, it, live, refused)
 	case !holdsData(it.want):
 		return r.recreate(ctx, it, live, refused)
 	}
 	return r.inPart(ctx, it, live, refused)
+}
+
+// mend writes an object without what stands in its way, if that is what the server minds.
+func (r *restoration) mend(ctx context.Context, it *item, live *unstructured.Unstructured, refused error) error {
+	e := &expectation{others: true, refused: true}
+	if was := r.was(it, live); was != nil {
+		e.full, e.recorded = was, true
+	}
+	to, note := r.c.mended(ctx, it.want, live, e)
+	if to == nil {
+		return refused
+	}
+	it.change.Action, it.change.Fields, it.change.Note = Configured, differences(live, to), note
+	return r.c.put(ctx, it.want, live, to)
 }

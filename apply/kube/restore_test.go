@@ -355,3 +355,22 @@ func TestRestoreStringData(t *testing.T) {
 		}
 	}, nil)
 }
+
+// A field without anything in it is a field: forward, too.
+func TestApplyEmptyFields(t *testing.T) {
+	ctx, c, ns := t.Context(), newCluster(t), "emptied"
+	text := func(v, volume string) Objects {
+		s := fmt.Sprintf(strategy, ns, "", v)
+		return objects("%s", namespace(ns)+strings.Replace(s, "spec: {containers:", "spec: {volumes: [{name: v, emptyDir: {"+volume+"}}], affinity: {nodeAffinity: {}}, containers:", 1))
+	}
+	inv, _ := mustApply(ctx, t, c, text("1", "medium: Memory, sizeLimit: 1Mi"), Inventory{})
+	_, changes := mustApply(ctx, t, c, text("2", ""), inv)
+	expect(t, "apply", changes, "unchanged Namespace "+ns, "configured Deployment "+ns+"/web")
+	u := dump(ctx, t, c, inv)[changes[1].key()]
+	volumes, _, _ := unstructured.NestedSlice(u.Object, "spec", "template", "spec", "volumes")
+	if fmt.Sprint(volumes) != "[map[emptyDir:map[] name:v]]" {
+		t.Errorf("volumes %v", volumes)
+	}
+	_, changes = mustApply(ctx, t, c, text("2", ""), inv)
+	expect(t, "the same again", changes, "unchanged Namespace "+ns, "unchanged Deployment "+ns+"/web")
+}

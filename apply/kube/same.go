@@ -23,10 +23,18 @@ func content(u *unstructured.Unstructured) map[string]any {
 		for _, counted := range []string{"creationTimestamp", "deletionTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid"} {
 			delete(metadata, counted)
 		}
+		if a, ok := metadata["annotations"].(map[string]any); ok && a[templateGeneration] != nil {
+			a = maps.Clone(a)
+			delete(a, templateGeneration)
+			metadata["annotations"] = a
+		}
 		m["metadata"] = metadata
 	}
 	return m
 }
+
+// templateGeneration is an annotation in which the server counts the templates that a DaemonSet has had.
+const templateGeneration = "deprecated.daemonset.template.generation"
 
 // sameClaim tells whether our manager owns the same fields of two states, under the same version of the kind. Fields that
 // it does not own would stay when a later release no longer has them.
