@@ -30,7 +30,13 @@
 // cannot be read is not taken for gone.
 //
 // A field that cannot be changed (a Job's template, a selector) makes the server refuse the object. It is deleted and
-// created again only if the release annotates it [ForceAnnotation]: enabled.
+// created again only if the release annotates it [ForceAnnotation]: enabled, and the server would take the new object.
+//
+// # The way back
+//
+// Restore is no Apply: it puts back each object that can be, and names the others. A server-side apply takes back only the
+// fields that its manager owns. What else has to go is told by the difference to what was there, from a [Record], or to
+// what the server would make of a new object; it goes with the same write.
 //
 // # Hooks and waves
 //
