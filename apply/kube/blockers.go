@@ -89,7 +89,10 @@ func (r *restoration) takeAway(ctx context.Context, id ID) (*Change, error) {
 		return r.convertPlainly(ctx, id, live)
 	}
 	if err := r.c.delete(ctx, live, client.PropagationPolicy(metav1.DeletePropagationBackground)); err != nil {
-		return nil, err
+		if isTargetError(ctx, err) {
+			return nil, err
+		}
+		return &Change{ID: id, Action: Conflict, Note: noteOf(err)}, nil
 	}
 	r.unblocks()
 	return &Change{ID: id, Action: Pruned, Note: "it may be in the way of what is put back"}, nil
@@ -136,7 +139,7 @@ func (r *restoration) pastOurWebhooks(ctx context.Context) error {
 		return nil
 	}
 	for _, it := range hooks {
-		if err := r.c.send(ctx, lenient(it.want)); err != nil {
+		if err := r.c.send(ctx, lenient(it.want)); err != nil && isTargetError(ctx, err) {
 			return r.c.failed("change "+it.change.String(), err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -81,7 +82,8 @@ func (c *Cluster) asNew(ctx context.Context, want *unstructured.Unstructured) (*
 	var random [5]byte
 	_, _ = rand.Read(random[:]) // never fails
 	u := want.DeepCopy()
-	u.SetName(fmt.Sprintf("%.*s-%s", most, want.GetName(), hex.EncodeToString(random[:])))
+	name := strings.TrimRight(fmt.Sprintf("%.*s", most, want.GetName()), "-.")
+	u.SetName(name + "-" + hex.EncodeToString(random[:]))
 	if u.GetKind() == "Service" { // they are taken, by the object itself
 		for _, field := range []string{"clusterIP", "clusterIPs", "healthCheckNodePort"} {
 			if ip, _, _ := unstructured.NestedString(u.Object, "spec", field); ip != "None" {

@@ -188,7 +188,8 @@ func ReadRecord(r io.Reader) (*Record, error) {
 	lines := bufio.NewScanner(io.LimitReader(z, maxRecordRead))
 	lines.Buffer(make([]byte, 64<<10), maxRecorded+64<<10)
 	out := &Record{objects: map[ID][]byte{}}
-	for first := true; lines.Scan(); first = false {
+	first := true
+	for ; lines.Scan(); first = false {
 		var l recordLine
 		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
 			return nil, fmt.Errorf("not a record: %w", err)
@@ -202,6 +203,9 @@ func ReadRecord(r io.Reader) (*Record, error) {
 	}
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("read the record: %w", err)
+	}
+	if first {
+		return nil, errors.New("not a record: it is empty")
 	}
 	return out, nil
 }
