@@ -113,7 +113,7 @@ func (s *apiSite) get(apiVersion, kind, name string) *unstructured.Unstructured 
 func (s *apiSite) patch(u *unstructured.Unstructured, text string, status bool) {
 	s.t.Helper()
 	p := client.RawPatch(types.MergePatchType, []byte(text))
-	err := error(nil)
+	var err error
 	if status {
 		err = s.client.SubResource("status").Patch(s.t.Context(), u, p)
 	} else {

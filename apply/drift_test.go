@@ -54,7 +54,7 @@ func TestNoDriftIsTold(t *testing.T) {
 	if text, drift := s.ExamineTarget(context.Background()); text != "as store-platform 1.0.0 has them" || drift == nil || len(drift) > 0 {
 		t.Errorf("%q, %v", text, drift)
 	}
-	if res := s.must(r.one); res.Drift != nil && len(res.Drift) > 0 {
+	if res := s.must(r.one); len(res.Drift) > 0 {
 		t.Errorf("apply: %+v", res)
 	}
 }

@@ -185,7 +185,7 @@ func TestRestorePastDeadConversion(t *testing.T) {
 	i := strings.Index(second, "    - name: v1")
 	second = second[:i] + strings.Replace(second[i:], "storage: true", "storage: false", 1) + strings.Replace(second[i:], "name: v1", "name: v2", 1) +
 		"  conversion: {strategy: Webhook, webhook: {conversionReviewVersions: [v1], clientConfig: {url: \"https://127.0.0.1:1/\"}}}\n"
-	plain := second[:strings.Index(second, "  conversion:")]
+	plain, _, _ := strings.Cut(second, "  conversion:")
 	next, _ := mustApply(ctx, t, c, objects("%s", plain+configMap("default", "deadconv", `"2"`)+
 		strings.Replace(custom("deadconv", "Widget", "default", "w", "size: huge"), "/v1", "/v2", 1)), inv)
 	_, _ = mustApply(ctx, t, c, objects("%s", second), next)

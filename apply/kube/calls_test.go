@@ -97,7 +97,7 @@ func TestChangedSinceTheDryRun(t *testing.T) {
 func TestListsAreRefused(t *testing.T) {
 	forbidden := answer(403, `{"kind":"Status","apiVersion":"v1","status":"Failure","message":"configmaps is forbidden: User \"till\" cannot list resource \"configmaps\" in API group \"\" in the namespace \"refusedlists\"","reason":"Forbidden","code":403}`)
 	c := proxied(t, func(w http.ResponseWriter, r *http.Request) bool {
-		return r.Method == "GET" && strings.HasSuffix(r.URL.Path, "/configmaps") && forbidden(w, r)
+		return r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/configmaps") && forbidden(w, r)
 	})
 	inv, _ := mustApply(t.Context(), t, c, objects("%s", manyMaps("refusedlists", 5, func(int) string { return "x" })), Inventory{})
 	_, changes := mustApply(t.Context(), t, c, objects("%s", manyMaps("refusedlists", 5, func(i int) string { return fmt.Sprintf("x%d", i/4) })), inv)

@@ -145,7 +145,7 @@ func (f *Folder) Apply(ctx context.Context, want Objects, prev Inventory) (Inven
 	leaving := prev.Minus(inventoryOf(objs)).set()
 	staying := slices.DeleteFunc(slices.Clone(have), func(u *unstructured.Unstructured) bool { return !leaving[idOf(u).key()] })
 	slices.SortStableFunc(objs, order)
-	all := append(staying, objs...)
+	all := slices.Concat(staying, objs)
 	slices.SortStableFunc(all, order)
 	if err := f.write(all); err != nil {
 		return Inventory{}, nil, err

@@ -212,7 +212,7 @@ func (c *Cluster) foresee(ctx context.Context, p *plan) error {
 
 // foretell notes on objects what the way back costs, where it is not lost.
 func (p *plan) foretell(it *item) {
-	note := ""
+	var note string
 	switch {
 	case it.sealed:
 		note = "it cannot be changed from now on; the way back deletes it and creates it again"

@@ -59,7 +59,7 @@ func managersOf(u *unstructured.Unstructured) []manager {
 		case controllers.MatchString(f.Manager), nameless.MatchString(f.Manager), o.scales && !strings.HasPrefix(f.Manager, "kubectl"):
 			o.party = programs
 		}
-		if json.Unmarshal(f.FieldsV1.Raw, &o.fields) != nil || o.fields == nil {
+		if json.Unmarshal(f.FieldsV1.GetRawBytes(), &o.fields) != nil || o.fields == nil {
 			continue
 		}
 		if texts := o.fields.field("stringData"); utils.IsSecret(u) && texts != nil { // which the server keeps as data

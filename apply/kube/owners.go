@@ -33,7 +33,7 @@ func ownersOf(u *unstructured.Unstructured) []owner {
 	var out []owner
 	for _, f := range u.GetManagedFields() {
 		var tree owned
-		if f.FieldsV1 == nil || f.Subresource == "status" || json.Unmarshal(f.FieldsV1.Raw, &tree) != nil {
+		if f.FieldsV1 == nil || f.Subresource == "status" || json.Unmarshal(f.FieldsV1.GetRawBytes(), &tree) != nil {
 			continue
 		}
 		out = append(out, owner{f.Manager, isOurApply(f), tree})

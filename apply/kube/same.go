@@ -49,7 +49,7 @@ func claimOf(u *unstructured.Unstructured) (version string, fields map[string]an
 		if f.Manager != FieldManager || f.Operation != metav1.ManagedFieldsOperationApply || f.Subresource != "" || f.FieldsV1 == nil {
 			continue
 		}
-		if json.Unmarshal(f.FieldsV1.Raw, &fields) != nil {
+		if json.Unmarshal(f.FieldsV1.GetRawBytes(), &fields) != nil {
 			return f.APIVersion, nil
 		}
 		return f.APIVersion, fields

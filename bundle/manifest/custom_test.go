@@ -1,7 +1,6 @@
 package manifest_test
 
 import (
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -72,7 +71,7 @@ func TestCustomResources(t *testing.T) {
 					t.Fatal("the case changes nothing")
 				}
 			}
-			r := render(t, filepath.Join(unpack(t, text)))
+			r := render(t, unpack(t, text))
 			err := r.CheckCustom(false)
 			switch {
 			case c.says == "" && err != nil:

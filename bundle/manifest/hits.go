@@ -66,7 +66,7 @@ func (f *overlayFolder) checkHits(before *view, after resmap.ResMap) error {
 			hit, err = selects(pool, *p.Target)
 		}
 		if err != nil {
-			return f.fail("does not build", oneLine(err))
+			return f.fail(oneLine(err))
 		}
 		if !hit {
 			return &Error{Place: p.place, Problem: fmt.Sprintf("overlay %s: %s hits nothing: no object is %s", f.name, p.name(), selected(p.Target)),
@@ -79,10 +79,10 @@ func (f *overlayFolder) checkHits(before *view, after resmap.ResMap) error {
 // failed is the error of a build, in our words if it is about a patch whose object is not there.
 func (f *overlayFolder) failed(before []kubeyaml.Object, err error) error {
 	if !strings.Contains(err.Error(), "unique target") {
-		return f.fail("does not build", oneLine(err))
+		return f.fail(oneLine(err))
 	}
 	patches := slices.Clone(f.kust.Patches)
-	for _, p := range f.kust.PatchesStrategicMerge {
+	for _, p := range f.kust.PatchesStrategicMerge { //nolint:staticcheck // people still write it
 		if patch := string(p); strings.Contains(patch, "\n") {
 			patches = append(patches, types.Patch{Patch: patch})
 		} else {
@@ -107,7 +107,7 @@ func (f *overlayFolder) failed(before []kubeyaml.Object, err error) error {
 				Advice: "write group, kind, namespace and name as the manifests have them, or remove the patch"}
 		}
 	}
-	return f.fail("does not build", oneLine(err))
+	return f.fail(oneLine(err))
 }
 
 // bare is the kustomization without all that changes objects: what it brings of its own keeps its names.
@@ -130,7 +130,7 @@ func selects(pool []resmap.ResMap, s types.Selector) (bool, error) {
 // patches lists the patches with a target of a kustomization and of its components.
 func (f *overlayFolder) patches(k *types.Kustomization, dir string, place Place, depth int) ([]patched, error) {
 	var list []patched
-	for _, p := range append(k.Patches[:len(k.Patches):len(k.Patches)], k.PatchesJson6902...) {
+	for _, p := range append(k.Patches[:len(k.Patches):len(k.Patches)], k.PatchesJson6902...) { //nolint:staticcheck // people still write it
 		if p.Target == nil {
 			continue
 		}
@@ -155,7 +155,7 @@ func (f *overlayFolder) patches(k *types.Kustomization, dir string, place Place,
 		}
 		var component types.Kustomization
 		if err := component.Unmarshal(raw); err != nil {
-			return nil, f.fail("does not build", oneLine(err))
+			return nil, f.fail(oneLine(err))
 		}
 		component.FixKustomization()
 		more, err := f.patches(&component, inner, Place{File: file}, depth+1)
@@ -180,7 +180,7 @@ func (f *overlayFolder) checkImages(before *view) error {
 				own, err = objectsOf(m, f.place)
 			}
 			if err != nil {
-				return f.fail("does not build", oneLine(err))
+				return f.fail(oneLine(err))
 			}
 		}
 		if !namesImage(own, image.Name) {

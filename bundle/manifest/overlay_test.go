@@ -211,7 +211,7 @@ func TestOverlaysRefused(t *testing.T) {
 		"an image by half its name":    {map[string]string{"emea/kustomization.yaml": "images:\n- {name: web, newTag: '2'}\n"}, []string{"image web hits nothing"}},
 		"replicas of nothing":          {map[string]string{"emea/kustomization.yaml": "replicas: [{name: wbe, count: 2}]\n"}, []string{"overlay emea does not build", "wbe"}},
 		"no kustomization":             {map[string]string{"emea/p.yaml": patch("web", "2")}, []string{"release.yaml:9", "overlay emea: there is no kustomization.yaml"}},
-		"a field that kustomize lacks": {map[string]string{"emea/kustomization.yaml": "pathces: []\n"}, []string{"overlay emea does not build", "pathces"}},
+		"a field that kustomize lacks": {map[string]string{"emea/kustomization.yaml": "patchez: []\n"}, []string{"overlay emea does not build", "patchez"}},
 		"something to fetch":           {map[string]string{"emea/kustomization.yaml": "resources: ['https://example.com/x.yaml']\n"}, []string{"would be fetched"}},
 		"a file outside of its folder": {map[string]string{"emea/kustomization.yaml": "patches: [{path: ../p.yaml}]\n", "p.yaml": patch("web", "2")}, []string{"is not in or below"}},
 		"no text where there must be":  {map[string]string{"emea/kustomization.yaml": "resources: [p.yaml]\n", "emea/p.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: more, namespace: shop}\ndata: {max: 20}\n"}, []string{"data.max is the number 20, not text"}},

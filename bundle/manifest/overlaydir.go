@@ -44,7 +44,7 @@ func (b *baseline) folder(i int) (*overlayFolder, error) {
 		return nil, err
 	}
 	if err := f.kust.Unmarshal(raw); err != nil {
-		return nil, f.fail("does not build", oneLine(err))
+		return nil, f.fail(oneLine(err))
 	}
 	f.kust.FixKustomization()
 	f.kust.TypeMeta = types.TypeMeta{APIVersion: types.KustomizationVersion, Kind: types.KustomizationKind}
@@ -60,8 +60,8 @@ func (b *baseline) folder(i int) (*overlayFolder, error) {
 	return f, nil
 }
 
-func (f *overlayFolder) fail(problem string, err error) error {
-	return &Error{Place: f.place, Problem: fmt.Sprintf("overlay %s %s", f.name, problem), Err: err}
+func (f *overlayFolder) fail(err error) error {
+	return &Error{Place: f.place, Problem: fmt.Sprintf("overlay %s does not build", f.name), Err: err}
 }
 
 // build renders the kustomization on the objects, and refuses what in it has no effect on any.
