@@ -41,6 +41,7 @@ var reasons = map[string]struct {
 	"spec":        {exitUsage, "correct it in the file that is named"},
 	"image":       {exitUsage, "correct the reference, or name a source for the image under spec.images"},
 	"manifest":    {exitUsage, "correct the manifest that is named"},
+	"overlay":     {exitUsage, "let the overlays agree, or add one for the sites that match both"},
 
 	"format":    {exitUntrusted, "copy the bundle again from where it came; if it stays so, ask for a new one"},
 	"truncated": {exitUntrusted, "the file is not complete: copy it again"},
