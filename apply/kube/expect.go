@@ -172,7 +172,22 @@ func (e *expectation) items(have, full []any, keys []string, path string, claim 
 			out = append(out, item)
 		}
 	}
+	if e.recorded {
+		order := map[string]int{}
+		for i, item := range full {
+			order[itemName(item, keys)] = i
+		}
+		slices.SortStableFunc(out, func(a, b any) int { return place(order, itemName(a, keys)) - place(order, itemName(b, keys)) })
+	}
 	return out
+}
+
+// place is where an item stood; those that were not there come last.
+func place(order map[string]int, name string) int {
+	if i, ok := order[name]; ok {
+		return i
+	}
+	return len(order)
 }
 
 // moved tells of an item that is one of the release's but for its key: somebody has changed the key by hand, and the apply
@@ -209,6 +224,12 @@ func (e *expectation) tell(how, path string, owners []owner) {
 		path += " (filled in by the server)"
 	}
 	e.told = append(e.told, how+" "+path)
+}
+
+// noteOfOthers is the note without what nobody but this site and the server had a part in.
+func (e *expectation) noteOfOthers() string {
+	e.told = slices.DeleteFunc(e.told, func(t string) bool { return !strings.Contains(t, " (of ") })
+	return e.note()
 }
 
 // note is what was put right, in one sentence.

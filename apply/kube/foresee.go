@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fluxcd/pkg/ssa/utils"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -194,11 +195,28 @@ func deletedAway(live *unstructured.Unstructured) string {
 	return ""
 }
 
+// outlasts says why a new object is not deleted when the release is taken back; empty if it is.
+func outlasts(want *unstructured.Unstructured) string {
+	marks := want.GetAnnotations()
+	switch {
+	case marks[PruneAnnotation] == "disabled":
+		return "its annotation " + PruneAnnotation + " says so"
+	case marks[helmPolicyAnnotation] == "keep":
+		return "its annotation " + helmPolicyAnnotation + " says so"
+	case holdsData(want) && !utils.IsNamespace(want) && !utils.IsCRD(want) && !enabled(want, PruneAnnotation):
+		return "it holds data"
+	}
+	return ""
+}
+
 // foresee adds to the plan what can only be told of the whole of it.
 func (c *Cluster) foresee(ctx context.Context, p *plan) error {
 	p.noteReaders()
 	for _, it := range p.items() {
 		p.foretell(it)
+		if why := outlasts(it.want); it.change.Action == Created && why != "" {
+			it.change.Note = strings.TrimPrefix(it.change.Note+"; a rollback leaves it: "+why, "; ")
+		}
 		if it.change.Action == Configured && len(it.narrowed) > 0 && it.change.OneWay == "" {
 			why, err := c.prunedAway(ctx, p, it)
 			if err != nil {

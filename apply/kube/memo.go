@@ -46,8 +46,8 @@ func (m *memo) recall(it *item, live *unstructured.Unstructured) bool {
 // keep keeps what a dry run of the item, which the server has not refused, has told.
 func (m *memo) keep(it *item, live *unstructured.Unstructured) {
 	sum, ok := wanted(it)
-	if !ok || live == nil {
-		return
+	if !ok || live == nil || it.taken || it.mended || it.untried || it.deferred {
+		return // it is not brought by a plain apply, or was not dry-run
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -317,6 +317,7 @@ func (c *Cluster) askOne(ctx context.Context, p *plan, it *item, live *unstructu
 		}
 		after, err = c.try(ctx, it.want)
 	}
+	forgetChance(after, live, it.want)
 	if failed := c.judgeTry(ctx, p, it, live, after, err); err != nil || failed != nil {
 		return failed
 	}

@@ -100,5 +100,7 @@ func (c *Cluster) asNew(ctx context.Context, want *unstructured.Unstructured) (*
 			_ = unstructured.SetNestedSlice(u.Object, ports, "spec", "ports") // spec is an object: it has ports
 		}
 	}
-	return u, c.send(ctx, u, client.DryRunAll)
+	err := c.send(ctx, u, client.DryRunAll)
+	forgetChance(u)
+	return u, err
 }

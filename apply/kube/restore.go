@@ -220,7 +220,12 @@ func (r *restoration) attempt(ctx context.Context, it *item, live *unstructured.
 	} else if _, err := r.c.settleHash(ctx, r.p, it, live); err != nil {
 		return err
 	}
+	if done, err := r.asRecorded(ctx, it, live); done || apierrors.IsConflict(err) {
+		return err
+	}
+	it.change = Change{ID: it.change.ID}
 	after, err := r.c.try(ctx, it.want)
+	forgetChance(after, live, it.want)
 	if noDryRun(err) {
 		after, err = nil, nil
 	}
