@@ -231,8 +231,11 @@ func (w *World) Clean(ctx context.Context, p *Pair) error {
 func (w *World) clean(ctx context.Context, p *Pair, r resource) error {
 	at := w.at(r, p.Namespace)
 	list, err := at.List(ctx, metav1.ListOptions{})
-	if err != nil {
+	switch {
+	case apierrors.IsNotFound(err), apierrors.IsMethodNotSupported(err):
 		return nil // a kind that is going
+	case err != nil:
+		return err
 	}
 	for i := range list.Items {
 		u := &list.Items[i]
