@@ -12,7 +12,7 @@ import (
 )
 
 // mend finds out whether an object that the server refuses to apply is accepted without what the server once filled in and
-// nobody owns, as a Deployment is that goes to the strategy Recreate. What others own stays.
+// nobody owns, as a Deployment is that goes to the strategy Recreate. What others own stays, but for what stands in the way.
 func (c *Cluster) mend(ctx context.Context, it *item, live *unstructured.Unstructured, refused error) bool {
 	if live == nil || (!apierrors.IsInvalid(refused) || isImmutable(refused)) && !isVersions(refused) {
 		return false
@@ -66,7 +66,8 @@ func (c *Cluster) putMended(ctx context.Context, it *item, live *unstructured.Un
 }
 
 // mended returns what an object that the server refuses to apply is to be instead, if it is accepted so: without what the
-// server once filled in, and what else the expectation lets go. nil if that is not what is in the way.
+// server once filled in, what else the expectation lets go, and what others have put beside fields that it makes invalid. nil
+// if that is not what is in the way.
 func (c *Cluster) mended(ctx context.Context, want, live *unstructured.Unstructured, e *expectation) (to *unstructured.Unstructured, note string) {
 	full, err := c.asNew(ctx, want)
 	if err != nil {
@@ -90,8 +91,10 @@ func (c *Cluster) mended(ctx context.Context, want, live *unstructured.Unstructu
 		}
 	}
 	to = e.settle(merged, owners)
-	if c.update(ctx, live, to, client.DryRunAll) != nil {
-		return nil, ""
+	if err := c.update(ctx, live, to, client.DryRunAll); err != nil {
+		if to = c.withoutBeside(ctx, live, to, e, err); to == nil {
+			return nil, ""
+		}
 	}
 	if from != "" {
 		from = "with the fields of " + from

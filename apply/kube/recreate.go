@@ -99,13 +99,17 @@ func (r *restoration) inPart(ctx context.Context, it *item, live *unstructured.U
 
 // fieldsOf lists the fields that the server names in an error.
 func fieldsOf(err error) []string {
+	names, _ := causesOf(err)
+	return names
+}
+
+// causesOf lists the fields that the server names in an error, and what it says of each.
+func causesOf(err error) (names, texts []string) {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) {
-		return nil
+		return nil, nil
 	}
-	s := status.Status()
-	names, _ := causes(s)
-	return names
+	return causes(status.Status())
 }
 
 // leave gives a field the value that the live object has. It tells whether that can be done.
