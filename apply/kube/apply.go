@@ -113,10 +113,8 @@ func (c *Cluster) carryOut(ctx context.Context, p *plan) error {
 }
 
 func (c *Cluster) applyStage(ctx context.Context, p *plan, items []*item) error {
-	for _, it := range items {
-		if err := c.askAgain(ctx, p, it); err != nil {
-			return err
-		}
+	if err := c.askAgain(ctx, p, items); err != nil {
+		return err
 	}
 	if refused := refusedAmong(items); len(refused) > 0 {
 		return &RefusedError{Target: c.String(), Refused: refused}
@@ -146,31 +144,53 @@ func byKind(items []*item) (runs [][]*item) {
 	return runs
 }
 
-// askAgain asks about a deferred item, now that what it waited for has been applied.
-func (c *Cluster) askAgain(ctx context.Context, p *plan, it *item) error {
-	if !it.deferred {
-		return nil
+// askAgain asks about the deferred items, now that what they waited for has been applied: in rounds, since the server may
+// not have noticed yet, and since kinds are learned by one at a time.
+func (c *Cluster) askAgain(ctx context.Context, p *plan, items []*item) error {
+	var open []*item
+	for _, it := range items {
+		if !it.deferred {
+			continue
+		}
+		if it.live != nil && it.live.GetDeletionTimestamp() != nil {
+			if err := c.waitGone(ctx, it.live, c.settled()); err != nil {
+				return err
+			}
+		}
+		open = append(open, it)
 	}
-	if it.live != nil && it.live.GetDeletionTimestamp() != nil {
-		if err := c.waitGone(ctx, it.live, c.settled()); err != nil {
+	for end := time.Now().Add(lagTime); len(open) > 0; {
+		if err := c.askRound(ctx, p, open); err != nil {
 			return err
 		}
-	}
-	end := time.Now().Add(lagTime)
-	for {
-		if err := c.learnKinds(ctx, []*unstructured.Unstructured{it.want}); err != nil {
-			return err
-		}
-		if err := c.askOne(ctx, p, it, nil); err != nil {
-			return err
-		}
-		if it.change.Action != Conflict || !isLag(it.err) || time.Now().After(end) {
+		open = slices.DeleteFunc(open, func(it *item) bool { return it.change.Action != Conflict || !isLag(it.err) })
+		if time.Now().After(end) {
 			return nil
 		}
-		if err := sleep(ctx, pollInterval); err != nil {
-			return err
+		if len(open) > 0 {
+			if err := sleep(ctx, pollInterval); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
+}
+
+// askRound asks about items side by side, once.
+func (c *Cluster) askRound(ctx context.Context, p *plan, items []*item) error {
+	want := make([]*unstructured.Unstructured, len(items))
+	for i, it := range items {
+		want[i] = it.want
+	}
+	if err := c.learnKinds(ctx, want); err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(c.config.Workers)
+	for _, it := range items {
+		g.Go(func() error { return c.askOne(ctx, p, it, nil) })
+	}
+	return g.Wait()
 }
 
 // isLag tells of errors that a server gives which has accepted a kind, a namespace or an account a moment ago.
