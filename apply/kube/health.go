@@ -176,6 +176,8 @@ func compute(u *unstructured.Unstructured) ObjectStatus {
 	}
 	s := ObjectStatus{ID: id, Status: word(res.Status), Message: tidy(res.Message)}
 	switch {
+	case isJob(u) && suspended(u) && s.Status == InProgress: // it has not begun, and will not
+		s.Status, s.Message, s.Note = Current, "", "it is suspended (spec.suspend)"
 	case s.Status != Current:
 	case isJob(u) && !complete(u):
 		s.Status = InProgress

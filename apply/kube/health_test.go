@@ -104,6 +104,8 @@ func TestCompute(t *testing.T) {
 		{"job that is complete", "{apiVersion: batch/v1, kind: Job, status: {startTime: x, conditions: [{type: Complete, status: 'True'}]}}", Current},
 		{"job that failed", "{apiVersion: batch/v1, kind: Job, status: {conditions: [{type: Failed, status: 'True'}]}}", Failed},
 		{"job that is suspended", "{apiVersion: batch/v1, kind: Job, spec: {suspend: true}, status: {startTime: x}}", Current},
+		{"job that was made suspended", "{apiVersion: batch/v1, kind: Job, spec: {suspend: true}, status: {conditions: [{type: Suspended, status: 'True'}]}}", Current},
+		{"job that failed before it was suspended", "{apiVersion: batch/v1, kind: Job, spec: {suspend: true}, status: {conditions: [{type: Failed, status: 'True'}]}}", Failed},
 		{"pod that failed", "{apiVersion: v1, kind: Pod, status: {phase: Failed}}", Failed},
 		{"pod that succeeded", "{apiVersion: v1, kind: Pod, status: {phase: Succeeded}}", Current},
 		{"pod of an unknown phase", "{apiVersion: v1, kind: Pod, status: {phase: Dancing}}", InProgress},

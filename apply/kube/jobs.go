@@ -27,8 +27,12 @@ func judgeJob(live *unstructured.Unstructured, s *ObjectStatus) {
 
 // complete tells whether a Job has done its work, or was told not to do it.
 func complete(job *unstructured.Unstructured) bool {
-	suspended, _, _ := unstructured.NestedBool(job.Object, "spec", "suspend")
-	return suspended || holds(job, "Complete")
+	return suspended(job) || holds(job, "Complete")
+}
+
+func suspended(job *unstructured.Unstructured) bool {
+	b, _, _ := unstructured.NestedBool(job.Object, "spec", "suspend")
+	return b
 }
 
 func deletesItself(u *unstructured.Unstructured) bool {
