@@ -40,6 +40,7 @@ type world struct {
 	unready error                     // why the cluster cannot be written
 	stuck   map[string]string         // why an object, by its name, cannot be put back
 	held    map[string]string         // why an object, by its name, cannot be deleted
+	foreign map[string]string         // why an object, by its name, is left to others
 	jammed  error                     // why nothing can be put back
 }
 
@@ -364,6 +365,10 @@ func (c cluster) Prune(_ context.Context, prev, keep kube.Inventory) ([]kube.Cha
 	for _, id := range prev.Minus(keep).IDs() {
 		if why, ok := c.held[id.Name]; ok {
 			changes = append(changes, kube.Change{ID: id, Action: kube.Leaving, Note: why})
+			continue
+		}
+		if why, ok := c.foreign[id.Name]; ok {
+			changes = append(changes, kube.Change{ID: id, Action: kube.GivenUp, Note: why})
 			continue
 		}
 		err := c.faults.Step("prune", id.Name, func() error {

@@ -93,6 +93,9 @@ func (r *run) prune(ctx context.Context) error {
 	if len(pruned) > 0 {
 		r.say("objects", "%s", summary(pruned))
 	}
+	if stay := pick(pruned, stays); len(stay) > 0 {
+		r.say("note", "left on the target: %s", named(leftOf(stay)))
+	}
 	if len(still) > 0 {
 		r.say("note", "still on the target, which each later verb tries again: %s", named(still))
 	}
@@ -100,6 +103,9 @@ func (r *run) prune(ctx context.Context) error {
 		j.Leaving, j.Live = still, staying.Union(inventoryOf(still)).Union(kept(pruned))
 	}))
 }
+
+// stays tells that an object has left the release and not the target, and is not to leave it.
+func stays(c kube.Change) bool { return c.Action == kube.Kept || c.Action == kube.GivenUp }
 
 // stillThere lists what pruning has not got rid of: what it says so of and, if it broke off, what it has not come to.
 func stillThere(leaving []Left, pruned []kube.Change, err error) []Left {

@@ -125,6 +125,19 @@ func TestDeletionThatIsRefused(t *testing.T) {
 	}
 }
 
+// What leaves a release and stays on the target is named, with the reason.
+func TestWhatStaysIsNamed(t *testing.T) {
+	r := newReleases(t)
+	w := newWorld()
+	s := newTestSite(t, r.factory, w)
+	s.must(r.one)
+	w.foreign = map[string]string{"a": "others are in it"}
+	s.said = nil
+	if res := s.must(r.two); len(res.Leaving) > 0 || !s.hears("left on the target: ") || !s.hears("a: others are in it") {
+		t.Errorf("result %+v, said %v", res, s.said)
+	}
+}
+
 // A target that goes away while a release is being committed does not undo it.
 func TestTargetThatGoesAwayDuringTheCommit(t *testing.T) {
 	r := newReleases(t)
