@@ -154,6 +154,22 @@ func TestApplyServiceLosesItsAddress(t *testing.T) {
 	expect(t, "with force", mustDryRun(ctx, t, c, objects("%s", forced), inv), "unchanged Namespace "+ns, "recreated Service "+ns+"/s")
 }
 
+// A Service that somebody has made with the ranges of a load balancer is taken over as one without.
+func TestApplyTakesOverALoadBalancer(t *testing.T) {
+	ctx, c, ns := t.Context(), newCluster(t), "wasbalancer"
+	byOthers(ctx, t, c, "kubectl-create", namespace(ns)+fmt.Sprintf(service, ns,
+		"type: LoadBalancer, loadBalancerSourceRanges: [10.0.0.0/8], allocateLoadBalancerNodePorts: false, ports: [{port: 80, protocol: TCP, targetPort: 80}]"))
+	next := objects("%s", namespace(ns)+fmt.Sprintf(service, ns, "type: NodePort, externalTrafficPolicy: Local, ports: [{port: 80}]"))
+	inv, changes := mustApply(ctx, t, c, next, Inventory{})
+	expect(t, "apply", changes, "configured Namespace "+ns, "configured Service "+ns+"/s")
+	u := dump(ctx, t, c, inv)[serviceS(ns).key()]
+	if ranges, there, _ := unstructured.NestedStringSlice(u.Object, "spec", "loadBalancerSourceRanges"); there {
+		t.Errorf("ranges %q", ranges)
+	}
+	_, changes = mustApply(ctx, t, c, next, inv)
+	expect(t, "the same again", changes, "unchanged Namespace "+ns, "unchanged Service "+ns+"/s")
+}
+
 // What is wrong with the release itself costs nobody anything.
 func TestApplyInvalidOnItsOwn(t *testing.T) {
 	ctx, c, ns := t.Context(), newCluster(t), "ownfault"

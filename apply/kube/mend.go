@@ -218,7 +218,10 @@ func takeBackItems(have []any, keys []string, ours, claim owned, owners []owner)
 			continue
 		}
 		if m, ok := item.(map[string]any); ok && mine && still {
+			key := maps.Clone(m)
+			maps.DeleteFunc(key, func(field string, _ any) bool { return !slices.Contains(keys, field) })
 			takeBack(m, sub, wanted, others)
+			maps.Copy(m, key) // by which the release's item is known, though it may leave out what is the default
 		}
 		out = append(out, item)
 	}

@@ -128,11 +128,14 @@ func (p spot) foreign(parts bool) (all []inTheWay) {
 			all = append(all, m.foreign(parts)...)
 		}
 	}
-	if !p.wanted && !apiequality.Semantic.DeepEqual(p.have, p.full) {
+	if !p.wanted && !(p.planned && drawn[p.path]) && !apiequality.Semantic.DeepEqual(p.have, p.full) {
 		all = append(all, p.away())
 	}
 	return all
 }
+
+// drawn are the fields of a Service for which the server draws a value: that of a dry run is nobody's default.
+var drawn = map[string]bool{"spec.clusterIP": true, "spec.clusterIPs": true, "spec.healthCheckNodePort": true}
 
 // away is what makes a place be as in a new object.
 func (p spot) away() inTheWay {
