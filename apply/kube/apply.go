@@ -203,10 +203,6 @@ func (c *Cluster) applyOne(ctx context.Context, p *plan, it *item) error {
 	switch {
 	case it.change.Action == Unchanged && !it.claim:
 		return nil
-	case it.taken:
-		return c.applyTaken(ctx, it)
-	case it.mended:
-		return c.applyMended(ctx, it)
 	case it.change.Action == Recreated && recreatedAway(it.live) != "" && !names(p.oneWay, it.change.ID):
 		refused := Change{ID: it.change.ID, Action: Conflict, Note: it.change.Note + ", and " + recreatedAway(it.live)}
 		return &RefusedError{Target: c.String(), Refused: []Change{refused}}
@@ -215,14 +211,14 @@ func (c *Cluster) applyOne(ctx context.Context, p *plan, it *item) error {
 			return err
 		}
 	}
-	if it.stopped {
-		live, err := c.get(ctx, it.change.ID)
-		if err == nil {
-			_, err = c.start(ctx, live)
-		}
-		if err != nil {
-			return c.failed("start "+it.change.String(), err)
-		}
+	if err := c.startAgain(ctx, it); err != nil {
+		return err
+	}
+	switch {
+	case it.taken:
+		return c.applyTaken(ctx, it)
+	case it.mended:
+		return c.applyMended(ctx, it)
 	}
 	after := it.want.DeepCopy()
 	err := c.send(ctx, after)
@@ -237,6 +233,21 @@ func (c *Cluster) applyOne(ctx context.Context, p *plan, it *item) error {
 		return c.applyOne(ctx, p, it)
 	}
 	return c.notApplied(it, err)
+}
+
+// startAgain starts an object that made way for another.
+func (c *Cluster) startAgain(ctx context.Context, it *item) error {
+	if !it.stopped {
+		return nil
+	}
+	live, err := c.get(ctx, it.change.ID)
+	if err == nil {
+		_, err = c.start(ctx, live)
+	}
+	if err != nil {
+		return c.failed("start "+it.change.String(), err)
+	}
+	return nil
 }
 
 // notApplied is the error of an object that was not written.

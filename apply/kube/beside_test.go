@@ -170,6 +170,20 @@ func TestApplyTakesOverALoadBalancer(t *testing.T) {
 	expect(t, "the same again", changes, "unchanged Namespace "+ns, "unchanged Service "+ns+"/s")
 }
 
+// An object that made way for another starts again, though something stands beside its fields.
+func TestApplyStartsWhatIsMended(t *testing.T) {
+	ctx, c, ns := t.Context(), newCluster(t), "startsmended"
+	inv, _ := mustApply(ctx, t, c, objects("%s", namespace(ns)+fmt.Sprintf(strategy, ns, "", "1")), Inventory{})
+	byHand(deploymentWeb(ns), FieldManager, types.MergePatchType,
+		`{"metadata":{"annotations":{"`+stoppedAnnotation+`":"{\"spec\":{\"replicas\":3}}"}},"spec":{"replicas":0}}`)(ctx, t, c)
+	mustApply(ctx, t, c, objects("%s", namespace(ns)+fmt.Sprintf(strategy, ns, "strategy: {type: Recreate}", "1")), inv)
+	u := dump(ctx, t, c, inv)[deploymentWeb(ns).key()]
+	n, _, _ := unstructured.NestedInt64(u.Object, "spec", "replicas")
+	if _, stopped := u.GetAnnotations()[stoppedAnnotation]; stopped || n == 0 {
+		t.Errorf("%d replicas, annotations %v", n, u.GetAnnotations())
+	}
+}
+
 // What is wrong with the release itself costs nobody anything.
 func TestApplyInvalidOnItsOwn(t *testing.T) {
 	ctx, c, ns := t.Context(), newCluster(t), "ownfault"

@@ -36,7 +36,7 @@ type item struct {
 	// narrowed are fields that a CustomResourceDefinition no longer keeps.
 	narrowed []narrowing
 	wave     int // in which it is applied
-	// mended: the server takes it only without what it once filled in itself.
+	// mended: the server takes it only without what it, or others, have put beside the release's fields.
 	mended bool
 	// taken: it is taken over whole from whoever has applied it before.
 	taken bool
