@@ -170,6 +170,25 @@ func TestApplyTakesOverALoadBalancer(t *testing.T) {
 	expect(t, "the same again", changes, "unchanged Namespace "+ns, "unchanged Service "+ns+"/s")
 }
 
+// The rules of a kind that the cluster does not come with are kept like its own.
+func TestApplyBesideInACustomKind(t *testing.T) {
+	ctx, c, ns := t.Context(), newCluster(t), "oneofthem"
+	kind := strings.NewReplacer(", default: none", "", "spec: {type: object, properties: {a", `spec: {type: object, x-kubernetes-validations: [{rule: "!has(self.a) || !has(self.b)", message: one of them}], properties: {a`).
+		Replace(crd("oneof", "Choice", "a", "b", "c"))
+	inv, _ := mustApply(ctx, t, c, objects("%s", namespace(ns)+kind+custom("oneof", "Choice", ns, "x", "a: mine")), Inventory{})
+	id := ID{Group: "oneof.example.com", Version: "v1", Kind: "Choice", Namespace: ns, Name: "x"}
+	byHand(id, "kubectl-edit", types.MergePatchType, `{"spec":{"a":"theirs","c":"theirs"}}`)(ctx, t, c)
+	_, changes := mustApply(ctx, t, c, objects("%s", namespace(ns)+kind+custom("oneof", "Choice", ns, "x", "b: mine")), inv)
+	i := slices.IndexFunc(changes, func(c Change) bool { return c.ID == id })
+	if i < 0 || changes[i].Note != "without spec.a (of kubectl-edit)" {
+		t.Errorf("changes %+v", changes)
+	}
+	spec, _, _ := unstructured.NestedMap(dump(ctx, t, c, NewInventory(id))[id.key()].Object, "spec")
+	if _, there := spec["a"]; there || spec["b"] != "mine" || spec["c"] != "theirs" {
+		t.Errorf("spec %v", spec)
+	}
+}
+
 // An object that made way for another starts again, though something stands beside its fields.
 func TestApplyStartsWhatIsMended(t *testing.T) {
 	ctx, c, ns := t.Context(), newCluster(t), "startsmended"
