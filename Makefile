@@ -77,7 +77,7 @@ charts: ## charts that others made, through stock Helm and through us, from the 
 	go run ./internal/testtools/build helm
 	CGO_ENABLED=0 go test -tags charts -run ChartsOfOthers -v ./bundle/manifest/helm
 
-e2e: build ## the main job on a real Kubernetes node (root; Debian's packages)
+e2e: build ## the main job, and ways back, on a real Kubernetes node (root; Debian's packages)
 	internal/testtools/setup node
 	go run ./internal/testcluster/build kube-apiserver kube-controller-manager kube-scheduler kubelet kubectl
 	go run ./internal/testtools/build cosign

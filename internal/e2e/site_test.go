@@ -1,6 +1,6 @@
 //go:build e2e
 
-// Package e2e runs the main job on the real Kubernetes node of node.sh: stock tools judge what sallyport did.
+// Package e2e runs the main job, and releases that fail, on the real Kubernetes node of node.sh: others judge what sallyport did.
 package e2e
 
 import (
@@ -47,8 +47,11 @@ func environment(t *testing.T, name string) string {
 	return v
 }
 
-func newRig(t *testing.T) *rig {
-	r := &rig{t: t, dir: t.TempDir()}
+func newRig(t *testing.T) *rig { return newRigIn(t, t.TempDir()) }
+
+// newRigIn makes dir a factory's and a site's. Several sites may share the node.
+func newRigIn(t *testing.T, dir string) *rig {
+	r := &rig{t: t, dir: dir}
 	r.env = append(os.Environ(), "COSIGN_PASSWORD=e2e", "SALLYPORT_SITE="+filepath.Join(r.dir, "site.yaml"))
 	r.write("site.yaml", fmt.Sprintf(`apiVersion: sallyport.dev/v1
 kind: Site
