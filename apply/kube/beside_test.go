@@ -170,6 +170,22 @@ func TestApplyTakesOverALoadBalancer(t *testing.T) {
 	expect(t, "the same again", changes, "unchanged Namespace "+ns, "unchanged Service "+ns+"/s")
 }
 
+// The port of a health check that a dry run draws is not one that could be had.
+func TestApplyTakesOverWithoutAHealthPort(t *testing.T) {
+	ctx, c, ns := t.Context(), newCluster(t), "healthport"
+	balancer := namespace(ns) + fmt.Sprintf(service, ns, "type: LoadBalancer, externalTrafficPolicy: %s, ports: [{port: 80}]")
+	byOthers(ctx, t, c, "kubectl-create", fmt.Sprintf(balancer, "Cluster"))
+	next := objects("%s", fmt.Sprintf(balancer, "Local"))
+	inv, changes := mustApply(ctx, t, c, next, Inventory{})
+	expect(t, "apply", changes, "configured Namespace "+ns, "configured Service "+ns+"/s")
+	u := dump(ctx, t, c, inv)[serviceS(ns).key()]
+	if port, _, _ := unstructured.NestedInt64(u.Object, "spec", "healthCheckNodePort"); port < 30000 || port > 32767 {
+		t.Errorf("port %d", port)
+	}
+	_, changes = mustApply(ctx, t, c, next, inv)
+	expect(t, "the same again", changes, "unchanged Namespace "+ns, "unchanged Service "+ns+"/s")
+}
+
 // The rules of a kind that the cluster does not come with are kept like its own.
 func TestApplyBesideInACustomKind(t *testing.T) {
 	ctx, c, ns := t.Context(), newCluster(t), "oneofthem"

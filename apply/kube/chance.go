@@ -1,12 +1,20 @@
 package kube
 
-import "k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+import (
+	"slices"
 
-// forgetChance removes from what a dry run made of a Service the node ports that neither the objects say nor the release
-// wants: the server picks them for the dry run alone, and refuses them in a real write, for which it picks others.
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// forgetChance removes from what a dry run made of a Service the node ports, that of the health check included, that neither
+// the objects say nor the release wants: the server picks them for the dry run alone, and refuses them in a real write, for
+// which it picks others.
 func forgetChance(dry *unstructured.Unstructured, known ...*unstructured.Unstructured) {
 	if dry == nil || dry.GetKind() != "Service" || dry.GetAPIVersion() != "v1" {
 		return
+	}
+	if len(known) > 0 && !slices.ContainsFunc(known, hasHealthPort) {
+		unstructured.RemoveNestedField(dry.Object, "spec", "healthCheckNodePort")
 	}
 	real := map[any]bool{}
 	for _, u := range known {
@@ -19,6 +27,14 @@ func forgetChance(dry *unstructured.Unstructured, known ...*unstructured.Unstruc
 			delete(p, "nodePort")
 		}
 	}
+}
+
+func hasHealthPort(u *unstructured.Unstructured) bool {
+	if u == nil {
+		return false
+	}
+	_, there, _ := unstructured.NestedFieldNoCopy(u.Object, "spec", "healthCheckNodePort")
+	return there
 }
 
 // servicePorts are the ports themselves, not copies.
