@@ -29,9 +29,9 @@ type jobRunner struct {
 	ran  []string // by name, with the value of the ConfigMap limits at the time
 }
 
-func runJobs(t *testing.T, c *Cluster, ns string, outcome func(job string) string) *jobRunner {
+func runJobs(t *testing.T, ns string, outcome func(job string) string) *jobRunner {
 	t.Helper()
-	r := &jobRunner{c: c, ns: ns, outcome: outcome, seen: map[types.UID]bool{}}
+	r := &jobRunner{c: newCluster(t), ns: ns, outcome: outcome, seen: map[types.UID]bool{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- r.play(ctx) }()
@@ -48,7 +48,7 @@ func (r *jobRunner) play(ctx context.Context) error {
 	for {
 		list := &unstructured.UnstructuredList{}
 		list.SetGroupVersionKind(schema.GroupVersionKind{Group: "batch", Version: "v1", Kind: "JobList"})
-		err := r.c.learn(ctx, list.GroupVersionKind().GroupVersion())
+		err := errors.Join(r.c.learn(ctx, list.GroupVersionKind().GroupVersion()), r.c.learn(ctx, schema.GroupVersion{Version: "v1"}))
 		if err == nil {
 			err = r.c.client.List(ctx, list, client.InNamespace(r.ns))
 		}
@@ -136,7 +136,7 @@ func wantRan(t *testing.T, what string, got []string, want ...string) {
 // upgrade. They are in no inventory; Helm's policies delete them.
 func TestHooksRunInTheirOrder(t *testing.T) {
 	ctx, c, ns := t.Context(), newCluster(t), "hooks"
-	runner := runJobs(t, c, ns, succeed)
+	runner := runJobs(t, ns, succeed)
 	release := func(limit string, hooks *Hooks) Objects {
 		o := objects("%s", namespace(ns)+configMap(ns, "limits", `"`+limit+`"`)+
 			hookJob(ns, "second", `helm.sh/hook: "pre-install, pre-upgrade"`)+
@@ -223,7 +223,7 @@ func TestHookFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, c, ns := t.Context(), newCluster(t), "hook-"+strings.ReplaceAll(name, " ", "-")
-			runner := runJobs(t, c, ns, func(job string) string {
+			runner := runJobs(t, ns, func(job string) string {
 				if job == "migrate" {
 					return tt.outcome
 				}
@@ -258,7 +258,7 @@ func TestHookFails(t *testing.T) {
 func TestHookLeavesOthersAlone(t *testing.T) {
 	ctx, c, ns := t.Context(), newCluster(t), "hook-others"
 	inv, _ := mustApply(ctx, t, c, objects("%s", namespace(ns)), Inventory{})
-	runner := runJobs(t, c, ns, func(string) string { return "" })
+	runner := runJobs(t, ns, func(string) string { return "" })
 	must(t, c.learn(ctx, schema.GroupVersion{Group: "batch", Version: "v1"}))
 	theirs := create(ctx, t, c, strings.TrimPrefix(hookJob(ns, "migrate", ""), "---\n"), nil)
 	next := objects("%s", namespace(ns)+hookJob(ns, "migrate", `helm.sh/hook: pre-upgrade`))
@@ -282,7 +282,7 @@ func TestHelmReleaseIsTakenOver(t *testing.T) {
 	}
 	create(ctx, t, c, fmt.Sprintf("{apiVersion: v1, kind: ConfigMap, metadata: {name: limits, namespace: %s, labels: {app.kubernetes.io/managed-by: Helm}, "+
 		"annotations: {meta.helm.sh/release-name: shop, meta.helm.sh/release-namespace: %s}}, data: {limit: '0'}}", ns, ns), nil)
-	runner := runJobs(t, c, ns, succeed)
+	runner := runJobs(t, ns, succeed)
 	want := objects("%s", namespace(ns)+configMap(ns, "limits", `"1"`)+hookJob(ns, "install", "helm.sh/hook: post-install")+hookJob(ns, "upgrade", "helm.sh/hook: pre-upgrade"))
 	want.Hooks = &Hooks{Run: "1", Charts: []HelmRelease{{Name: "shop", Namespace: ns, New: true, Hooks: []ID{{Kind: "Job", Namespace: ns, Name: "install"}, {Kind: "Job", Namespace: ns, Name: "upgrade"}}}}}
 	_, changes := mustApply(ctx, t, c, want, prev)

@@ -14,7 +14,7 @@ func waveMap(ns, name, annotation string) string {
 // A wave is begun when all of the one before is healthy: a Job between two of them has ended.
 func TestWaves(t *testing.T) {
 	ctx, c, ns := t.Context(), newCluster(t), "waves"
-	runner := runJobs(t, c, ns, succeed)
+	runner := runJobs(t, ns, succeed)
 	release := objects("%s", namespace(ns)+waveMap(ns, "limits", `sallyport.dev/wave: "1"`)+
 		hookJob(ns, "before", `argocd.argoproj.io/sync-wave: "-1"`)+hookJob(ns, "between", "")+hookJob(ns, "after", `sallyport.dev/wave: "2"`))
 	inv, changes := mustApply(ctx, t, c, release, Inventory{})
@@ -34,7 +34,7 @@ func TestWaveHoldsUp(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, c, ns := t.Context(), newCluster(t), "wave-"+strings.ReplaceAll(name, " ", "-")
-			runJobs(t, c, ns, func(string) string { return tt.outcome })
+			runJobs(t, ns, func(string) string { return tt.outcome })
 			_, _, err := c.Apply(ctx, objects("%s", namespace(ns)+hookJob(ns, "between", tt.annotation)+waveMap(ns, "limits", `sallyport.dev/wave: "1"`)), Inventory{})
 			var unhealthy *UnhealthyError
 			if !errors.As(err, &unhealthy) || !strings.Contains(err.Error(), tt.want) {
