@@ -285,7 +285,7 @@ func (r *run) asked() (*Result, error) {
 
 func (r *run) rolledBackError() error {
 	text := fmt.Sprintf("%s failed: %s", r.outcome.Release, r.outcome.Reason)
-	hint := "mend what is named, which sallyport doctor looks at, too; then apply the release again: it is not to blame"
+	hint := "mend what is named, which sallyport doctor looks at, too; then apply the release again"
 	if r.journal.isBad(r.outcome.Release) {
 		hint = "there is nothing to do here: tell those who sent the release; sallyport history tells more"
 	}
