@@ -125,5 +125,8 @@ func (p *httpProbe) noAnswer(err error) error {
 	if errors.As(err, &ue) {
 		err = ue.Err
 	}
+	if strings.HasPrefix(err.Error(), "readLoopPeekFailLocked") { // the one sign that net/http gives of it
+		err = errors.New("it speaks before it is asked")
+	}
 	return fmt.Errorf("%s did not answer: %w", p.url.Redacted(), short{dialReason(err)})
 }

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -87,6 +88,9 @@ func rude(t *testing.T, talk func(io.Writer) error) string {
 			}
 			go func() {
 				defer c.Close()
+				if _, err := c.Read(make([]byte, 1)); err != nil { // it is asked first
+					return
+				}
 				for talk(c) == nil {
 				}
 				_, _ = io.Copy(io.Discard, c)
@@ -140,6 +144,14 @@ func TestRudeServers(t *testing.T) {
 				t.Errorf("it took %s, and the message has %d bytes", took, len(r.Message))
 			}
 		})
+	}
+}
+
+// What says something before it is asked is told in our words: Go has none.
+func TestSpeaksUnasked(t *testing.T) {
+	p := &httpProbe{url: &url.URL{Scheme: "http", Host: "127.0.0.1:1"}}
+	if got := p.noAnswer(errors.New("readLoopPeekFailLocked: %!w(<nil>)")).Error(); got != "http://127.0.0.1:1 did not answer: it speaks before it is asked" {
+		t.Errorf("got %q", got)
 	}
 }
 

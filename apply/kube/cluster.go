@@ -18,7 +18,6 @@ import (
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
-	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -72,7 +71,7 @@ func NewCluster(c Config) (*Cluster, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	klog.SetLogger(logr.FromSlogHandler(c.Log.Handler())) // client-go would tell people in words of its own
+	clientLog.Store(c.Log)
 	rc, err := restConfig(c)
 	if err != nil {
 		return nil, kubeconfigError(c, err)
