@@ -47,19 +47,24 @@ type RefusedError struct {
 
 // Error names each object, the first few with their reasons.
 func (e *RefusedError) Error() string {
+	return fmt.Sprintf("%s refuses %s", e.Target, listed(e.Refused, func(c Change) string { return c.Note }))
+}
+
+// listed says how many objects there are, and of the first few what why tells of them.
+func listed(changes []Change, why func(Change) string) string {
 	const most = 5
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s refuses %s", e.Target, plural(len(e.Refused), "object"))
-	for i, c := range e.Refused {
+	b.WriteString(plural(len(changes), "object"))
+	for i, c := range changes {
 		if i == most {
-			fmt.Fprintf(&b, "; and %d more", len(e.Refused)-most)
+			fmt.Fprintf(&b, "; and %d more", len(changes)-most)
 			break
 		}
 		sep := "; "
 		if i == 0 {
 			sep = ": "
 		}
-		fmt.Fprintf(&b, "%s%s: %s", sep, c.ID, c.Note)
+		fmt.Fprintf(&b, "%s%s: %s", sep, c.ID, why(c))
 	}
 	return b.String()
 }

@@ -28,21 +28,7 @@ type OneWayError struct {
 
 // Error names each object, the first few with the reasons.
 func (e *OneWayError) Error() string {
-	const most = 5
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s could not be given back %s", e.Target, plural(len(e.Changes), "object"))
-	for i, c := range e.Changes {
-		if i == most {
-			fmt.Fprintf(&b, "; and %d more", len(e.Changes)-most)
-			break
-		}
-		sep := "; "
-		if i == 0 {
-			sep = ": "
-		}
-		fmt.Fprintf(&b, "%s%s: %s", sep, c.ID, c.OneWay)
-	}
-	return b.String()
+	return fmt.Sprintf("%s could not be given back %s", e.Target, listed(e.Changes, func(c Change) string { return c.OneWay }))
 }
 
 // Reason is the stable word for scripts.

@@ -25,8 +25,6 @@ type try struct {
 	claim    bool
 	narrowed []narrowing
 	sealed   bool
-	mended   bool
-	taken    bool
 }
 
 // recall fills in the item's change if a dry run of just this has told it.
@@ -39,7 +37,6 @@ func (m *memo) recall(it *item, live *unstructured.Unstructured) bool {
 		return false
 	}
 	it.change, it.claim, it.narrowed, it.sealed = t.change, t.claim, t.narrowed, t.sealed
-	it.mended, it.taken = t.mended, t.taken
 	return true
 }
 
@@ -54,8 +51,7 @@ func (m *memo) keep(it *item, live *unstructured.Unstructured) {
 	if m.tries == nil {
 		m.tries = map[ID]try{}
 	}
-	m.tries[it.change.key()] = try{live.GetUID(), live.GetResourceVersion(), sum, it.change,
-		it.claim, it.narrowed, it.sealed, it.mended, it.taken}
+	m.tries[it.change.key()] = try{live.GetUID(), live.GetResourceVersion(), sum, it.change, it.claim, it.narrowed, it.sealed}
 }
 
 func wanted(it *item) (sum [sha256.Size]byte, ok bool) {
