@@ -102,7 +102,7 @@ type served struct {
 	pid              int
 }
 
-// serveMirror runs the real program on a folder of its own.
+// serveMirror runs the site's program on a folder of its own.
 func serveMirror(t *testing.T) *served {
 	t.Helper()
 	if runtime.GOOS != "linux" {
@@ -118,13 +118,10 @@ func serveMirror(t *testing.T) *served {
 	if err := os.WriteFile(site, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	var log bytes.Buffer
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), exe) // it ends in the clean-up
-	cmd.Args, cmd.Stderr = []string{"sallyport", "mirror", "serve", "--site", site}, &log
+	program := shipped(t, work, "sallyport-site", "..", "-tags", "site")
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), program, "mirror", "serve", "--site", site) // it ends in the clean-up
+	cmd.Stderr = &log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
