@@ -105,11 +105,6 @@ type ManifestsDirConfig struct {
 	Path string `json:"path"`
 }
 
-// SlotsConfig says how slots are switched.
-type SlotsConfig struct {
-	Backend string `json:"backend"`
-}
-
 // LoadConfig reads and checks site.yaml. Its errors name file, line and field.
 func LoadConfig(path string) (*Config, error) {
 	data, err := ownfile.Read(path, strictyaml.MaxSize)
@@ -128,7 +123,7 @@ func parseConfig(path string, data []byte) (*Config, error) {
 		State:    "/var/lib/sallyport",
 		Platform: defaultPlatform(),
 		Mirror:   MirrorConfig{},
-		Slots:    SlotsConfig{Backend: "none"},
+		Slots:    SlotsConfig{Backend: backendNone},
 	}}
 	pos, err := strictyaml.Decode(path, data, c)
 	if err != nil {
@@ -186,6 +181,7 @@ func (c *Config) check(pos *strictyaml.Positions) error {
 	}
 	c.Spec.Mirror.check(fail)
 	c.Spec.Target.check(fail)
+	c.Spec.Slots.check(fail)
 	c.Spec.checkSupported(fail)
 	return first
 }
@@ -258,9 +254,6 @@ const unsupported = "is not supported by this version"
 // checkSupported refuses what the file may say and this version cannot do: a promise that is not kept is worse than
 // an error.
 func (s *Spec) checkSupported(fail failFunc) {
-	if s.Slots.Backend != "none" {
-		fail("spec.slots.backend", fmt.Sprintf("%q %s", s.Slots.Backend, unsupported), "use none")
-	}
 	if len(s.Windows) > 0 {
 		fail("spec.windows", unsupported, "remove it: a release is applied when sallyport apply is run")
 	}
@@ -273,6 +266,7 @@ func (s *Spec) checkSupported(fail failFunc) {
 func (c *Config) resolve(base string) {
 	paths := []*string{&c.Spec.State, &c.Spec.Trust, &c.Spec.ChecksDir,
 		&c.Spec.Mirror.Dir, &c.Spec.Mirror.CA, &c.Spec.Mirror.Credentials}
+	c.Spec.Slots.resolve(base)
 	if k := c.Spec.Target.Kubernetes; k != nil {
 		paths = append(paths, &k.Kubeconfig)
 	}

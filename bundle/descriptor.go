@@ -46,11 +46,13 @@ type Descriptor struct {
 	Images    []Image   `json:"images"`
 	Blobs     []Blob    `json:"blobs"`
 	Manifests Manifests `json:"manifests"`
-	Charts    []Chart   `json:"charts,omitempty"`
-	SBOMs     []SBOM    `json:"sboms,omitempty"`
-	Checks    []Check   `json:"checks,omitempty"`
-	Requires  *Requires `json:"requires,omitempty"`
-	CatchUp   string    `json:"catchUp,omitempty"`
+	// OS is nil of a release that leaves the operating system as it is.
+	OS       *OS       `json:"os,omitempty"`
+	Charts   []Chart   `json:"charts,omitempty"`
+	SBOMs    []SBOM    `json:"sboms,omitempty"`
+	Checks   []Check   `json:"checks,omitempty"`
+	Requires *Requires `json:"requires,omitempty"`
+	CatchUp  string    `json:"catchUp,omitempty"`
 	// OneWay are the objects of which a change that no rollback can undo is accepted, in the order of CompareObjectRefs.
 	OneWay []ObjectRef `json:"oneWay,omitempty"`
 	// NoRoll leaves workloads running whose ConfigMaps or Secrets alone changed.

@@ -21,6 +21,7 @@ type (
 		Sequence   uint64        `json:"sequence"`
 		Platforms  []string      `json:"platforms"` // sorted
 		Manifests  digest.Digest `json:"manifests"` // the rendered objects
+		OS         *OS           `json:"os,omitempty"`
 		Charts     []Chart       `json:"charts,omitempty"`
 		Checks     []Check       `json:"checks,omitempty"`
 		Requires   *Requires     `json:"requires,omitempty"`
@@ -65,7 +66,7 @@ func identify(d *Descriptor) digest.Digest {
 		overlays = append(overlays, identityOverlay{o.Name, o.Match, o.Digest})
 	}
 	writeLine(h, identityHead{APIVersion: APIVersion, Kind: "Identity", Name: d.Name, Version: d.Version, Sequence: d.Sequence,
-		Platforms: slices.Sorted(slices.Values(d.Platforms)), Manifests: d.Manifests.Digest, Charts: d.Charts,
+		Platforms: slices.Sorted(slices.Values(d.Platforms)), Manifests: d.Manifests.Digest, OS: d.OS, Charts: d.Charts,
 		Checks: d.Checks, Requires: d.Requires, CatchUp: d.CatchUp, OneWay: d.OneWay, NoRoll: d.NoRoll,
 		Overlays: overlays, Labels: d.Labels})
 	byName := make([]*Image, len(d.Images))

@@ -40,6 +40,7 @@ func TestIdentityTellsReleasesApart(t *testing.T) {
 		"one-way":               func(d *bundle.Descriptor) { d.OneWay = []bundle.ObjectRef{{Kind: "Secret", Name: "pin"}} },
 		"no roll":               func(d *bundle.Descriptor) { d.NoRoll = true },
 		"chart":                 func(d *bundle.Descriptor) { d.Charts = []bundle.Chart{{Name: "shop", Release: "store"}} },
+		"operating system":      func(d *bundle.Descriptor) { d.OS = &bundle.OS{Version: "12.8"} },
 		"no image":              func(d *bundle.Descriptor) { d.Images = d.Images[1:] },
 		"image":                 func(d *bundle.Descriptor) { d.Images[0].Digest = digest.FromString("other") },
 		"labels":                func(d *bundle.Descriptor) { d.Labels["region"] = []string{"emea"} },
@@ -88,7 +89,7 @@ func TestIdentityIsThatOfEveryVariant(t *testing.T) {
 
 // Whoever adds a field to the descriptor has to decide whether it is part of the release's identity.
 func TestEveryFieldIsPartOfTheIdentityOrNot(t *testing.T) {
-	part := []string{"Name", "Version", "Sequence", "Platforms", "Images", "Manifests", "Overlays", "Labels", "Checks", "Requires", "CatchUp", "OneWay", "NoRoll", "Charts"}
+	part := []string{"Name", "Version", "Sequence", "Platforms", "Images", "Manifests", "OS", "Overlays", "Labels", "Checks", "Requires", "CatchUp", "OneWay", "NoRoll", "Charts"}
 	not := []string{"APIVersion", "Kind", "ID", "Created", "Expires", "Plain", "Bases", "Blobs", "SBOMs"}
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[bundle.Descriptor]()) {
 		if !slices.Contains(slices.Concat(part, not), f.Name) {

@@ -21,7 +21,7 @@ var (
 func (d *Descriptor) Validate() error {
 	v := &validator{d: d, sizes: map[digest.Digest]int64{}, blobs: map[digest.Digest]*Blob{}, used: map[digest.Digest]bool{},
 		manifests: map[digest.Digest]ImageManifest{}}
-	for _, step := range []func() error{v.head, v.bases, v.listBlobs, v.images, v.objects, v.charts, v.overlays, v.sboms, v.checks, v.conditions, v.oneWay, v.whole} {
+	for _, step := range []func() error{v.head, v.bases, v.listBlobs, v.images, v.objects, v.charts, v.overlays, v.operatingSystem, v.sboms, v.checks, v.conditions, v.oneWay, v.whole} {
 		if err := step(); err != nil {
 			return formatf("the release descriptor is not valid: %w", err)
 		}

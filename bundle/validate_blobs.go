@@ -247,7 +247,7 @@ func validLabel(k, s string) error {
 func (v *validator) whole() error {
 	for i := range v.d.Blobs {
 		if d := v.d.Blobs[i].Digest; !v.used[d] {
-			return fmt.Errorf("blob %s belongs to no image", d)
+			return fmt.Errorf("blob %s belongs to no image and no part of an operating system", d)
 		}
 	}
 	if v.d.Plain && len(v.d.Bases) > 0 {

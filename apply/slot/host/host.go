@@ -1,0 +1,77 @@
+// Package host reads what the running kernel knows of how the machine was booted.
+package host
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Host is a machine. Root is the folder that stands for "/": empty for this machine.
+type Host struct{ Root string }
+
+// Path is where an absolute path of the machine is found.
+func (h Host) Path(path string) string { return filepath.Join("/", h.Root, path) }
+
+const (
+	maxCommandLine = 64 << 10
+	maxBootID      = 64
+)
+
+// SlotParam and EnvParam are the parameters that our boot scripts put on the kernel's command line: the loader's name of the slot
+// that it booted, and the mark of the place that it keeps its state in.
+const (
+	SlotParam = "sallyport.slot"
+	EnvParam  = "sallyport.env"
+)
+
+// Param returns the value of a parameter of the kernel's command line; of one that is there several times, the last.
+func (h Host) Param(key string) (value string, found bool, err error) {
+	line, err := h.read("/proc/cmdline", maxCommandLine)
+	if err != nil {
+		return "", false, err
+	}
+	for _, word := range words(line) {
+		if v, ok := strings.CutPrefix(word, key+"="); ok {
+			value, found = strings.Trim(v, `"`), true
+		}
+	}
+	return value, found, nil
+}
+
+// words splits a command line as the kernel does: double quotes keep spaces together.
+func words(line string) []string {
+	quoted := false
+	return strings.FieldsFunc(line, func(r rune) bool {
+		if r == '"' {
+			quoted = !quoted
+		}
+		return !quoted && (r == ' ' || r == '\t' || r == '\n')
+	})
+}
+
+// BootID is different after each boot.
+func (h Host) BootID() (string, error) {
+	id, err := h.read("/proc/sys/kernel/random/boot_id", maxBootID)
+	if id = strings.TrimSpace(id); err == nil && id == "" {
+		err = errors.New("the kernel tells no boot_id")
+	}
+	return id, err
+}
+
+// read returns a small file of the kernel's.
+func (h Host) read(path string, limit int64) (string, error) {
+	f, err := os.Open(h.Path(path))
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(b)) > limit {
+		err = fmt.Errorf("%s is longer than %d bytes", path, limit)
+	}
+	return string(b), err
+}
