@@ -35,20 +35,67 @@ const (
 // makeHeader is the header of a regular file: mode 0644, user and group 0 and nameless, time 0.
 // name is at most 100 bytes and size at most MaxBlobSize; the callers in this package see to that.
 func makeHeader(name string, size int64) *header {
+	h := plainHeader(name, size, '0', 0o644)
+	h.octal(offDevMajor, lenID, 0)
+	h.octal(offDevMinor, lenID, 0)
+	h.seal()
+	return h
+}
+
+// plainHeader is a header without devices, still to be sealed.
+func plainHeader(name string, size int64, kind byte, mode int64) *header {
 	h := &header{}
 	copy(h[:lenName], name)
-	h.octal(offMode, lenID, 0o644)
+	h.octal(offMode, lenID, mode)
 	h.octal(offUID, lenID, 0)
 	h.octal(offGID, lenID, 0)
 	h.octal(offSize, lenSize, size)
 	h.octal(offMtime, lenSize, 0)
-	h[offType] = '0'
+	h[offType] = kind
 	copy(h[offMagic:], "ustar\x0000")
-	h.octal(offDevMajor, lenID, 0)
-	h.octal(offDevMinor, lenID, 0)
-	// The checksum field ends in a zero and a space, unlike the others.
-	copy(h[offChksum:], fmt.Sprintf("%06o\x00 ", h.checksum()))
 	return h
+}
+
+// seal writes the checksum. Its field ends in a zero and a space, unlike the others.
+func (h *header) seal() { copy(h[offChksum:], fmt.Sprintf("%06o\x00 ", h.checksum())) }
+
+// makeHead is all that stands before the body of an entry: a header, or for a size that none can tell the extended header
+// of POSIX.1-2001, its record, and a header whose size is 0.
+func makeHead(name string, size int64) []byte {
+	if size <= MaxBlobSize {
+		return makeHeader(name, size)[:]
+	}
+	head := make([]byte, headBytes(size))
+	record := sizeRecord(size)
+	extended := plainHeader(extendedName(name), int64(len(record)), 'x', 0)
+	extended.seal()
+	copy(head, extended[:])
+	copy(head[blockSize:], record)
+	copy(head[2*blockSize:], makeHeader(name, 0)[:])
+	return head
+}
+
+// headBytes is how many bytes stand before the body of an entry.
+func headBytes(size int64) int64 {
+	if size <= MaxBlobSize {
+		return blockSize
+	}
+	return 3 * blockSize
+}
+
+// sizeRecord tells a size of ten or eleven digits in an extended header. It begins with its own length, which has two.
+func sizeRecord(size int64) string {
+	record := fmt.Sprintf(" size=%d\n", size)
+	return strconv.Itoa(len(record)+2) + record
+}
+
+// extendedFolder stands in the names of extended headers, where POSIX suggests it.
+const extendedFolder = "PaxHeaders.0/"
+
+// extendedName is the name of the extended header for an entry.
+func extendedName(name string) string {
+	at := strings.LastIndexByte(name, '/') + 1
+	return name[:at] + extendedFolder + name[at:]
 }
 
 // octal writes n with leading zeros and a closing zero byte.
@@ -75,6 +122,9 @@ func (h *header) describe() (name string, ok bool) {
 		return "", false
 	}
 	n, _, _ := bytes.Cut(h[:lenName], []byte{0})
+	if h[offType] == 'x' {
+		return strings.Replace(string(n), extendedFolder, "", 1), true
+	}
 	return string(n), true
 }
 
@@ -110,4 +160,4 @@ func shortDigest(d digest.Digest) string { return d.Encoded()[:12] }
 func padding(size int64) int64 { return -size & (blockSize - 1) }
 
 // entrySize is what an entry takes in the tar.
-func entrySize(size int64) int64 { return blockSize + size + padding(size) }
+func entrySize(size int64) int64 { return headBytes(size) + size + padding(size) }

@@ -3,8 +3,10 @@ package bundle
 // Limits of the format, in bytes unless said otherwise. A reader refuses what exceeds them before it reads it, so they
 // bound the memory that a hostile bundle can ask for.
 const (
-	// MaxBlobSize is the largest size that a USTAR header can tell: 8 GiB less one byte.
+	// MaxBlobSize bounds a blob of an image. It is the largest size that a USTAR header can tell: 8 GiB less one byte.
 	MaxBlobSize = 1<<33 - 1
+	// MaxPartSize bounds a part of an operating system.
+	MaxPartSize = 32 << 30
 	// MaxManifestSize bounds index.json, the release manifest, image manifests and indexes, and what counts as a small blob
 	// of an image: its config or an attached artifact's content. Registries have the same limit.
 	MaxManifestSize = 4 << 20

@@ -124,15 +124,17 @@ func (r *Reader) finish() error {
 	return io.EOF
 }
 
-// expect reads the header of the blob that must come now.
+// expect reads what stands before the blob that must come now, block by block.
 func (r *Reader) expect(l ocispec.Descriptor) error {
 	name := blobName(l.Digest)
-	var block header
-	if err := r.src.full(block[:], "the header of "+label(name)); err != nil {
-		return err
-	}
-	if block != *makeHeader(name, l.Size) {
-		return r.unexpected(&block, name)
+	for head := makeHead(name, l.Size); len(head) > 0; head = head[blockSize:] {
+		var block header
+		if err := r.src.full(block[:], "the header of "+label(name)); err != nil {
+			return err
+		}
+		if block != header(head[:blockSize]) {
+			return r.unexpected(&block, name)
+		}
 	}
 	return nil
 }

@@ -123,7 +123,7 @@ func (t *tarWriter) part(ctx context.Context, p Part) error {
 }
 
 func (t *tarWriter) copy(ctx context.Context, p Part, r io.Reader) error {
-	if err := t.write(makeHeader(blobName(p.Desc.Digest), p.Desc.Size)[:]); err != nil {
+	if err := t.write(makeHead(blobName(p.Desc.Digest), p.Desc.Size)); err != nil {
 		return err
 	}
 	if t.buf == nil {

@@ -31,7 +31,7 @@ func (v *validator) listBlobs() error {
 }
 
 func (v *validator) blob(b *Blob) error {
-	if err := v.size(b.Digest, b.Size, MaxBlobSize); err != nil {
+	if err := v.size(b.Digest, b.Size, b.limit()); err != nil {
 		return err
 	}
 	if err := validMediaType(b.MediaType); err != nil {
@@ -50,11 +50,19 @@ func (v *validator) blob(b *Blob) error {
 		if b.Payload.Scratch < 0 || b.Payload.Scratch > maxPlainSize {
 			return fmt.Errorf("scratch space of %d bytes is not between 0 and 2^42", b.Payload.Scratch)
 		}
-		if err := v.size(b.Payload.Digest, b.Payload.Size, MaxBlobSize); err != nil {
+		if err := v.size(b.Payload.Digest, b.Payload.Size, b.limit()); err != nil {
 			return fmt.Errorf("payload: %w", err)
 		}
 	}
 	return v.baseBlobs(b)
+}
+
+// limit is the largest size that the blob and what it travels by may have.
+func (b *Blob) limit() int64 {
+	if b.MediaType == MediaTypePart {
+		return MaxPartSize
+	}
+	return MaxBlobSize
 }
 
 // form checks what each form brings with it.
@@ -112,7 +120,7 @@ func fileCosts(b *Blob) error {
 func (v *validator) baseBlobs(b *Blob) error {
 	seen := map[digest.Digest]bool{b.Digest: true}
 	for _, o := range b.Bases {
-		if err := v.size(o.Digest, o.Size, MaxBlobSize); err != nil {
+		if err := v.size(o.Digest, o.Size, b.limit()); err != nil {
 			return fmt.Errorf("base: %w", err)
 		}
 		if seen[o.Digest] {
@@ -121,6 +129,9 @@ func (v *validator) baseBlobs(b *Blob) error {
 		seen[o.Digest] = true
 		if o.PlainSize < 0 || o.PlainSize > maxPlainSize {
 			return fmt.Errorf("base %s: plain size %d is not between 0 and 2^42", o.Digest, o.PlainSize)
+		}
+		if b.MediaType == MediaTypePart && o.PlainSize != o.Size {
+			return fmt.Errorf("base %s: a part is never expanded, and its plain size is not its size", o.Digest)
 		}
 	}
 	return nil

@@ -190,6 +190,9 @@ func (v *validator) use(d digest.Digest) error {
 	if b == nil {
 		return fmt.Errorf("blob %q is not listed", string(d))
 	}
+	if b.MediaType == MediaTypePart {
+		return fmt.Errorf("blob %q is a part of an operating system", string(d))
+	}
 	v.used[d] = true
 	if v.listing += listedBlob + len(b.Note) + listedBase*len(b.Bases); v.listing > MaxListing {
 		return fmt.Errorf("a list of the images' blobs would have more than %d bytes", MaxListing)

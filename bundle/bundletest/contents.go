@@ -38,6 +38,7 @@ func (r Release) Contents(t testing.TB) bundle.Contents {
 	for _, im := range r.Images {
 		m.image(im)
 	}
+	m.operatingSystem(r.OS)
 	m.d.Manifests = bundle.Manifests{Digest: digest.FromString(r.Objects), Size: int64(len(r.Objects))}
 	if r.Objects != "" {
 		m.d.Manifests.Objects = cmp.Or(r.Count, 1)
@@ -114,6 +115,17 @@ func (m *maker) manifest(im Image, platform string, desc *ocispec.Descriptor, ra
 	out.Digest, out.Size = digest.FromBytes(*raw), int64(len(*raw))
 	*desc = ocispec.Descriptor{MediaType: out.MediaType, Digest: out.Digest, Size: out.Size, Platform: &p}
 	return out
+}
+
+func (m *maker) operatingSystem(o *OS) {
+	if o == nil {
+		return
+	}
+	m.d.OS = &bundle.OS{Version: o.Version}
+	for _, p := range o.Parts {
+		desc := m.blob(p.Layer, bundle.MediaTypePart, false)
+		m.d.OS.Parts = append(m.d.OS.Parts, bundle.OSPart{Name: p.Name, Digest: desc.Digest, Size: desc.Size})
+	}
 }
 
 func (m *maker) attached(im bundle.Image, a Artifact) bundle.Attached {

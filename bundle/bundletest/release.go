@@ -30,6 +30,7 @@ type Release struct {
 	Count     int       // of objects; default 1 where there are any
 	Overlays  []Overlay // in the order of bundle.CompareOverlays
 	Labels    map[string][]string
+	OS        *OS // nil: none
 	SBOMs     []SBOM
 	Checks    []bundle.Check
 	Requires  *bundle.Requires
@@ -67,6 +68,18 @@ type Overlay struct {
 	Edits []byte
 }
 
+// OS is an operating system. Its parts are in the order of their names.
+type OS struct {
+	Version string
+	Parts   []OSPart
+}
+
+// OSPart is one part: how it travels is told as of a layer.
+type OSPart struct {
+	Name string
+	Layer
+}
+
 // SBOM is a document on the first image manifest of an image.
 type SBOM struct {
 	Image  string
@@ -102,6 +115,21 @@ func (r Release) Bytes(t testing.TB, predicateTypes ...string) []byte {
 		sigs = append(sigs, Signature(t, s.Desc(), p))
 	}
 	return Write(t, s, sigs...)
+}
+
+// Signed is the whole bundle with one signature, which sign makes of the release's digest: that of a *sign.Signer is SignRelease.
+func (r Release) Signed(t testing.TB, sign func(context.Context, digest.Digest) ([]byte, error)) []byte {
+	t.Helper()
+	s := r.Seal(t)
+	signed, err := sign(context.Background(), s.Digest())
+	if err != nil {
+		t.Fatalf("sign: %v", err)
+	}
+	sig, err := bundle.NewSignature(s.Desc(), signed, bundle.PredicateSignature)
+	if err != nil {
+		t.Fatalf("signature: %v", err)
+	}
+	return Write(t, s, sig)
 }
 
 // Write is the bytes of a bundle with signatures.

@@ -45,3 +45,18 @@ func Delta() Release {
 		Checks:  []bundle.Check{{Name: "ready", Kubernetes: &bundle.KubernetesCheck{Wait: "all"}}},
 	}
 }
+
+// System is a release that brings an operating system and nothing else: its parts travel in all four forms.
+func System() Release {
+	old := []byte(strings.Repeat("old root ", 70))
+	return Release{
+		Bases: Delta().Bases,
+		OS: &OS{Version: "12.8", Parts: []OSPart{
+			{Name: "initrd", Layer: Layer{Bytes: []byte(strings.Repeat("initrd ", 90)), Form: bundle.FormRecompressed, Payload: []byte("recompressed initrd")}},
+			{Name: "kernel", Layer: Layer{Bytes: []byte(strings.Repeat("kernel ", 80)), Form: bundle.FormReuse}},
+			{Name: "root", Layer: Layer{Bytes: []byte(strings.Repeat("new root ", 80)), Form: bundle.FormDelta, Payload: []byte("patch of the root"),
+				Bases: []bundle.BaseBlob{{Digest: digest.FromBytes(old), Size: int64(len(old)), PlainSize: int64(len(old))}}}},
+			{Name: "verity", Layer: Layer{Bytes: []byte(strings.Repeat("verity ", 60))}},
+		}},
+	}
+}
