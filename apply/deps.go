@@ -11,6 +11,7 @@ import (
 	"github.com/sallyport-dev/sallyport/apply/check"
 	"github.com/sallyport-dev/sallyport/apply/kube"
 	"github.com/sallyport-dev/sallyport/apply/mirror"
+	"github.com/sallyport-dev/sallyport/apply/slot"
 	"github.com/sallyport-dev/sallyport/bundle"
 	"github.com/sallyport-dev/sallyport/internal/durable"
 	"github.com/sallyport-dev/sallyport/verify"
@@ -31,6 +32,14 @@ type Deps struct {
 	OpenTarget func(ctx context.Context) (Target, error)
 	// LoadTrust returns who may sign.
 	LoadTrust func() (*verify.Trust, error)
+	// Loader returns the boot loader; nil on a site whose operating system is not ours.
+	Loader func() (slot.Loader, error)
+	// BootID is different after each boot.
+	BootID func() (string, error)
+	// Uptime is the time since the boot; nil: it is not told.
+	Uptime func() (time.Duration, error)
+	// Reboot boots the machine; nil: people do.
+	Reboot func(ctx context.Context) error
 	// RunChecks decides a trial: check.Run.
 	RunChecks func(context.Context, []bundle.Check, check.Env) ([]check.Result, bool, error)
 	// Workers is how many blobs are restored and pushed at once; 0: as many as the machine has processors, 2 at most.

@@ -20,6 +20,9 @@ func (r *run) forward(ctx context.Context, b *verify.Bundle, about Release, o Op
 	case err != nil:
 		return stuck // mirror or target would not take this release either
 	}
+	if r.journal.Reboot != nil {
+		return stuck // nothing may be written to boot slots of which nobody knows which one runs
+	}
 	if err := r.leaveBehind(ctx, stuck); err != nil {
 		return err
 	}

@@ -72,6 +72,8 @@ type Release struct {
 	// Identity is the same in every bundle of the release. Empty where an older program wrote this and nothing tells it now.
 	Identity digest.Digest `json:"identity,omitempty"`
 	Slot     slot.Name     `json:"slot,omitempty"`
+	// Boot is the slot of the boot loader in which it runs; empty on a site without one.
+	Boot slot.Name `json:"boot,omitempty"`
 	// Overlays are the names of the overlays that the site takes of it, in the release's order.
 	Overlays []string `json:"overlays,omitempty"`
 }
@@ -97,6 +99,8 @@ func (r Release) check() error {
 		return checkDigest(r.Identity)
 	case r.Slot != slot.A && r.Slot != slot.B && r.Slot != slot.None:
 		return fmt.Errorf("%q is not a slot", r.Slot)
+	case r.Boot != slot.A && r.Boot != slot.B && r.Boot != slot.None:
+		return fmt.Errorf("%q is not a boot slot", r.Boot)
 	}
 	return nil
 }
@@ -124,6 +128,10 @@ type journal struct {
 	Previous *Release `json:"previous"` // the one before, in the other slot
 	// Outgoing is what Previous was before a new release took its slot: it is kept aside until that is committed.
 	Outgoing *Release `json:"outgoing"`
+	// Reboot is what the trial under way knows of the machine, if it takes a reboot.
+	Reboot *reboot `json:"reboot,omitempty"`
+	// Spoiled is the boot slot that was written to for a release that was not committed.
+	Spoiled slot.Name `json:"spoiled,omitempty"`
 
 	LastAttempted *Attempt `json:"lastAttempted"`
 	// Name is that of the release committed last: the site takes no others, unless site.yaml names them.
@@ -303,6 +311,12 @@ func (j *journal) check() error {
 	}
 	if err := j.checkNames(); err != nil {
 		return err
+	}
+	if err := j.Reboot.check(j.Trial); err != nil {
+		return err
+	}
+	if j.Current != nil && j.Spoiled != slot.None && j.Current.Boot == j.Spoiled {
+		return fmt.Errorf("boot slot %s of the current release is spoiled", j.Spoiled)
 	}
 	if len(j.Bad) > maxBad {
 		return fmt.Errorf("it names %d bad releases, more than %d", len(j.Bad), maxBad)

@@ -12,6 +12,8 @@ import (
 	"github.com/sallyport-dev/sallyport/apply/kube"
 	"github.com/sallyport-dev/sallyport/apply/mirror"
 	"github.com/sallyport-dev/sallyport/apply/mirror/embedded"
+	"github.com/sallyport-dev/sallyport/apply/slot"
+	"github.com/sallyport-dev/sallyport/apply/slot/host"
 	"github.com/sallyport-dev/sallyport/internal/durable"
 	"github.com/sallyport-dev/sallyport/internal/ownfile"
 	"github.com/sallyport-dev/sallyport/verify"
@@ -26,9 +28,15 @@ func Open(cfg *Config, observe func(Event)) *Site {
 		OpenMirror: func(ctx context.Context) (Mirror, func() error, error) { return OpenMirror(ctx, cfg) },
 		OpenTarget: func(context.Context) (Target, error) { return openTarget(cfg.Spec.Target, durable.Disk{}, waiting) },
 		LoadTrust:  func() (*verify.Trust, error) { return loadTrust(cfg.Spec.Trust) },
+		BootID:     host.Host{}.BootID,
+		Uptime:     host.Host{}.Uptime,
+		Reboot:     rebootMachine,
 		RunChecks:  check.Run,
 		Now:        time.Now,
 		Observe:    observe,
+	}
+	if slots := &cfg.Spec.Slots; slots.OS() {
+		deps.Loader = func() (slot.Loader, error) { return slots.openLoader(host.Host{}, durable.Disk{}) }
 	}
 	if dir := cfg.Spec.Mirror.Dir; dir != "" {
 		deps.LookAtMirror = func(ctx context.Context) (ImageStore, func() error, error) { return lookAtMirror(ctx, cfg.Spec.Mirror) }

@@ -54,7 +54,7 @@ func (r *run) resting() bool {
 		return true
 	case Written:
 		return !r.switching
-	case Armed:
+	case Armed, RollingBack:
 		return r.rebootDue
 	}
 	return false
@@ -128,6 +128,9 @@ func (r *run) resume(ctx context.Context) error {
 		r.journal.Attempt.Verb, r.journal.Attempt.Release, r.journal.Phase)
 	if err := r.walk(ctx); err != nil {
 		return err
+	}
+	if r.rebootDue {
+		return r.due()
 	}
 	if r.outcome != nil && r.outcome.Reason != "" {
 		r.say("note", "%s was %s: %s", r.outcome.Release, r.outcome.Result, r.outcome.Reason)

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sallyport-dev/sallyport/apply/mirror"
+	"github.com/sallyport-dev/sallyport/apply/slot"
 	"github.com/sallyport-dev/sallyport/bundle"
 )
 
@@ -22,6 +23,8 @@ type plan struct {
 	blobs      map[digest.Digest]*blobPlan
 	// bases are the old blobs that patches of missing blobs address, and a repository that has each.
 	bases map[digest.Digest]string
+	// boot is the boot slot in which the release is to run; None on a site without a boot loader.
+	boot slot.Name
 	// pushing is how many bytes of blobs the mirror lacks.
 	pushing int64
 }

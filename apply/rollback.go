@@ -12,6 +12,15 @@ import (
 // rollBack puts back what ran before the trial: the current release, or nothing if there never was one.
 func (r *run) rollBack(ctx context.Context) (Phase, func(*journal), error) {
 	r.say("rolling", "%s failed (%s); going back to %s", r.journal.Trial, r.journal.Attempt.Reason, r.before())
+	there, err := r.bootBack(ctx)
+	switch {
+	case err != nil && (ctx.Err() != nil || isStateError(err)):
+		return "", nil, err
+	case err != nil:
+		return "", nil, r.stuck(err)
+	case !there:
+		return RollingBack, nil, nil
+	}
 	if err := r.outlast(ctx, r.restore); err != nil {
 		if ctx.Err() != nil || isStateError(err) {
 			return "", nil, err
@@ -119,7 +128,7 @@ func (r *run) rolledBack(person string) (Phase, func(*journal), error) {
 		return "", nil, err
 	}
 	return Idle, func(j *journal) {
-		j.Previous, j.Outgoing = previous, nil
+		j.Previous, j.Outgoing, j.Reboot = previous, nil, nil
 		j.settled()
 		j.Trial, j.Attempt, j.LastAttempted, j.Attempts = nil, nil, &a, 0
 		j.NeedsPerson = oneLine(person)

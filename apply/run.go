@@ -20,6 +20,7 @@ type run struct {
 	journal *journal
 	slots   *slot.Store
 	backend slot.Backend
+	loader  slot.Loader // nil until it is needed, and on a site without one
 
 	mirror      Mirror // nil until it is needed
 	closeMirror func() error
@@ -30,7 +31,7 @@ type run struct {
 	plan   *plan
 	// switching: go on from written.
 	switching bool
-	// rebootDue: the armed slot runs after the next reboot.
+	// rebootDue: another boot slot runs after the next reboot.
 	rebootDue bool
 
 	// away: the target could not be asked when a check last did so.
@@ -115,6 +116,7 @@ func (r *run) end(err error) error {
 func (r *run) change(edit func(j *journal)) error {
 	next := *r.journal
 	edit(&next)
+	next.dropSpoiled()
 	if next.lost != nil {
 		// What does not parse is kept for those who want to know why.
 		_ = os.Chmod(r.journalPath(), 0o600)

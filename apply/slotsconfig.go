@@ -129,10 +129,7 @@ func (s *SlotsConfig) resolve(base string) {
 // bootNames are the loader's names of the slots.
 func (s *SlotsConfig) bootNames() slot.BootNames { return slot.BootNames{A: s.A.Boot, B: s.B.Boot} }
 
-// openLoader makes the site's boot loader; nil of a site whose operating system is not ours.
+// openLoader makes the boot loader of a site that has one.
 func (s *SlotsConfig) openLoader(h host.Host, disk durable.Disk) (slot.Loader, error) {
-	if !s.OS() {
-		return nil, nil
-	}
 	return loaders()[s.Backend](s, s.bootNames(), h, disk)
 }

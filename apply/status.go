@@ -41,6 +41,8 @@ type Status struct {
 	Unrestored string `json:"unrestored,omitempty"`
 	// Health is what Look found; nil in what Status returns.
 	*Health `json:",omitempty"`
+	// Boot is what the boot loader says, if Look was asked; nil of a site without one.
+	Boot *BootStatus `json:"boot,omitempty"`
 	// Relabelled tells, if Look was asked, that by its labels the site would now take other overlays of the current release.
 	Relabelled string `json:"relabelled,omitempty"`
 	// Objects says how the current release's objects on the target are: "as the release has them", or why nobody knows. Drift are
@@ -63,6 +65,7 @@ func (s *Site) Look(ctx context.Context) (*Status, error) {
 	h := s.Examine(ctx)
 	wait.Wait()
 	st.Health = &h
+	st.Boot = s.ExamineBoot(ctx)
 	if c := st.Current; c != nil {
 		if d, err := s.heldIn(s.Slots(), *c, c.Slot); err == nil {
 			st.Relabelled = s.relabelled(*c, d)

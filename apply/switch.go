@@ -56,7 +56,12 @@ func (r *run) preflight(ctx context.Context, which Release, transaction uint64) 
 	if err != nil {
 		return nil, err
 	}
+	boot, err := r.planReboot(ctx, which)
+	if err != nil {
+		return nil, err
+	}
 	return func(j *journal) {
+		j.Reboot = boot
 		j.Live, j.Recollected, j.Recorded = j.Live.Union(inventory), false, recorded
 	}, nil
 }
@@ -94,6 +99,9 @@ func (r *run) openAll(ctx context.Context) error {
 
 // switchSlot makes the slot on trial the one that runs, at once or after a reboot.
 func (r *run) switchSlot(ctx context.Context) (Phase, func(*journal), error) {
+	if r.journal.Reboot != nil {
+		return r.switchBoot(ctx)
+	}
 	trial := *r.journal.Trial
 	running, err := r.backend.Running(ctx)
 	if err != nil {
@@ -103,13 +111,8 @@ func (r *run) switchSlot(ctx context.Context) (Phase, func(*journal), error) {
 		return Trial, nil, nil
 	}
 	r.say("switching", "slot %s <- %s", trial.Slot, trial.Version)
-	if r.rebootDue, err = r.backend.Arm(ctx, trial.Slot); err != nil {
-		return "", nil, err
-	}
-	if r.rebootDue {
-		return Armed, nil, nil
-	}
-	return Trial, nil, nil
+	_, err = r.backend.Arm(ctx, trial.Slot)
+	return Trial, nil, err
 }
 
 // try puts the release on the target and asks the checks. Only an interruption leaves the trial undecided.
@@ -117,13 +120,13 @@ func (r *run) try(ctx context.Context) (Phase, func(*journal), error) {
 	if err := r.openMirror(ctx); err != nil {
 		return "", nil, err
 	}
-	running, err := r.backend.Running(ctx)
+	other, err := r.runsTrial(ctx)
 	if err != nil {
 		return "", nil, err
 	}
 	switch {
-	case running != r.journal.Trial.Slot:
-		return r.fail(bad, nil, "slot %s runs and not slot %s: the release did not start", running, r.journal.Trial.Slot)
+	case other != "":
+		return r.fail(bad, nil, "%s", other)
 	case r.journal.Attempts >= maxTries:
 		return r.fail(bad, nil, "its trial was cut short %d times", maxTries)
 	}
@@ -330,6 +333,9 @@ func firstFailure(results []check.Result) string {
 
 // commit deletes what left with the release before, and makes the release on trial the current one.
 func (r *run) commit(ctx context.Context) (Phase, func(*journal), error) {
+	if err := r.commitBoot(ctx); err != nil {
+		return "", nil, err
+	}
 	if err := r.backend.Commit(ctx, r.journal.Trial.Slot); err != nil {
 		return "", nil, err
 	}
@@ -350,7 +356,10 @@ func (r *run) commit(ctx context.Context) (Phase, func(*journal), error) {
 		if result == ResultRolledBack && j.Current != nil {
 			j.PutBack = &PutBack{Release: *j.Current, At: a.Ended}
 		}
-		j.Previous, j.Current, j.Trial, j.Outgoing = j.Current, j.Trial, nil, nil
+		if j.Reboot != nil && j.Spoiled == j.Trial.Boot {
+			j.Spoiled = slot.None
+		}
+		j.Previous, j.Current, j.Trial, j.Outgoing, j.Reboot = j.Current, j.Trial, nil, nil, nil
 		j.committed(*j.Current)
 		j.Attempts, j.NeedsPerson, j.Unrestored = 0, "", ""
 		j.Before, j.Recorded = j.Recorded, j.Before

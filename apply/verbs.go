@@ -6,6 +6,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/sallyport-dev/sallyport/apply/slot"
 	"github.com/sallyport-dev/sallyport/bundle"
 	"github.com/sallyport-dev/sallyport/verify"
 )
@@ -70,6 +71,8 @@ func (s *Site) take(ctx context.Context, verb string, in Input, o Options) (res 
 		return r.goOn(ctx)
 	case r.decided(about, leftover):
 		return r.concluded() // this very release was under way
+	case r.rebootDue && r.journal.Trial.sameHere(about) && verb != verbStage:
+		return r.concluded()
 	case r.journal.Current != nil && r.journal.Current.sameHere(about):
 		return r.mend(ctx, b, o)
 	case r.journal.Current != nil && r.journal.Current.same(about):
@@ -78,6 +81,11 @@ func (s *Site) take(ctx context.Context, verb string, in Input, o Options) (res 
 		return nil, notRunning(about, r.journal.Current)
 	}
 	r.outcome = nil
+	if r.rebootDue {
+		if err := r.standDown(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if r.stagedAlready(about) {
 		r.say("note", "%s is staged already", about)
 		if err := r.fits(b.Descriptor(), r.journal); err != nil {
@@ -255,6 +263,9 @@ func (r *run) toPrevious(ctx context.Context) error {
 
 // concluded turns the end of a transaction into what a verb returns.
 func (r *run) concluded() (*Result, error) {
+	if r.rebootDue && r.journal.Phase == RollingBack {
+		return r.result(ResultArmed, r.journal.Current), r.due()
+	}
 	if r.rebootDue {
 		return r.result(ResultArmed, r.journal.Trial), nil
 	}
@@ -276,7 +287,7 @@ func (r *run) concluded() (*Result, error) {
 
 // asked is concluded for a rollback that somebody asked for: that it was one is no failure.
 func (r *run) asked() (*Result, error) {
-	if r.outcome.Result != ResultRolledBack {
+	if r.rebootDue || r.outcome.Result != ResultRolledBack {
 		return r.concluded()
 	}
 	about := r.outcome.Release
@@ -338,6 +349,9 @@ func (r *run) judge(ctx context.Context, d *bundle.Descriptor, about Release, o 
 	if err != nil {
 		return nil, err
 	}
+	if p.boot, err = r.bootFor(ctx, d); err != nil {
+		return nil, err
+	}
 	return p, r.roomFor(p)
 }
 
@@ -353,7 +367,10 @@ func (r *run) accept(ctx context.Context, b *verify.Bundle, about Release, o Opt
 // takeIn begins the transaction of a release that was judged.
 func (r *run) takeIn(b *verify.Bundle, p *plan, about Release) error {
 	r.bundle, r.plan = b, p
-	about.Slot = r.journal.inactive()
+	about.Slot, about.Boot = r.journal.inactive(), p.boot
+	if r.journal.Current == nil && p.boot != slot.None {
+		about.Slot = p.boot // so that both are called the same
+	}
 	signers := signerNames(b.Report())
 	return r.start(about, func(j *journal) {
 		j.Phase, j.Staged, j.Attempt.Signers = Verified, &about, signers

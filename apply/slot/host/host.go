@@ -7,7 +7,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // Host is a machine. Root is the folder that stands for "/": empty for this machine.
@@ -19,6 +21,7 @@ func (h Host) Path(path string) string { return filepath.Join("/", h.Root, path)
 const (
 	maxCommandLine = 64 << 10
 	maxBootID      = 64
+	maxUptime      = 1e9 // seconds
 )
 
 // SlotParam and EnvParam are the parameters that our boot scripts put on the kernel's command line: the loader's name of the slot
@@ -60,6 +63,20 @@ func (h Host) BootID() (string, error) {
 		err = errors.New("the kernel tells no boot_id")
 	}
 	return id, err
+}
+
+// Uptime is the time since the boot, that of sleep included.
+func (h Host) Uptime() (time.Duration, error) {
+	text, err := h.read("/proc/uptime", maxBootID)
+	if err != nil {
+		return 0, err
+	}
+	first, _, _ := strings.Cut(text, " ")
+	seconds, err := strconv.ParseFloat(first, 64)
+	if err != nil || seconds < 0 || seconds > maxUptime {
+		return 0, fmt.Errorf("/proc/uptime says %q", text)
+	}
+	return time.Duration(seconds * float64(time.Second)), nil
 }
 
 // read returns a small file of the kernel's.

@@ -1,0 +1,365 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/sallyport-dev/sallyport/apply/slot"
+	"github.com/sallyport-dev/sallyport/bundle"
+)
+
+// On a site with a boot loader a release runs in one of the loader's slots, its boot slot, which has nothing to do with the
+// slot of the store: a release without an operating system of its own stays where the site runs.
+
+// reboot is what a transaction that changes the boot slot knows of the machine.
+type reboot struct {
+	// Home is the boot slot that ran when the trial was armed, and that runs again if it fails.
+	Home slot.Name `json:"home"`
+	// Since is the boot in which the trial was armed; empty until it is about to be. Armed tells that the loader was told.
+	Since string `json:"since,omitempty"`
+	Armed bool   `json:"armed,omitempty"`
+	// Back is the boot in which the way back to Home became due.
+	Back string `json:"back,omitempty"`
+}
+
+func (b *reboot) check(trial *Release) error {
+	switch {
+	case b == nil:
+		return nil
+	case trial == nil:
+		return errors.New("a reboot is due for no release")
+	case b.Home != slot.A && b.Home != slot.B || trial.Boot != b.Home.Other():
+		return fmt.Errorf("a reboot leads from boot slot %s to boot slot %s", b.Home, trial.Boot)
+	}
+	return nil
+}
+
+// openLoader makes the boot loader, once; nil of a site whose operating system is not ours.
+func (r *run) openLoader() (err error) {
+	if r.loader == nil && r.deps.Loader != nil {
+		r.loader, err = r.deps.Loader()
+	}
+	return err
+}
+
+// booted is the boot slot that runs; None of a site without a boot loader.
+func (r *run) booted(ctx context.Context) (slot.Name, error) {
+	if err := r.openLoader(); err != nil || r.loader == nil {
+		return slot.None, err
+	}
+	n, err := r.loader.Running(ctx)
+	if err == nil && n == slot.None {
+		err = errorf("boot", "see docs/bootloaders.md, and boot the machine by its boot loader again", "nothing tells which boot slot runs")
+	}
+	return n, err
+}
+
+// bootFor says in which boot slot the release is to run. What it says of a release with an operating system holds only if that
+// fits the slot, which is looked at, too; nothing is changed.
+func (r *run) bootFor(ctx context.Context, d *bundle.Descriptor) (slot.Name, error) {
+	if d.OS != nil && r.deps.Loader == nil {
+		return slot.None, errorf("os", "ask for a release without an operating system, or describe this site's slots in site.yaml",
+			"%s %s brings an operating system, and spec.slots.backend of this site is %s", d.Name, d.Version, backendNone)
+	}
+	home, err := r.booted(ctx)
+	if err != nil || d.OS == nil {
+		return home, err
+	}
+	same, err := r.runsOS(ctx, d.OS, home)
+	if err != nil || same {
+		return home, err
+	}
+	if err := r.readyToArm(ctx, home); err != nil {
+		return slot.None, err
+	}
+	return home.Other(), r.partsFit(ctx, d, home.Other())
+}
+
+// runsOS tells whether the very bytes of an operating system are those of the boot slot that runs. They are read, for a root
+// file system may have been written to since; unless the current release brought others, which needs no reading.
+func (r *run) runsOS(ctx context.Context, want *bundle.OS, home slot.Name) (bool, error) {
+	c := r.journal.Current
+	if c == nil || c.Boot != home {
+		return false, nil
+	}
+	rel, err := r.loadSlot(*c)
+	if err != nil {
+		return false, nil //nolint:nilerr // what cannot be compared is written anew
+	}
+	if have := rel.descriptor.OS; have != nil && !sameParts(have, want) {
+		return false, nil
+	}
+	return r.partsHold(ctx, want, home)
+}
+
+func sameParts(a, b *bundle.OS) bool {
+	if len(a.Parts) != len(b.Parts) {
+		return false
+	}
+	for i, p := range a.Parts {
+		if p != b.Parts[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// readyToArm finds out, without changing anything, whether the loader would boot the other slot and fall back to home.
+func (r *run) readyToArm(ctx context.Context, home slot.Name) error {
+	if err := r.loader.Ready(ctx); err != nil {
+		return err
+	}
+	state, err := r.loader.State(ctx, home)
+	if err != nil {
+		return err
+	}
+	if state.Verdict != slot.Good {
+		return errorf("boot", "finish what is under way: sallyport confirm; see docs/bootloaders.md for how to mark a slot good by hand",
+			"boot slot %s, which runs, is %s for the boot loader: there would be nothing to fall back to", home, state.Verdict)
+	}
+	return nil
+}
+
+// spoil gives up what the boot slot of the staged release holds, before the first write to it: the loader will pass over it, and no
+// release can be rolled back to that ran there.
+func (r *run) spoil(ctx context.Context) error {
+	target := r.journal.Staged.Boot
+	home, err := r.booted(ctx)
+	if err != nil {
+		return err
+	}
+	if home != target.Other() {
+		return errorf("boot", "run the same command again", "boot slot %s runs, and not slot %s any more", home, target.Other())
+	}
+	if err := r.loader.Disarm(ctx, target); err != nil {
+		return err
+	}
+	return r.change(func(j *journal) { j.Spoiled = target })
+}
+
+// dropSpoiled forgets the releases whose boot slot holds something else now.
+func (j *journal) dropSpoiled() {
+	for _, p := range []**Release{&j.Previous, &j.Outgoing} {
+		if *p != nil && (*p).Boot != slot.None && (*p).Boot == j.Spoiled {
+			*p = nil
+		}
+	}
+}
+
+// planReboot says how the release that is about to be on trial comes to run: nil if that takes no reboot. It changes nothing.
+func (r *run) planReboot(ctx context.Context, which Release) (*reboot, error) {
+	home, err := r.booted(ctx)
+	if err != nil || r.loader == nil {
+		return nil, err
+	}
+	back := r.verb == verbRollback
+	written := which.Boot != slot.None && which.Boot == r.journal.Spoiled // for this release, and for no other
+	switch {
+	case !written && which.Boot == home, back && which.Boot == slot.None:
+		return nil, nil
+	case written == back || which.Boot != home.Other():
+		return nil, errorf("boot", "stage its bundle again", "%s is for boot slot %s, and boot slot %s runs now", which, which.Boot, home)
+	}
+	if err := r.readyToArm(ctx, home); err != nil {
+		return nil, err
+	}
+	if written {
+		if err := r.partsStand(ctx, which); err != nil {
+			return nil, err
+		}
+	}
+	return &reboot{Home: home}, nil
+}
+
+// partsStand reads back what was written for a staged release, unless this very run has done so.
+func (r *run) partsStand(ctx context.Context, which Release) error {
+	if r.bundle != nil {
+		return nil
+	}
+	rel, err := r.loadSlot(which)
+	if err != nil {
+		return err
+	}
+	holds, err := r.partsHold(ctx, rel.descriptor.OS, which.Boot)
+	if err == nil && !holds {
+		err = errorf("part", "stage its bundle again", "boot slot %s does not hold any more what was written there for %s", which.Boot, which)
+	}
+	return err
+}
+
+// switchBoot tells the loader to try the boot slot of the release on trial, and after the reboot finds out what came of that.
+func (r *run) switchBoot(ctx context.Context) (Phase, func(*journal), error) {
+	trial, b := *r.journal.Trial, *r.journal.Reboot
+	now, err := r.deps.BootID()
+	if err != nil {
+		return "", nil, err
+	}
+	running, err := r.booted(ctx)
+	switch {
+	case err != nil && b.Armed && b.Since != now && disagree(err):
+		return r.fail(bad, nil, "%s", err)
+	case err != nil:
+		return "", nil, err
+	case running == trial.Boot:
+		_, err := r.backend.Arm(ctx, trial.Slot)
+		return Trial, nil, err
+	case b.Armed && b.Since == now:
+		r.rebootDue = true
+		return Armed, nil, nil
+	case b.Since != "" && b.Since != now:
+		state, err := r.loader.State(ctx, trial.Boot)
+		if err != nil {
+			return "", nil, err
+		}
+		if b.Armed || state.Verdict == slot.Trial {
+			v, reason := r.fellBack(trial, b.Home, state)
+			return r.fail(v, nil, "%s", reason)
+		}
+	}
+	return r.armLoader(ctx, trial, b, now)
+}
+
+// disagree tells whether loader, command line and root file system name different slots.
+func disagree(err error) bool {
+	var d interface{ Disagree() bool }
+	return errors.As(err, &d) && d.Disagree()
+}
+
+// armLoader puts the boot slot on trial. The journal says so before, and again when it is done: what the loader then does is told
+// from what it was never asked to do.
+func (r *run) armLoader(ctx context.Context, trial Release, b reboot, now string) (Phase, func(*journal), error) {
+	b.Since, b.Armed = now, false
+	if err := r.change(func(j *journal) { j.Reboot = &b }); err != nil {
+		return "", nil, err
+	}
+	r.say("switching", "boot slot %s <- %s, at the next boot", trial.Boot, trial.Version)
+	if _, err := r.loader.Arm(ctx, trial.Boot); err != nil {
+		return "", nil, err
+	}
+	done := b
+	done.Armed = true
+	r.rebootDue = true
+	return Armed, func(j *journal) { j.Reboot = &done }, nil
+}
+
+// fellBack says why the loader has booted the old slot although the new one was armed.
+func (r *run) fellBack(trial Release, home slot.Name, state slot.State) (verdict, string) {
+	switch {
+	case state.Verdict == slot.Trial && state.Left >= r.cfg.Spec.Slots.tries():
+		return unlucky, fmt.Sprintf("no try was taken: boot slot %s runs again, and the boot loader never tried slot %s; sallyport doctor looks at its set-up", home, trial.Boot)
+	case state.Verdict == slot.Trial && state.Left > 0:
+		return bad, fmt.Sprintf("boot slot %s runs again, with %d tries of slot %s left: it started, and nobody confirmed it", home, state.Left, trial.Boot)
+	}
+	return bad, fmt.Sprintf("tries used up: the boot loader fell back to slot %s, for slot %s did not start, or nobody confirmed it", home, trial.Boot)
+}
+
+// tries is how often the loader tries a slot.
+func (s *SlotsConfig) tries() int {
+	if s.Tries == 0 {
+		return slot.DefaultTries
+	}
+	return s.Tries
+}
+
+// runsTrial tells whether the release on trial is what was booted; if it is not, why.
+func (r *run) runsTrial(ctx context.Context) (why string, err error) {
+	if b := r.journal.Reboot; b != nil {
+		booted, err := r.booted(ctx)
+		switch {
+		case disagree(err):
+			return err.Error(), nil
+		case err != nil:
+			return "", err
+		case booted != r.journal.Trial.Boot:
+			return fmt.Sprintf("boot slot %s runs and not slot %s: the trial ended in a reboot", booted, r.journal.Trial.Boot), nil
+		}
+	}
+	running, err := r.backend.Running(ctx)
+	if err != nil {
+		return "", err
+	}
+	if running != r.journal.Trial.Slot {
+		return fmt.Sprintf("slot %s runs and not slot %s: the release did not start", running, r.journal.Trial.Slot), nil
+	}
+	return "", nil
+}
+
+// commitBoot makes the boot slot of the release on trial the one that every later boot takes.
+func (r *run) commitBoot(ctx context.Context) error {
+	if r.journal.Reboot == nil {
+		return nil
+	}
+	if err := r.openLoader(); err != nil {
+		return err
+	}
+	return r.loader.Commit(ctx, r.journal.Trial.Boot)
+}
+
+// bootBack makes the loader boot the former slot again. It returns true once that runs; else a reboot is due.
+func (r *run) bootBack(ctx context.Context) (there bool, err error) {
+	b := r.journal.Reboot
+	if b == nil {
+		return true, nil
+	}
+	now, err := r.deps.BootID()
+	if err != nil {
+		return false, err
+	}
+	if err := r.openLoader(); err != nil {
+		return false, err
+	}
+	if err := r.loader.Disarm(ctx, r.journal.Trial.Boot); err != nil {
+		return false, err
+	}
+	running, err := r.booted(ctx)
+	if err == nil && running == b.Home {
+		return true, nil
+	}
+	if b.Back != "" && b.Back != now {
+		if err == nil {
+			err = fmt.Errorf("the boot loader has booted slot %s, and not slot %s", running, b.Home)
+		}
+		return false, err // once is enough: a machine that boots again and again helps nobody
+	}
+	back := *b
+	back.Back = now
+	r.rebootDue = true
+	return false, r.change(func(j *journal) { j.Reboot = &back })
+}
+
+// rebootFirst is the error of a verb that finds a way back which only a reboot can finish.
+func (r *run) rebootFirst() error {
+	return errorf("reboot", "reboot this machine (sallyport confirm --reboot does it): sallyport confirm finishes the rollback after the boot",
+		"%s failed (%s); boot slot %s runs at the next boot, with %s", r.journal.Trial, r.journal.Attempt.Reason, r.journal.Reboot.Home, r.before())
+}
+
+// due is what a verb says of a reboot that has to come: on the way to a trial that is how it ends, on the way back an error,
+// unless that is what the verb was to do.
+func (r *run) due() error {
+	if r.journal.Phase == RollingBack && r.verb != verbRollback {
+		return r.rebootFirst()
+	}
+	return nil
+}
+
+// standDown gives up a release that is armed and was not booted yet: nothing that runs was touched.
+func (r *run) standDown(ctx context.Context) error {
+	r.say("note", "%s, which was to be booted, is given up for another release", r.journal.Trial)
+	if err := r.loader.Disarm(ctx, r.journal.Trial.Boot); err != nil {
+		return err
+	}
+	previous, err := r.emptySlot()
+	if err != nil {
+		return err
+	}
+	a := r.ended(resultInterrupted, "")
+	if err := appendHistory(r.deps.Disk, r.historyPath(), a); err != nil {
+		return err
+	}
+	r.outcome, r.rebootDue = nil, false
+	return r.change(func(j *journal) {
+		j.Phase, j.Previous, j.Outgoing, j.Reboot = Idle, previous, nil, nil
+		j.Trial, j.Attempt, j.LastAttempted, j.Attempts = nil, nil, &a, 0
+	})
+}
