@@ -10,6 +10,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/sallyport-dev/sallyport/apply/kube"
+	"github.com/sallyport-dev/sallyport/apply/slot"
 	"github.com/sallyport-dev/sallyport/bundle"
 	"github.com/sallyport-dev/sallyport/verify"
 )
@@ -27,8 +28,10 @@ type Forecast struct {
 	Push  int64 `json:"push"`
 	Reuse int64 `json:"reuse"`
 	// Checks name what would decide the trial.
-	Checks  []string `json:"checks"`
-	Verdict Verdict  `json:"verdict"`
+	Checks []string `json:"checks"`
+	// Boot is the boot slot that would get the release's operating system and be tried at the next boot; empty if none would.
+	Boot    slot.Name `json:"boot,omitempty"`
+	Verdict Verdict   `json:"verdict"`
 }
 
 // Verdict tells whether a release would be taken, by what can be known before anything is touched.
@@ -80,6 +83,9 @@ func (s *Site) DryRun(ctx context.Context, in Input, o Options) (f *Forecast, er
 		return nil, err
 	}
 	f.Push, f.Reuse = p.pushing, p.total()-p.pushing
+	if home, err := r.booted(ctx); err == nil && p.boot != home {
+		f.Boot = p.boot
+	}
 	if f.Changes, err = r.changes(ctx, b); err != nil {
 		return nil, err
 	}

@@ -71,6 +71,9 @@ func (s *Site) Look(ctx context.Context) (*Status, error) {
 			st.Relabelled = s.relabelled(*c, d)
 		}
 	}
+	if b := st.Boot; b != nil && b.Problem != "" && !st.NeedsPerson {
+		st.NeedsPerson, st.Person = true, b.Problem
+	}
 	if len(h.Problems) > 0 && !st.NeedsPerson {
 		st.NeedsPerson, st.Person = true, h.Problems[0].String()
 	}

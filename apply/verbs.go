@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/opencontainers/go-digest"
@@ -176,6 +177,41 @@ func (s *Site) Confirm(ctx context.Context) (res *Result, err error) {
 		}
 	}
 	return r.result(ResultNothing, r.journal.Current), nil
+}
+
+// Overdue ends a trial of another boot slot that nobody has confirmed: its release goes back like one whose checks failed. Where
+// none is, it does nothing. A verb that is still at work on the trial is not waited for: the machine has to boot again, which
+// spends a try.
+func (s *Site) Overdue(ctx context.Context) (res *Result, err error) {
+	r, err := s.beginKnown(verbConfirm)
+	if err != nil {
+		var held *Error
+		if j, readErr := s.readJournal(); readErr == nil && j.Reboot != nil && errors.As(err, &held) && held.Word == "locked" {
+			return nil, &Error{Word: "reboot", Text: fmt.Sprintf("nobody has confirmed %s in time", j.Trial), Err: err,
+				Advice: "reboot this machine: the boot loader goes on"}
+		}
+		return nil, err
+	}
+	defer func() { err = r.end(err) }()
+	if r.journal.Reboot == nil || r.journal.Phase != Armed && r.journal.Phase != Trial {
+		return r.result(ResultNothing, r.journal.Current), nil
+	}
+	if booted, err := r.booted(ctx); err != nil || booted != r.journal.Trial.Boot {
+		return r.result(ResultNothing, r.journal.Current), err
+	}
+	after := s.cfg.Spec.Slots.deadline()
+	err = r.change(func(j *journal) {
+		j.Phase = RollingBack
+		j.markBad(*j.Trial)
+		remember(nil, fmt.Sprintf("nobody confirmed it within %s of the boot", after))(j)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := r.walk(ctx); err != nil {
+		return nil, err
+	}
+	return r.concluded()
 }
 
 // wellAgain forgets that a person was needed if the current release passes its checks now.

@@ -21,7 +21,8 @@ func (p *program) applyVerb() *cobra.Command {
 the checks. If they pass the release is committed; if not, the previous release is put back and checked again.
 
 Whatever happens on the way (a pulled stick, a power cut, Ctrl-C), the site runs the old release or the new one, and
-the next sallyport finishes or undoes the work. A release that already runs is left alone; what is lost or damaged of
+the next sallyport finishes or undoes the work. On a site with a boot loader a release that brings another operating system
+is armed: the next boot tries it, sallyport confirm decides then, and --reboot boots at once. A release that already runs is left alone; what is lost or damaged of
 it here is brought back from the bundle, and what differs from it on the target is told. --repair puts that back, and runs
 the release's checks: what people changed, took away or added there. What controllers of the cluster wrote stays.
 A release that a person rolled back from comes again with --retry only.
@@ -53,6 +54,7 @@ then the smallest that fits this site is taken.`,
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "say what would change, and change nothing")
 	c.Flags().BoolVar(&staged, "staged", false, "switch to the release that sallyport stage has brought")
 	p.stallFlag(c)
+	p.rebootFlag(c)
 	c.Flags().BoolVar(&retry, "retry", false, "try a release again that failed here before, or that a person rolled back from")
 	c.Flags().BoolVar(&repair, "repair", false, "put back what differs on the target from the release that runs; needs no bundle")
 	c.Flags().BoolVar(&now, "now", false, "do not wait for a window")
@@ -83,7 +85,8 @@ sallyport apply --staged switches to it later.`,
 }
 
 func (p *program) confirmVerb() *cobra.Command {
-	return exits(&cobra.Command{
+	var overdue bool
+	c := &cobra.Command{
 		Use:   "confirm",
 		Short: "Finish what was under way when the machine stopped",
 		Long: `Finish what was under way when the machine or a sallyport stopped: run the checks of a release on trial and commit it or
@@ -91,13 +94,21 @@ put the previous one back. Does nothing where nothing was under way. Run it at b
 		Example: "  sallyport confirm",
 		Args:    args(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			return p.onSite(c.Context(), func(s *apply.Site) (*apply.Result, error) { return s.Confirm(c.Context()) })
+			return p.onSite(c.Context(), func(s *apply.Site) (*apply.Result, error) {
+				if overdue {
+					return s.Overdue(c.Context())
+				}
+				return s.Confirm(c.Context())
+			})
 		},
-	}, exit{exitRolledBack, ""}, exit{exitPerson, ""}, exit{exitLocked, ""})
+	}
+	p.rebootFlag(c)
+	c.Flags().BoolVar(&overdue, "deadline", false, "end a trial that nobody has confirmed by now, and go back to the slot that ran before")
+	return exits(c, exit{exitRolledBack, ""}, exit{exitPerson, ""}, exit{exitLocked, ""})
 }
 
 func (p *program) rollbackVerb() *cobra.Command {
-	return exits(&cobra.Command{
+	c := &cobra.Command{
 		Use:   "rollback",
 		Short: "Go back to the previous release",
 		Long: `Go back to the release that ran before the current one: it is in the other slot, and its images are in the mirror.
@@ -107,7 +118,9 @@ Its checks decide as in apply.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return p.onSite(c.Context(), func(s *apply.Site) (*apply.Result, error) { return s.Rollback(c.Context()) })
 		},
-	}, exit{exitNotApplicable, "there is nothing to go back to"}, exit{exitRolledBack, ""}, exit{exitPerson, ""}, exit{exitLocked, ""})
+	}
+	p.rebootFlag(c)
+	return exits(c, exit{exitNotApplicable, "there is nothing to go back to"}, exit{exitRolledBack, ""}, exit{exitPerson, ""}, exit{exitLocked, ""})
 }
 
 // openSite reads site.yaml.
@@ -138,12 +151,15 @@ func (p *program) take(ctx context.Context, path string, verb func(*apply.Site, 
 }
 
 // onSite runs a verb of the site and tells how it ended. A rollback has a result as well as an error.
-func (p *program) onSite(_ context.Context, verb func(*apply.Site) (*apply.Result, error)) error {
+func (p *program) onSite(ctx context.Context, verb func(*apply.Site) (*apply.Result, error)) error {
 	s, err := p.openSite()
 	if err != nil {
 		return err
 	}
 	res, err := verb(s)
+	if p.reboot && rebootDue(res, err) {
+		defer p.bootAgain(ctx, s, err)
+	}
 	if res == nil {
 		return err
 	}
@@ -152,6 +168,26 @@ func (p *program) onSite(_ context.Context, verb func(*apply.Site) (*apply.Resul
 	}
 	p.closing(s, res, err)
 	return err
+}
+
+// rebootFlag lets the verb reboot the machine.
+func (p *program) rebootFlag(c *cobra.Command) {
+	c.Flags().BoolVar(&p.reboot, "reboot", false, "reboot this machine if the next step takes that")
+}
+
+// rebootDue tells whether only a reboot leads on.
+func rebootDue(res *apply.Result, err error) bool {
+	return err == nil && res != nil && res.Result == apply.ResultArmed || err != nil && reason(err) == "reboot"
+}
+
+// bootAgain reboots the machine. Where that fails, the loader's next boot does the same.
+func (p *program) bootAgain(ctx context.Context, s *apply.Site, err error) {
+	if err != nil {
+		p.ui.say("failed", "%s", message(err))
+	}
+	if err := s.Reboot(ctx); err != nil && ctx.Err() == nil {
+		p.ui.say("note", "%s", message(err))
+	}
 }
 
 // resultError is a failure that came with a result: with --json both are one object.
@@ -194,8 +230,11 @@ func (p *program) closing(s *apply.Site, res *apply.Result, err error) {
 	case res.Result == apply.ResultStaged:
 		p.loaded(res)
 		p.ui.closing("%s is ready on %s; nothing that runs has changed. Switch to it: sallyport apply --staged", release, site)
+	case res.Result == apply.ResultArmed && res.Phase == apply.RollingBack:
+		p.ui.closing("%s goes back to %s at the next boot: reboot this machine.", site, release)
 	case res.Result == apply.ResultArmed:
-		p.ui.closing("%s is armed on %s: reboot to try it.", release, site)
+		p.loaded(res)
+		p.ui.closing("%s is armed on %s: the next boot tries it, sallyport confirm decides then, and what runs now comes back by itself if it fails. Reboot this machine.", release, site)
 	case res.Result == apply.ResultRolledBack:
 		p.ui.closing("%s was rolled back: %s.", release, s.Runs())
 	case len(res.Mended) > 0:

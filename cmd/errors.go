@@ -68,6 +68,10 @@ var reasons = map[string]struct {
 	"frozen":    {exitNotApplicable, "sallyport unfreeze lifts the freeze"},
 	"bad":       {exitNotApplicable, "this release failed here before: ask for a newer one"},
 	"put-back":  {exitNotApplicable, "sallyport apply --retry takes it again"},
+	"os":        {exitNotApplicable, "ask for a release without an operating system, or describe this site's slots in site.yaml"},
+	"boot":      {exitNotApplicable, "sallyport status says which boot slot runs; docs/bootloaders.md tells how slots are set up"},
+	"loader":    {exitNotApplicable, "set the boot loader up as docs/bootloaders.md says; sallyport doctor looks at it, too"},
+	"part":      {exitNotApplicable, "look at spec.slots in site.yaml; sallyport doctor looks at the places, too"},
 	"unmounted": {exitNotApplicable, "mount the disk that holds the state folder"},
 	"newer":     {exitNotApplicable, "install the newer sallyport that made it"},
 
@@ -75,6 +79,7 @@ var reasons = map[string]struct {
 	"person":      {exitPerson, "sallyport doctor says what is wrong"},
 	"locked":      {exitLocked, "wait until it has finished, then try again"},
 
+	"reboot":      {exitUnexpected, "reboot this machine: sallyport confirm --reboot"},
 	"network":     {exitUnexpected, "check that the registry is up and can be reached from here, then run the same command again"},
 	"interrupted": {exitUnexpected, "run the same command again: it goes on where it stopped"},
 	"io":          {exitUnexpected, "check the medium, then try again"},

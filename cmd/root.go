@@ -34,6 +34,7 @@ type program struct {
 	out, err io.Writer
 	ui       *ui
 	stall    time.Duration // --stall-timeout, of the verbs that read a bundle
+	reboot   bool          // --reboot, of the verbs after which a reboot may be due
 	failed   error         // of help, which cobra lets return none
 }
 

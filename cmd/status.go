@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sallyport-dev/sallyport/apply"
+	"github.com/sallyport-dev/sallyport/apply/slot"
 )
 
 func (p *program) statusVerb() *cobra.Command {
@@ -86,6 +87,9 @@ func (p *program) printStatus(s *apply.Site, st *apply.Status) {
 	if b := st.PutBack; b != nil {
 		line("put back", "%s, by a person on %s: only sallyport apply --retry takes it again", b.Release, clock(b.At))
 	}
+	if st.Boot != nil {
+		line("boot", "%s", bootWords(st.Boot))
+	}
 	if m := cfg.Spec.Mirror; m.Embedded() {
 		line("mirror", "%s, served at http://%s: %s", m.Dir, m.Listen, st.Mirror)
 	} else {
@@ -101,6 +105,36 @@ func (p *program) printStatus(s *apply.Site, st *apply.Status) {
 	if a := st.LastAttempted; a != nil {
 		line("last try", "%s", attempt(a))
 	}
+}
+
+// bootWords tell what the boot loader does with its slots: "slot A runs and is good; slot B is on trial, 2 tries left".
+func bootWords(b *apply.BootStatus) string {
+	var all []string
+	for _, s := range []struct {
+		name  slot.Name
+		state *slot.State
+	}{{slot.A, b.A}, {slot.B, b.B}} {
+		text := "slot " + s.name.String()
+		if s.name == b.Running {
+			text += " runs and"
+		}
+		switch {
+		case s.state == nil:
+			text += " is not known to the boot loader"
+		case s.state.Verdict == slot.Trial:
+			text += fmt.Sprintf(" is on trial, %d tries left", s.state.Left)
+		default:
+			text += " is " + string(s.state.Verdict)
+		}
+		all = append(all, text)
+	}
+	if b.RebootDue {
+		all = append(all, "a reboot is due")
+	}
+	if b.Deadline != nil {
+		all = append(all, "to be confirmed by "+clock(*b.Deadline))
+	}
+	return strings.Join(all, "; ")
 }
 
 // atWork tells whether anybody is at the transaction under way. Only the site's owner gets to know.
