@@ -42,6 +42,8 @@ type world struct {
 	held    map[string]string         // why an object, by its name, cannot be deleted
 	foreign map[string]string         // why an object, by its name, is left to others
 	jammed  error                     // why nothing can be put back
+
+	machine *machine // nil: the site has no boot loader
 }
 
 func newWorld() *world {
@@ -55,6 +57,7 @@ func neverFails() *durabletest.Faults { return &durabletest.Faults{At: 1 << 30} 
 func (w *world) clone() *world {
 	c := *w
 	c.mu = new(sync.Mutex)
+	c.machine = w.machine.clone()
 	c.blobs, c.manifests = maps.Clone(w.blobs), maps.Clone(w.manifests)
 	c.tags, c.objects = maps.Clone(w.tags), maps.Clone(w.objects)
 	return &c

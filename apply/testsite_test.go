@@ -45,6 +45,10 @@ func siteAt(t *testing.T, state string, f *factory, w *world) *testSite {
 		Now:        func() time.Time { return noon },
 		Observe:    func(e Event) { s.said = append(s.said, e) },
 	})
+	if w.machine != nil {
+		w.machine.faults = w.faults
+		s.withMachine()
+	}
 	return s
 }
 
