@@ -1,0 +1,111 @@
+// Init is pid 1 of the boot rig's guests: it mounts what the image wants, plays what the image is to do, and then does what its
+// host asks for over the second serial line.
+//
+// Called as rig-check it is the check of a release: it fails in an image that is sick, and wherever SickFile is.
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/bootrig/wire"
+)
+
+// sickFile makes the check of every release fail, whichever slot runs.
+const sickFile = "/var/lib/rig-sick"
+
+func main() {
+	image, err := readImage()
+	if filepath.Base(os.Args[0]) == "rig-check" {
+		os.Exit(check(image, err))
+	}
+	if err != nil {
+		report(err)
+	}
+	serve(image)
+}
+
+// check is the release's check.
+func check(image wire.Image, err error) int {
+	switch _, missing := os.Stat(sickFile); {
+	case err != nil:
+		fmt.Println(err)
+	case image.Mode == wire.Sick:
+		fmt.Println("image", image.Version, "is sick")
+	case missing == nil:
+		fmt.Println("the data is sick")
+	default:
+		return 0
+	}
+	return 1
+}
+
+func readImage() (image wire.Image, err error) {
+	b, err := os.ReadFile(wire.ImageFile)
+	if err == nil {
+		err = json.Unmarshal(b, &image)
+	}
+	return image, err
+}
+
+// serve never returns: a pid 1 that ends is a kernel panic.
+func serve(image wire.Image) {
+	if err := mountKernel(); err != nil {
+		report(err)
+	}
+	for _, file := range image.Modules {
+		if err := loadModule(file); err != nil {
+			report(err)
+		}
+	}
+	if image.Watchdog > 0 {
+		if err := watch(time.Duration(image.Watchdog)*time.Second, image.Mode != wire.Hang); err != nil {
+			report(err)
+		}
+	}
+	play(image.Mode)
+	partitions := namePartitions()
+	for _, m := range image.Mounts {
+		if err := mountPartition(m, partitions); err != nil {
+			emergency(m, err)
+		}
+	}
+	network()
+	host := openHost()
+	host.say(wire.Event{Up: up(image, partitions)})
+	if image.Confirm && image.Mode != wire.Mute {
+		go confirm(host)
+	}
+	for {
+		host.answer(host.hear())
+	}
+}
+
+// play does what the image is to do instead of working.
+func play(mode wire.Mode) {
+	switch mode {
+	case wire.Panic:
+		panicKernel()
+	case wire.Hang:
+		for {
+			time.Sleep(time.Hour)
+		}
+	}
+}
+
+// emergency is what a system does whose disks are not all there: pid 1 lives on, and none of its services starts.
+func emergency(m wire.Mount, err error) {
+	report(fmt.Errorf("mounting %s: %w", m.Path, err))
+	if m.Wanted {
+		report(fmt.Errorf("emergency mode"))
+		for {
+			time.Sleep(time.Hour)
+		}
+	}
+}
+
+// report writes to the console, where the host keeps it.
+func report(err error) { fmt.Println("rig:", err) }

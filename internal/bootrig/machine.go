@@ -1,0 +1,122 @@
+package bootrig
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Labels of the partitions that every machine has.
+const (
+	labelRootA = "root-a"
+	labelRootB = "root-b"
+	labelData  = "data"
+	labelBoot  = "boot"
+)
+
+const dataMiB = 96
+
+// Machine is a machine that is switched off: its disk, and what of QEMU's arguments its firmware needs.
+type Machine struct {
+	Disk     string
+	Layout   *Layout
+	Firmware []string
+	// Stick is the disk that bundles come on; empty for none.
+	Stick string
+	// Devices are more of QEMU's arguments.
+	Devices []string
+}
+
+// Loader makes the parts of a machine that depend on its boot loader.
+type Loader struct {
+	// Name is the loader's, as tests print it.
+	Name string
+	// Partitions makes what stands before the slots on the disk.
+	Partitions func(ctx context.Context, w *Workshop, dir string) ([]Partition, error)
+	// Install writes what lies outside of partitions, and returns what of QEMU's arguments the firmware needs.
+	Install func(ctx context.Context, m *Machine, dir string) (firmware []string, err error)
+}
+
+// New makes a machine whose slot a holds root, and whose slot b holds what other says: empty leaves zeros.
+// data are files of the data partition, by their path below /var/lib.
+func (w *Workshop) New(ctx context.Context, dir string, l Loader, rootA, rootB string, data map[string]string) (*Machine, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	first, err := l.Partitions(ctx, w, dir)
+	if err != nil {
+		return nil, err
+	}
+	dataFile, err := w.data(ctx, dir, data)
+	if err != nil {
+		return nil, err
+	}
+	m := &Machine{Disk: filepath.Join(dir, "disk.img")}
+	m.Layout, err = makeDisk(ctx, m.Disk, append(first,
+		Partition{Label: labelRootA, Type: "8300", MiB: RootMiB, File: rootA},
+		Partition{Label: labelRootB, Type: "8300", MiB: RootMiB, File: rootB},
+		Partition{Label: labelData, Type: "8300", MiB: dataMiB, File: dataFile}))
+	if err != nil {
+		return nil, err
+	}
+	m.Firmware, err = l.Install(ctx, m, dir)
+	return m, err
+}
+
+// data makes the image of the data partition.
+func (w *Workshop) data(ctx context.Context, dir string, files map[string]string) (string, error) {
+	tree, file := filepath.Join(dir, "data.d"), filepath.Join(dir, "data.img")
+	defer os.RemoveAll(tree)
+	if err := copyFile(w.site, filepath.Join(tree, "bin/sallyport")); err != nil {
+		return "", err
+	}
+	for path, text := range files {
+		if err := writeFile(filepath.Join(tree, path), text); err != nil {
+			return "", err
+		}
+	}
+	return file, ext4(ctx, file, tree, labelData, dataMiB*mib)
+}
+
+// MakeStick makes the disk that bundles come on.
+func MakeStick(ctx context.Context, file, folder string, size int64) error {
+	image := file + ".fs"
+	defer os.Remove(image)
+	if err := ext4(ctx, image, folder, "stick", size, "-O", "^has_journal", "-m", "0"); err != nil {
+		return err
+	}
+	_, err := makeDisk(ctx, file, []Partition{{Label: "stick", Type: "8300", MiB: size / mib, File: image}})
+	return err
+}
+
+// Clone makes another machine of the same disk, in a folder of its own, as cheaply as the file system can.
+func (m *Machine) Clone(ctx context.Context, dir string) (*Machine, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	c := *m
+	c.Disk = filepath.Join(dir, "disk.img")
+	if _, err := tool(ctx, "", "cp", "--sparse=always", "--reflink=auto", m.Disk, c.Disk); err != nil {
+		return nil, err
+	}
+	return &c, nil
+}
+
+// Start switches the machine on. log is where QEMU records the disk's writes; empty for nowhere.
+func (m *Machine) Start(ctx context.Context, log string) (*VM, error) {
+	disk := fmt.Sprintf("driver=raw,node-name=disk,file.driver=file,file.filename=%s", m.Disk)
+	args := append([]string{"-M", "pc", "-blockdev", disk}, m.Firmware...)
+	node := "disk"
+	if log != "" {
+		node = "logged"
+		args = append(args, "-blockdev", "driver=raw,node-name=log,file.driver=file,file.filename="+log,
+			"-blockdev", "driver=blklogwrites,node-name=logged,file=disk,log=log")
+	}
+	args = append(args, "-device", "nvme,serial=disk,drive="+node)
+	if m.Stick != "" {
+		args = append(args, "-blockdev", "driver=raw,node-name=stick,read-only=on,file.driver=file,file.locking=off,file.filename="+m.Stick,
+			"-device", "nvme,serial=stick,drive=stick")
+	}
+	return Start(ctx, filepath.Join(filepath.Dir(m.Disk), "console.log"), append(args, m.Devices...)...)
+}

@@ -1,0 +1,112 @@
+package testtools
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+const (
+	kernelPackage = "linux-image-cloud-amd64"
+	kernelKind    = "debian-cloud-amd64"
+)
+
+// Kernel returns a folder that holds Debian's kernel for virtual machines: vmlinuz, and its modules below modules/. The first
+// call on a machine fetches it by apt-get, and installs nothing.
+func Kernel(ctx context.Context) (string, error) {
+	dir, err := CacheDir("linux", kernelKind)
+	if err != nil {
+		return "", err
+	}
+	unlock, err := lock(filepath.Join(dir, ".lock"))
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	whole := filepath.Join(dir, "kernel")
+	if _, err := os.Stat(whole); !errors.Is(err, fs.ErrNotExist) {
+		return whole, err
+	}
+	return whole, fetchKernel(ctx, dir, whole)
+}
+
+// fetchKernel makes the folder, whole or not at all.
+func fetchKernel(ctx context.Context, dir, whole string) error {
+	tmp, err := os.MkdirTemp(dir, ".fetch-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	name, err := newestKernel(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := output(ctx, tmp, "apt-get", "download", "-q", name); err != nil {
+		return err
+	}
+	file, err := only(filepath.Join(tmp, "*.deb"))
+	if err != nil {
+		return err
+	}
+	if _, err := output(ctx, tmp, "dpkg", "-x", file, "deb"); err != nil {
+		return err
+	}
+	out := filepath.Join(tmp, "kernel")
+	if err := os.Mkdir(out, 0o755); err != nil {
+		return err
+	}
+	for glob, name := range map[string]string{"deb/boot/vmlinuz-*": "vmlinuz", "deb/lib/modules/*/kernel": "modules"} {
+		from, err := only(filepath.Join(tmp, glob))
+		if err != nil {
+			return err
+		}
+		if err := os.Rename(from, filepath.Join(out, name)); err != nil {
+			return err
+		}
+	}
+	return os.Rename(out, whole)
+}
+
+// newestKernel is the package that Debian's name without a version stands for.
+func newestKernel(ctx context.Context) (string, error) {
+	out, err := output(ctx, "", "apt-cache", "depends", kernelPackage)
+	if err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(out) {
+		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "Depends: linux-image-"); ok {
+			return "linux-image-" + name, nil
+		}
+	}
+	return "", fmt.Errorf("%s names no kernel: run apt-get update", kernelPackage)
+}
+
+func only(glob string) (string, error) {
+	files, err := filepath.Glob(glob)
+	if err == nil && len(files) != 1 {
+		err = fmt.Errorf("%d files are %s, not one", len(files), glob)
+	}
+	if err != nil {
+		return "", err
+	}
+	return files[0], nil
+}
+
+func output(ctx context.Context, dir, name string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = dir
+	out, err := cmd.Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		err = fmt.Errorf("%w: %s", err, strings.TrimSpace(string(exit.Stderr)))
+	}
+	if err != nil {
+		return "", fmt.Errorf("%s %s: %w", name, strings.Join(args, " "), err)
+	}
+	return string(out), nil
+}
