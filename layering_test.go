@@ -34,6 +34,7 @@ var allowed = map[string][]string{
 	"apply/mirror":        {"bundle", "internal/durable"},
 	"apply/kube":          {"bundle", "internal/durable"},
 	"apply/check":         {"bundle", "internal/durable"},
+	"apply/backup":        {"internal/durable"},
 	"apply/slot":          {"bundle", "internal/durable"},
 	"internal/durable":    {},
 	"internal/strictyaml": {},
@@ -43,10 +44,11 @@ var allowed = map[string][]string{
 	"internal/gunzip":     {},
 	"internal/pages":      {},
 	"internal/ownfile":    {},
+	"internal/program":    {},
 }
 
 // leaves are small packages that know no other package of ours.
-var leaves = []string{"internal/kubeyaml", "internal/strictyaml", "internal/pubkey", "internal/oneline", "internal/gunzip", "internal/pages", "internal/ownfile"}
+var leaves = []string{"internal/kubeyaml", "internal/strictyaml", "internal/pubkey", "internal/oneline", "internal/gunzip", "internal/pages", "internal/ownfile", "internal/program"}
 
 // forbidden says which modules of others must not even come in indirectly, into either program.
 var forbidden = map[string][]string{

@@ -47,8 +47,10 @@ type Spec struct {
 	Target    TargetConfig `json:"target"`
 	Slots     SlotsConfig  `json:"slots"`
 	ChecksDir string       `json:"checksDir"`
-	Windows   []string     `json:"windows"`
-	Inbox     []string     `json:"inbox"`
+	// Data are backed up before a slot is armed; nil if there are none to be.
+	Data    *DataConfig `json:"data"`
+	Windows []string    `json:"windows"`
+	Inbox   []string    `json:"inbox"`
 }
 
 // MirrorConfig is either a registry's URL, or a folder that sallyport serves at an address of its own.
@@ -182,6 +184,7 @@ func (c *Config) check(pos *strictyaml.Positions) error {
 	c.Spec.Mirror.check(fail)
 	c.Spec.Target.check(fail)
 	c.Spec.Slots.check(fail)
+	c.Spec.Data.check(fail)
 	c.Spec.checkSupported(fail)
 	return first
 }
@@ -267,6 +270,7 @@ func (c *Config) resolve(base string) {
 	paths := []*string{&c.Spec.State, &c.Spec.Trust, &c.Spec.ChecksDir,
 		&c.Spec.Mirror.Dir, &c.Spec.Mirror.CA, &c.Spec.Mirror.Credentials}
 	c.Spec.Slots.resolve(base)
+	c.Spec.Data.resolve(base)
 	if k := c.Spec.Target.Kubernetes; k != nil {
 		paths = append(paths, &k.Kubeconfig)
 	}

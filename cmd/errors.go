@@ -65,6 +65,7 @@ var reasons = map[string]struct {
 	"one-way":   {exitNotApplicable, "name the objects in the release's spec.oneWay"},
 	"hook":      {exitNotApplicable, "see what the hook that is named says"},
 	"checks":    {exitNotApplicable, "correct spec.checksDir in site.yaml, or the file that is named"},
+	"backup":    {exitNotApplicable, "mend what is named: nothing was changed"},
 	"frozen":    {exitNotApplicable, "sallyport unfreeze lifts the freeze"},
 	"bad":       {exitNotApplicable, "this release failed here before: ask for a newer one"},
 	"put-back":  {exitNotApplicable, "sallyport apply --retry takes it again"},
@@ -76,6 +77,7 @@ var reasons = map[string]struct {
 	"newer":     {exitNotApplicable, "install the newer sallyport that made it"},
 
 	"rolled-back": {exitRolledBack, "nothing to do here: tell your operations team, with the output of sallyport history"},
+	"restore":     {exitPerson, "mend what is named, then run sallyport confirm"},
 	"person":      {exitPerson, "sallyport doctor says what is wrong"},
 	"locked":      {exitLocked, "wait until it has finished, then try again"},
 
