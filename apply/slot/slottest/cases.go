@@ -48,6 +48,10 @@ var cases = []testCase{
 		return steps(s.disarm(b), s.arm(b), s.boots(b), s.disarm(b), s.bad(b), s.good(a, true), s.boots(a, a), s.bad(b), s.good(a, true))
 	}},
 	{"the slot that runs is not good", runningNotGood},
+	{"the only good slot is kept", func(s *bench) error {
+		return steps(s.disarm(b), s.refused("disarm A, the only good slot", s.disarm(a)), s.boots(a),
+			s.arm(b), s.boots(b), s.refusedUnlessCoarse("disarm A while B is on trial", s.disarm(a)))
+	}},
 	{"no slot and other slots", func(s *bench) error {
 		return steps(
 			s.refused("arm none", s.arm(slot.None)), s.refused("arm x", s.arm("x")),
@@ -63,6 +67,14 @@ var cases = []testCase{
 		s.Stranger(s.t)
 		return s.unready("ready", s.ready)()
 	}},
+}
+
+// refusedUnlessCoarse does without the step where the loader cannot know better.
+func (s *bench) refusedUnlessCoarse(what string, step func() error) func() error {
+	if s.Coarse {
+		return func() error { return nil }
+	}
+	return s.refused(what, step)
 }
 
 func (s *bench) ready() error { return s.Loader.Ready(s.ctx) }

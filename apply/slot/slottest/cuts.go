@@ -74,7 +74,7 @@ func cutMove(t *testing.T, open Opener, m move) (n int, err error) {
 	if want.after, err = s.both(); err != nil {
 		return 0, err
 	}
-	for next := range faults() {
+	for next := range faults(s.gate.wrote) {
 		for at := 0; ; at++ {
 			f := next(at)
 			s, err := m.at(t, open)
@@ -105,8 +105,8 @@ func (m move) at(t *testing.T, open Opener) (*bench, error) {
 	return s, nil
 }
 
-// faults are the ways of breaking off, each as a maker of the fault at an operation.
-func faults() func(yield func(func(at int) fault) bool) {
+// faults are the ways of breaking off, each as a maker of the fault at an operation. Only writes of bytes can be torn.
+func faults(tears bool) func(yield func(func(at int) fault) bool) {
 	return func(yield func(func(at int) fault) bool) {
 		for _, mode := range durabletest.Modes {
 			if !yield(func(at int) fault { return &durabletest.Faults{At: at, Mode: mode} }) {
@@ -114,7 +114,7 @@ func faults() func(yield func(func(at int) fault) bool) {
 			}
 		}
 		for _, sectors := range []int{1, 2, 5, 13} {
-			if !yield(func(at int) fault { return &tear{at: at, sectors: sectors} }) {
+			if !tears || !yield(func(at int) fault { return &tear{at: at, sectors: sectors} }) {
 				return
 			}
 		}

@@ -170,9 +170,12 @@ func (f *Fake) Commit(ctx context.Context, n slot.Name) error {
 	})
 }
 
-// Disarm marks a slot bad and puts it last.
+// Disarm marks a slot bad and puts it last, if the other one is good.
 func (f *Fake) Disarm(_ context.Context, n slot.Name) error {
 	return f.change(n, func(e *fakeEnv, name, other string) error {
+		if e.verdict[other] != slot.Good {
+			return &slot.UnreadyError{Text: fmt.Sprintf("slot %s is %s", n.Other(), e.verdict[other]), Advice: "confirm it first"}
+		}
 		e.order, e.verdict[name], e.left[name] = []string{other, name}, slot.Bad, 0
 		return nil
 	})

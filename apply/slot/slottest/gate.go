@@ -18,10 +18,14 @@ type fault interface {
 }
 
 // gate is the disk of a rig: a good one, until a fault is set.
-type gate struct{ fault fault }
+type gate struct {
+	fault fault
+	wrote bool // bytes were written
+}
 
 func (g *gate) disk() durable.Disk {
 	return durable.Disk{Intercept: func(op durable.Op, do func() error) error {
+		g.wrote = g.wrote || op.Kind == durable.OpWrite
 		if g.fault != nil {
 			return g.fault.Disk().Intercept(op, do)
 		}

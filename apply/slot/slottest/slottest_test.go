@@ -140,7 +140,7 @@ func TestTheSuiteFindsFaults(t *testing.T) {
 		"a disarm believes that it has written": {flawed{disarm: func(f *Fake, n slot.Name) error {
 			_ = f.Disarm(ctx, n)
 			return nil
-		}}, "no slot and other slots"},
+		}}, "the only good slot is kept"},
 		"a disarm tells an error without a type": {flawed{disarm: func(f *Fake, n slot.Name) error {
 			if err := f.Disarm(ctx, n); err != nil {
 				return os.ErrPermission
