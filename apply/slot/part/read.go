@@ -1,0 +1,83 @@
+package part
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/sallyport-dev/sallyport/apply/slot/host"
+)
+
+// Digest reads the first bytes of a place, as many as size, from the medium itself.
+func Digest(ctx context.Context, h host.Host, path string, size int64) (digest.Digest, error) {
+	f, direct, err := open(h.Path(path), os.O_RDONLY)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	if !direct {
+		dropCache(f)
+		defer dropCache(f) // nor need it stay in memory
+	}
+	d, err := digestOf(ctx, f, size, sector(f))
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", path, err)
+	}
+	return d, nil
+}
+
+// digestOf is the SHA-256 digest of the first bytes. That there are fewer is io.ErrUnexpectedEOF.
+func digestOf(ctx context.Context, r io.ReaderAt, size int64, sector int) (digest.Digest, error) {
+	a := readAhead(r, size, sector)
+	defer a.close()
+	sum := digest.SHA256.Digester()
+	for left := size; left > 0; {
+		if err := ctx.Err(); err != nil {
+			return "", err
+		}
+		b, err := a.next()
+		if err != nil && !errors.Is(err, io.EOF) {
+			return "", err
+		}
+		if int64(len(b)) < min(left, chunk) {
+			return "", io.ErrUnexpectedEOF
+		}
+		b = b[:min(left, chunk)]
+		sum.Hash().Write(b)
+		left -= int64(len(b))
+	}
+	return sum.Digest(), nil
+}
+
+// Base is a part of the slot that runs, as the base of patches.
+type Base struct {
+	*io.SectionReader
+	f *os.File
+}
+
+// OpenBase opens the first bytes of a place, as many as size, for reading anywhere in them. They stay what they are only as
+// long as nothing writes them: whoever relies on them compares their digest.
+func OpenBase(h host.Host, path string, size int64) (*Base, error) {
+	f, err := os.Open(h.Path(path))
+	if err != nil {
+		return nil, err
+	}
+	return &Base{io.NewSectionReader(f, 0, size), f}, nil
+}
+
+// Close ends the reading.
+func (b *Base) Close() error { return b.f.Close() }
+
+// Size is how many bytes a place holds: all of a block device, or of a file.
+func Size(h host.Host, path string) (int64, error) {
+	f, err := os.Open(h.Path(path))
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	return f.Seek(0, io.SeekEnd)
+}
