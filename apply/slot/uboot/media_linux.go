@@ -1,0 +1,139 @@
+package uboot
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sallyport-dev/sallyport/apply/slot/host"
+)
+
+// dropCache makes the next read come from the device.
+func dropCache(f *os.File) error {
+	return unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
+}
+
+// lockedBlockDevice tells whether the kernel takes no writes to a block device: ro is of any, force_ro of eMMC's boot partitions.
+func lockedBlockDevice(h host.Host, info fs.FileInfo) error {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return nil
+	}
+	return lockedInSysfs(h, unix.Major(uint64(st.Rdev)), unix.Minor(uint64(st.Rdev)))
+}
+
+func lockedInSysfs(h host.Host, major, minor uint32) error {
+	for _, name := range []string{"force_ro", "ro"} {
+		path := filepath.Join("/sys/dev/block", fmt.Sprintf("%d:%d", major, minor), name)
+		value, err := os.ReadFile(h.Path(path))
+		if err == nil && strings.TrimSpace(string(value)) == "1" {
+			return fmt.Errorf("%s is 1: the kernel takes no writes to it", path)
+		}
+	}
+	return nil
+}
+
+// mtdInfo is struct mtd_info_user of the kernel's mtd-abi.h.
+type mtdInfo struct {
+	kind                                uint8
+	flags                               uint32
+	size, eraseSize, writeSize, oobSize uint32
+	_                                   uint64
+}
+
+// eraseInfo is struct erase_info_user.
+type eraseInfo struct{ start, length uint32 }
+
+// openFlash finds out what kind of flash a character device is.
+func openFlash(path string, p place) (medium, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if ubiNode.MatchString(filepath.Base(path)) {
+		return &ubi{plain{path: path, place: p}}, nil
+	}
+	var info mtdInfo
+	if err := ioctl(f, unix.MEMGETINFO, unsafe.Pointer(&info)); err != nil {
+		return nil, fmt.Errorf("%s is no raw flash: %w", p.device, err)
+	}
+	var s scheme
+	switch info.kind {
+	case unix.MTD_NORFLASH, unix.MTD_DATAFLASH:
+		s = activity
+	case unix.MTD_NANDFLASH, unix.MTD_MLCNANDFLASH:
+		s = counter
+	default:
+		return nil, fmt.Errorf("%s is flash of the kind %d, of which it is not known how U-Boot counts on it", p.device, info.kind)
+	}
+	nand := s == counter
+	return newFlash(p, int64(info.size), int64(info.eraseSize), s, func(write bool) (chip, error) {
+		if write && info.flags&unix.MTD_WRITEABLE == 0 {
+			return nil, fmt.Errorf("%s is flash that the kernel takes no writes to", p.device)
+		}
+		mode := os.O_RDONLY
+		if write {
+			mode = os.O_RDWR
+		}
+		f, err := os.OpenFile(path, mode, 0)
+		if err != nil {
+			return nil, err
+		}
+		return &mtd{f, nand}, nil
+	})
+}
+
+// mtd is a chip of the kernel's. Its writes do not return before they are on the flash.
+type mtd struct {
+	*os.File
+	nand bool
+}
+
+func (m *mtd) bad(off int64) (bool, error) {
+	if !m.nand {
+		return false, nil
+	}
+	n, _, errno := unix.Syscall(unix.SYS_IOCTL, m.Fd(), unix.MEMGETBADBLOCK, uintptr(unsafe.Pointer(&off)))
+	if errno != 0 {
+		return false, errno
+	}
+	return n != 0, nil
+}
+
+func (m *mtd) erase(off, n int64) error { return m.range32(unix.MEMERASE, off, n) }
+
+func (m *mtd) lock(off, n int64) error { return m.range32(unix.MEMLOCK, off, n) }
+
+// unlock asks first: unlocking one block of some chips unlocks all.
+func (m *mtd) unlock(off, n int64) (was bool, err error) {
+	e := eraseInfo{uint32(off), uint32(n)}
+	locked, _, errno := unix.Syscall(unix.SYS_IOCTL, m.Fd(), unix.MEMISLOCKED, uintptr(unsafe.Pointer(&e)))
+	if errno == 0 && locked == 0 {
+		return false, nil
+	}
+	err = m.range32(unix.MEMUNLOCK, off, n)
+	if errno != 0 && errors.Is(err, unix.EOPNOTSUPP) {
+		return false, nil
+	}
+	return errno == 0 && err == nil, err
+}
+
+func (m *mtd) range32(request uintptr, off, n int64) error {
+	e := eraseInfo{uint32(off), uint32(n)}
+	return ioctl(m.File, request, unsafe.Pointer(&e))
+}
+
+func ioctl(f *os.File, request uintptr, arg unsafe.Pointer) error {
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, f.Fd(), request, uintptr(arg)); errno != 0 {
+		return errno
+	}
+	return nil
+}
