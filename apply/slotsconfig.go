@@ -28,6 +28,8 @@ type SlotsConfig struct {
 	KeepImages bool `json:"keepImages"`
 	// Deadline is how long after a boot a trial may be undecided before the machine is booted again; the default is 15 min.
 	Deadline *bundle.Duration `json:"deadline"`
+	// UBoot is for the backend uboot.
+	UBoot *UBootConfig `json:"uboot"`
 }
 
 // SlotConfig is one slot of a boot loader.
@@ -46,13 +48,41 @@ type loaderMaker func(s *SlotsConfig, names slot.BootNames, h host.Host, disk du
 
 // loaders are the boot loaders that this program knows, by the name of their backend.
 func loaders() map[string]loaderMaker {
-	return map[string]loaderMaker{}
+	return map[string]loaderMaker{
+		backendUBoot: newUBoot,
+	}
+}
+
+// ownBlock is what site.yaml says to one backend alone.
+type ownBlock struct {
+	backend, key string
+	given        bool
+	check        func(s *SlotsConfig, fail failFunc)
+}
+
+func (s *SlotsConfig) ownBlocks() []ownBlock {
+	return []ownBlock{
+		{backendUBoot, "uboot", s.UBoot != nil, checkUBoot},
+	}
+}
+
+// checkOwn wants only the block of this backend, and that one to be right.
+func (s *SlotsConfig) checkOwn(fail failFunc) {
+	for _, b := range s.ownBlocks() {
+		switch {
+		case b.backend == s.Backend:
+			b.check(s, fail)
+		case b.given:
+			fail("spec.slots."+b.key, fmt.Sprintf("goes with backend: %s, and the backend is %s", b.backend, s.Backend), "remove it, or name that backend")
+		}
+	}
 }
 
 // OS tells whether the site's operating system is ours to change.
 func (s *SlotsConfig) OS() bool { return s.Backend != backendNone }
 
 func (s *SlotsConfig) check(fail failFunc) {
+	s.checkOwn(fail)
 	if s.Backend == backendNone {
 		if s.A != nil || s.B != nil {
 			fail("spec.slots", "has slots a and b, which go with a boot loader", "name the loader in backend, or remove a and b")
