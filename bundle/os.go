@@ -15,8 +15,8 @@ const MediaTypePart = "application/vnd.sallyport.os.part.v1"
 const (
 	// MaxOSParts is how many parts it may have.
 	MaxOSParts = 16
-	// maxOSVersion bounds its version, in bytes.
-	maxOSVersion = 128
+	// MaxOSVersion bounds its version, in bytes.
+	MaxOSVersion = 128
 )
 
 // OS is the operating system that a release brings: images of the parts that one of a site's two sets of partitions gets.
@@ -50,7 +50,7 @@ func (v *validator) operatingSystem() error {
 	if o == nil {
 		return nil
 	}
-	if err := text("the version of the operating system", o.Version, maxOSVersion); err != nil {
+	if err := text("the version of the operating system", o.Version, MaxOSVersion); err != nil {
 		return err
 	}
 	if len(o.Parts) == 0 || len(o.Parts) > MaxOSParts {

@@ -22,6 +22,9 @@ type Old struct {
 	digest []byte  // SHA-256 of the plain bytes, taken as they were expanded; nil: not known
 }
 
+// Raw is an old that was never expanded, whatever its bytes are; sum is their SHA-256, which the caller has taken.
+func Raw(r io.ReaderAt, size int64, sum []byte) Old { return Old{ReaderAt: r, Size: size, digest: sum} }
+
 // only is o, without its tokens where they do not help.
 func (o Old) only(tokens bool) Old {
 	if !tokens {
@@ -57,6 +60,7 @@ type Options struct {
 type Result struct {
 	Size      int64        // bytes of the patch
 	PlainSize int64        // bytes of the expanded blob
+	Blob      []byte       // SHA-256 of the blob that was read
 	Used      []int        // indexes of the olds that the patch reads, ascending: Apply takes these and no others
 	Recipe    string       // the encoder that makes the blob again, for people: "go gzip -6"
 	Members   []MemberCost // the entries that cost the most, the dearest first

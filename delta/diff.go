@@ -112,7 +112,7 @@ func (b *builder) build(w io.Writer) (Result, error) {
 			return Result{}, err
 		}
 	}
-	return Result{Size: out.n, PlainSize: b.plain.size, Used: b.used, Recipe: b.recipe.String(),
+	return Result{Size: out.n, PlainSize: b.plain.size, Blob: h.blobDigest[:], Used: b.used, Recipe: b.recipe.String(),
 		Failed: b.failed, Members: b.costs.list(h.streams)}, nil
 }
 

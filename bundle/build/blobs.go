@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/opencontainers/go-digest"
@@ -15,10 +16,11 @@ import (
 	"github.com/sallyport-dev/sallyport/bundle"
 )
 
-// blob is a blob of the release's images and how it is going to travel.
+// blob is a blob of the release and how it is going to travel.
 type blob struct {
 	desc ocispec.Descriptor
 	img  *released // the first image that has it
+	part *part     // the first part that it is, if no image has it
 	// layer tells a layer of an image from configs and from what is attached.
 	layer bool
 	raw   []byte // of a config
@@ -61,13 +63,37 @@ func (b *builder) planBlobs(ctx context.Context) error {
 			}
 		}
 	}
+	for _, p := range b.release.parts {
+		if seen[p.desc.Digest] && !b.isPart(p.desc.Digest) {
+			return at("spec", p.Place, "name the file of an image", fmt.Errorf("part %s is a blob of a container image too", p.Name))
+		}
+		add(&blob{desc: p.desc, part: p})
+	}
 	return b.planOlds(ctx)
+}
+
+func (b *builder) isPart(d digest.Digest) bool {
+	return slices.ContainsFunc(b.blobs, func(x *blob) bool { return x.part != nil && x.desc.Digest == d })
+}
+
+// worked tells whether the blob is worth work on its form: it is a layer or a part, and travels.
+func (x *blob) worked() bool { return (x.layer || x.part != nil) && x.out.Form != bundle.FormReuse }
+
+// String names the blob for people.
+func (x *blob) String() string {
+	if x.part != nil {
+		return "part " + x.part.Name
+	}
+	return fmt.Sprintf("layer %s of %s", short(x.desc.Digest), x.img.name)
 }
 
 // open gives the original bytes of the blob from its source, verified.
 func (x *blob) open(ctx context.Context) (io.ReadCloser, error) {
 	if x.raw != nil {
 		return io.NopCloser(bytes.NewReader(x.raw)), nil
+	}
+	if x.part != nil {
+		return x.part.open()
 	}
 	return x.img.OpenBlob(ctx, x.desc)
 }

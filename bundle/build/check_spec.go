@@ -26,7 +26,7 @@ type checker struct {
 }
 
 func (c *checker) run() error {
-	steps := []func() error{c.unsupported, c.head, c.version, c.platforms, c.images, c.imageFields, c.manifests, c.checks, c.conditions, c.oneWay, c.sites}
+	steps := []func() error{c.unsupported, c.head, c.version, c.platforms, c.images, c.imageFields, c.manifests, c.operatingSystem, c.checks, c.conditions, c.oneWay, c.sites}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return err
@@ -51,7 +51,7 @@ func (c *checker) unsupported() error {
 		set  bool
 	}
 	s := c.doc.Spec
-	fields := []field{{"spec.os", s.OS != nil}}
+	var fields []field
 	for i, k := range s.Checks {
 		at := fmt.Sprintf("spec.checks[%d].", i)
 		fields = append(fields,

@@ -25,12 +25,14 @@ const tiny = 1 << 10
 func (b *builder) encode(ctx context.Context) error {
 	p := b.measure("deltas")
 	groups := make(map[*released]*imageWork)
+	var order []*imageWork
 	for _, x := range b.blobs {
-		if !x.layer || x.out.Form == bundle.FormReuse || b.Plain {
+		if !x.worked() || b.Plain {
 			continue
 		}
 		if groups[x.img] == nil {
 			groups[x.img] = &imageWork{}
+			order = append(order, groups[x.img])
 		}
 		groups[x.img].add(x)
 		p.total += x.desc.Size
@@ -45,11 +47,7 @@ func (b *builder) encode(ctx context.Context) error {
 	group, working := errgroup.WithContext(ctx)
 	group.SetLimit(b.Workers)
 	each := max(1, b.Workers/p.layers) // goroutines for one layer
-	for _, img := range b.release.images {
-		w := groups[img]
-		if w == nil {
-			continue
-		}
+	for _, w := range order {
 		for _, x := range w.blobs {
 			group.Go(func() error { return b.encodeOne(working, w, x, each, p) })
 		}
@@ -64,7 +62,7 @@ func (b *builder) encode(ctx context.Context) error {
 
 func (b *builder) patches() string { return filepath.Join(b.work, "patches") }
 
-// imageWork is the layers of one image.
+// imageWork is the layers of one image, or the parts of the operating system.
 type imageWork struct {
 	blobs []*blob
 	left  atomic.Int64
@@ -83,7 +81,7 @@ func (b *builder) encodeOne(ctx context.Context, w *imageWork, x *blob, workers 
 	part := p.layer(x.desc.Size)
 	if !x.decided {
 		if err := b.encodeLayer(ctx, x, workers, part); err != nil {
-			return fmt.Errorf("layer %s of %s: %w", short(x.desc.Digest), x.img.name, err)
+			return fmt.Errorf("%v: %w", x, err)
 		}
 		b.remember(x)
 	}
@@ -113,16 +111,16 @@ func (b *builder) encodeLayer(ctx context.Context, x *blob, workers int, part *l
 	if x.desc.Size < tiny {
 		return nil
 	}
-	open := x.open
-	if x.img.remote {
-		open = part.fetching(open)
-	}
-	file, err := b.staged.open(ctx, x.desc, open)
+	file, err := b.bring(ctx, x, part)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	olds, err := b.chooseOlds(ctx, x, file)
+	choose := b.chooseOlds
+	if x.part != nil {
+		choose = b.partOlds
+	}
+	olds, err := choose(ctx, x, file)
 	if err != nil {
 		return err
 	}
@@ -134,6 +132,18 @@ func (b *builder) encodeLayer(ctx context.Context, x *blob, workers int, part *l
 		return os.Remove(patch.path)
 	}
 	return b.usePatch(x, patch)
+}
+
+// bring gives the file with the blob's original bytes.
+func (b *builder) bring(ctx context.Context, x *blob, part *layerProgress) (*os.File, error) {
+	if x.part != nil {
+		return x.part.open()
+	}
+	open := x.open
+	if x.img.remote {
+		open = part.fetching(open)
+	}
+	return b.staged.open(ctx, x.desc, open)
 }
 
 // keepFull lets a layer travel as it is if the error means that no patch can make it.
@@ -236,10 +246,14 @@ func listBlob(ctx context.Context, file io.ReadSeeker) (listing, error) {
 // tellForms says how the layers travel.
 func (b *builder) tellForms(layers int) {
 	forms := make(map[bundle.Form]int)
+	noun := "layer"
 	for _, x := range b.blobs {
-		if x.layer && x.out.Form != bundle.FormReuse {
+		if x.worked() {
 			forms[x.out.Form]++
 		}
+		if x.part != nil {
+			noun = "layer and part"
+		}
 	}
-	b.say("deltas", "%s: %s", count(layers, "layer"), describeForms(forms))
+	b.say("deltas", "%s: %s", count(layers, noun), describeForms(forms))
 }

@@ -279,6 +279,10 @@ func (s site) restore(t *testing.T, b bundle.Blob, patch []byte) []byte {
 	t.Helper()
 	var olds []delta.Old
 	for _, base := range b.Bases {
+		if b.MediaType == bundle.MediaTypePart {
+			olds = append(olds, delta.Old{ReaderAt: bytes.NewReader(s[base.Digest]), Size: base.Size})
+			continue
+		}
 		var plain bytes.Buffer
 		n, err := delta.Expand(t.Context(), &plain, bytes.NewReader(s[base.Digest]), 1<<30)
 		if err != nil || n != base.PlainSize {

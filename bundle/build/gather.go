@@ -29,6 +29,7 @@ type gathered struct {
 	// mentions are texts in the objects, as they were written, that look like images.
 	mentions []manifest.ImageUse
 	images   []*released // by name
+	parts    []*part     // of the operating system, by name
 }
 
 // released is an image of the release.
@@ -79,7 +80,10 @@ func (b *builder) gather(ctx context.Context) error {
 	if b.objects, err = g.rendered.Marshal(); err != nil {
 		return err
 	}
-	return b.packOverlays()
+	if err := b.packOverlays(); err != nil {
+		return err
+	}
+	return b.gatherOS(ctx)
 }
 
 // merge makes one list, by name, of the images that the spec and the manifests name.

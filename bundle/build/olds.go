@@ -22,7 +22,8 @@ const maxExpanded = 64 << 30
 // old is a layer that the site holds, expanded.
 type old struct {
 	digest digest.Digest
-	file   *delta.OldFile
+	plain  delta.Old
+	close  func() error
 	size   int64 // compressed
 	list   listing
 }
@@ -54,40 +55,44 @@ func (b *builder) planOlds(ctx context.Context) error {
 	if b.Plain {
 		return nil
 	}
-	var near []digest.Digest
-	for _, img := range b.release.images {
-		counted := make(map[digest.Digest]bool)
-		for _, x := range b.blobs {
-			if x.img != img || !x.layer || x.out.Form == bundle.FormReuse {
-				continue
-			}
-			b.similar(x)
-			if err := b.recall(x); err != nil {
-				return err
-			}
-			if x.decided {
-				continue
-			}
-			near = append(near, x.olds[:x.near]...)
-			for _, d := range x.olds {
-				if !counted[d] {
-					counted[d] = true
-					b.olds.left[d]++
-				}
+	near := make(map[string][]digest.Digest) // by what they are
+	counted := make(map[*released]map[digest.Digest]bool)
+	for _, x := range b.blobs {
+		if !x.worked() {
+			continue
+		}
+		kind := b.similar(x)
+		if err := b.recall(x); err != nil {
+			return err
+		}
+		if x.decided {
+			continue
+		}
+		near[kind] = append(near[kind], x.olds[:x.near]...)
+		if counted[x.img] == nil {
+			counted[x.img] = make(map[digest.Digest]bool)
+		}
+		for _, d := range x.olds {
+			if !counted[x.img][d] {
+				counted[x.img][d] = true
+				b.olds.left[d]++
 			}
 		}
 	}
-	return b.findNear(ctx, near)
+	if err := b.findNear(ctx, "layer", near["layer"]); err != nil {
+		return err
+	}
+	return b.findNear(ctx, "part", near["part"])
 }
 
-// findNear fetches what the likeliest olds need, all at once.
-func (b *builder) findNear(ctx context.Context, near []digest.Digest) error {
+// findNear fetches what the likeliest olds of a kind need, all at once.
+func (b *builder) findNear(ctx context.Context, kind string, near []digest.Digest) error {
 	slices.Sort(near)
 	near = slices.Compact(near)
 	found, err := b.olds.find.find(ctx, near)
 	if unknown := len(near) - len(found); unknown > 0 && err == nil {
 		b.say("note", "%s of the bases cannot be had here; name the folder of the earlier bundles as --base for smaller deltas",
-			count(unknown, "layer"))
+			count(unknown, kind))
 	}
 	if err != nil {
 		return err
@@ -106,8 +111,12 @@ func (b *builder) findNear(ctx context.Context, near []digest.Digest) error {
 
 // similar lists the layers of the bases that a layer may be made from, those first from which it most likely is: of the
 // same image for the same platform; else of images whose repositories end alike; else all of that platform. An image
-// that does not tell its platform goes with every one.
-func (b *builder) similar(x *blob) {
+// that does not tell its platform goes with every one. It tells what they are: "layer" or "part".
+func (b *builder) similar(x *blob) (kind string) {
+	if x.part != nil {
+		b.similarParts(x)
+		return "part"
+	}
 	platforms := make(map[string]bool)
 	for _, m := range x.img.Manifests {
 		for _, l := range m.Layers {
@@ -126,6 +135,7 @@ func (b *builder) similar(x *blob) {
 			x.near = len(x.olds)
 		}
 	}
+	return "layer"
 }
 
 // addLayers adds to a layer's olds the layers that all bases hold of images that are alike.
@@ -176,7 +186,7 @@ func (s *oldBlobs) plain(ctx context.Context, d digest.Digest) (delta.Old, error
 	if err != nil {
 		return delta.Old{}, err
 	}
-	return o.file.Old, nil
+	return o.plain, nil
 }
 
 func (s *oldBlobs) expand(ctx context.Context, d digest.Digest) (*old, error) {
@@ -188,12 +198,18 @@ func (s *oldBlobs) expand(ctx context.Context, d digest.Digest) (*old, error) {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return nil, err
 	}
-	o := &old{digest: d, size: s.find.way(d).desc.Size}
-	if o.file, err = delta.ExpandOld(ctx, r, maxExpanded, s.dir, tokensShare*o.size); err != nil {
+	desc := s.find.way(d).desc
+	if desc.MediaType == bundle.MediaTypePart {
+		return s.raw(ctx, desc, r)
+	}
+	o := &old{digest: d, size: desc.Size}
+	file, err := delta.ExpandOld(ctx, r, maxExpanded, s.dir, tokensShare*o.size)
+	if err != nil {
 		return nil, fmt.Errorf("expanding layer %s of a base: %w", d, err)
 	}
-	if o.list, err = listTar(ctx, io.NewSectionReader(o.file, 0, o.file.Size)); err != nil {
-		return nil, errors.Join(err, o.file.Close())
+	o.plain, o.close = file.Old, file.Close
+	if o.list, err = listTar(ctx, io.NewSectionReader(file, 0, file.Size)); err != nil {
+		return nil, errors.Join(err, file.Close())
 	}
 	return o, nil
 }
@@ -208,7 +224,7 @@ func (s *oldBlobs) release(d digest.Digest) error {
 		return nil
 	}
 	delete(s.open, d)
-	return e.old.file.Close()
+	return e.old.close()
 }
 
 // close closes what is still open.
@@ -216,7 +232,7 @@ func (s *oldBlobs) close() error {
 	var errs []error
 	for _, e := range s.open {
 		if e.old != nil {
-			errs = append(errs, e.old.file.Close())
+			errs = append(errs, e.old.close())
 		}
 	}
 	return errors.Join(errs...)

@@ -46,8 +46,11 @@ func (b *builder) diff(ctx context.Context, x *blob, file *os.File, olds []*old,
 	if err := w.Flush(); err != nil {
 		return nil, err
 	}
+	if got := digest.NewDigestFromBytes(digest.SHA256, res.Blob); got != x.desc.Digest {
+		return nil, fmt.Errorf("its bytes changed while the bundle was built: their digest is %s now, not %s", short(got), short(x.desc.Digest))
+	}
 	if res.Failed != nil {
-		b.say("note", "the patch of layer %s is larger than it has to be, which is a fault of this program: %v", short(x.desc.Digest), res.Failed)
+		b.say("note", "the patch of %v is larger than it has to be, which is a fault of this program: %v", x, res.Failed)
 	}
 	used := make([]*old, len(res.Used))
 	for i, u := range res.Used {
@@ -59,7 +62,7 @@ func (b *builder) diff(ctx context.Context, x *blob, file *os.File, olds []*old,
 func deltaOlds(olds []*old) []delta.Old {
 	list := make([]delta.Old, len(olds))
 	for i, o := range olds {
-		list[i] = o.file.Old
+		list[i] = o.plain
 	}
 	return list
 }
@@ -69,9 +72,11 @@ func deltaOlds(olds []*old) []delta.Old {
 func (b *builder) usePatch(x *blob, p *patch) error {
 	var bases []bundle.BaseBlob
 	for _, o := range p.olds {
-		bases = append(bases, bundle.BaseBlob{Digest: o.digest, Size: o.size, PlainSize: o.file.Size})
+		bases = append(bases, bundle.BaseBlob{Digest: o.digest, Size: o.size, PlainSize: o.plain.Size})
 	}
-	x.out.Note = ""
+	if x.part == nil || len(bases) > 0 {
+		x.out.Note = ""
+	}
 	return b.travel(x, p, bases)
 }
 

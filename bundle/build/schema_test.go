@@ -10,7 +10,6 @@ import (
 
 // later is what release.yaml may hold and this version refuses, each as a change to wholeSpec.
 var later = map[string][2]string{
-	"spec.os":                         {"  catchUp:", "  os: {image: x}\n  catchUp:"},
 	"spec.checks[].prometheus":        {"      interval: 2s", "      prometheus: {address: x, query: y}"},
 	"spec.checks[].job":               {"      interval: 2s", "      job: {manifest: x}"},
 	"spec.checks[].successCondition":  {"      interval: 2s", "      successCondition: x"},
@@ -76,6 +75,17 @@ func TestSchemaAgreesWithLoad(t *testing.T) {
 		"one-way without name":   {", name: tills.example.com", ""},
 		"one-way twice":          {"kind: CustomResourceDefinition, name: tills.example.com", "kind: PersistentVolumeClaim, namespace: shop, name: orders"},
 		"roll":                   {"roll: false", "roll: never"},
+		"os of nothing":          {wholeOS, "  os: {version: \"12.8\"}\n"},
+		"os of no parts":         {wholeOS, "  os: {parts: []}\n"},
+		"image beside parts":     {"    version: \"12.8\"", "    image: ./root.img"},
+		"field of the os":        {"    version: \"12.8\"", "    versoin: \"12.8\""},
+		"number as os version":   {"    version: \"12.8\"", "    version: {}"},
+		"long os version":        {"12.8\"", strings.Repeat("1", 129) + "\""},
+		"part without a name":    {"{name: root, image: ./root.img}", "{image: ./root.img}"},
+		"part without an image":  {"{name: root, image: ./root.img}", "{name: root}"},
+		"part's name":            {"{name: root, image", "{name: Root, image"},
+		"field of a part":        {"{name: root, image", "{name: root, size: 1, image"},
+		"part that is a list":    {"{name: root, image: ./root.img}", "[root]"},
 	}
 	for name, change := range later {
 		refused[name] = change

@@ -50,7 +50,7 @@ func (b *builder) describe() (*bundle.Descriptor, error) {
 		Charts:    b.release.charts(),
 		SBOMs:     b.sboms, Checks: b.spec.Checks, Requires: b.requires(), CatchUp: b.spec.CatchUp, OneWay: b.spec.OneWay, NoRoll: !b.spec.Roll,
 	}
-	d.Overlays, d.Labels = b.overlays, b.spec.Labels
+	d.Overlays, d.Labels, d.OS = b.overlays, b.spec.Labels, b.describeOS()
 	if !b.Plain {
 		for _, k := range b.bases.list {
 			d.Bases = append(d.Bases, k.is)

@@ -41,7 +41,9 @@ type Spec struct {
 	// Overlays change the objects for some sites; Labels are the labels that sites have, each with its values, nil if nothing
 	// is said of them.
 	Overlays []manifest.OverlaySource
-	Labels   map[string][]string
+	// OS is nil of a release that leaves the operating system as it is.
+	OS     *OSSpec
+	Labels map[string][]string
 
 	// File is the path it was read from, Dir the folder that its relative paths start from.
 	File, Dir string
@@ -91,7 +93,7 @@ type body struct {
 	Sites  []siteEntry         `yaml:"sites"`
 	Labels map[string][]string `yaml:"labels"`
 
-	OS any `yaml:"os"`
+	OS *osEntry `yaml:"os"`
 }
 
 type imageEntry struct {

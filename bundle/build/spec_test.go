@@ -54,6 +54,13 @@ spec:
   sites:
     - {match: {region: emea}, kustomize: ./emea, owner: emea-team, expires: 2027-01-01T00:00:00Z}
     - {name: large, match: {store-format: large}, kustomize: ./emea}
+` + wholeOS
+
+const wholeOS = `  os:
+    version: "12.8"
+    parts:
+      - {name: root, image: ./root.img}
+      - {name: kernel, image: "oci:./os:12.8#vmlinuz"}
 `
 
 func writeSpec(t *testing.T, text string) string {
@@ -64,7 +71,7 @@ func writeSpec(t *testing.T, text string) string {
 			t.Fatal(err)
 		}
 	}
-	for name, content := range map[string]string{"release.yaml": text, "pick-engine.pub": "key", "chart/Chart.yaml": "name: x", "values.yaml": ""} {
+	for name, content := range map[string]string{"release.yaml": text, "pick-engine.pub": "key", "chart/Chart.yaml": "name: x", "values.yaml": "", "root.img": "bytes", "empty.img": ""} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -109,6 +116,9 @@ func TestLoadWhole(t *testing.T) {
 	if len(s.Labels) != 2 || len(s.Labels["region"]) != 2 || s.Labels["store-format"] == nil {
 		t.Errorf("labels %v", s.Labels)
 	}
+	if o := s.OS; o == nil || o.Version != "12.8" || len(o.Parts) != 2 || o.Parts[0].Name != "kernel" || o.Parts[1].Image != "./root.img" || o.Parts[1].Place.Line != 46 {
+		t.Errorf("os %+v", s.OS)
+	}
 	if len(s.ImageFields) != 1 || s.ImageFields[0].Kind != "Engine" {
 		t.Errorf("image fields %+v", s.ImageFields)
 	}
@@ -132,6 +142,20 @@ func TestLoadRefuses(t *testing.T) {
 		says     string
 	}{
 		"unknown field":          {"  version:", "  verison:", 6, "verison is not a field"},
+		"os of nothing":          {wholeOS, "  os: {}\n", 43, "spec.os has neither an image nor parts"},
+		"os of no parts":         {wholeOS, "  os: {image: \"\", parts: []}\n", 43, "neither an image nor parts"},
+		"image beside parts":     {"    version: \"12.8\"", "    image: ./root.img", 44, "spec.os.image stands beside parts"},
+		"field of the os":        {"    version: \"12.8\"", "    imgae: x", 44, "imgae is not a field"},
+		"long os version":        {"12.8\"", strings.Repeat("1", 129) + "\"", 44, "has 129 bytes"},
+		"part without a name":    {"{name: root, image", "{image", 46, "is not the name of a part"},
+		"part's name":            {"{name: root, image", "{name: ../root, image", 46, "\"../root\" is not the name of a part"},
+		"two parts of a name":    {"{name: kernel, ", "{name: root, ", 47, "\"root\" is the name of an earlier part"},
+		"part without an image":  {"{name: root, image: ./root.img}", "{name: root}", 46, "image is missing"},
+		"image that is missing":  {"./root.img", "./rot.img", 46, "./rot.img does not exist"},
+		"image that is a folder": {"./root.img", "./emea", 46, "./emea is not a regular file"},
+		"image that is empty":    {"./root.img", "./empty.img", 46, "./empty.img is empty"},
+		"artifact without name":  {"oci:./os:12.8#vmlinuz", "oci:#vmlinuz", 47, "names no artifact"},
+		"too many parts":         {"      - {name: root, image: ./root.img}\n", manyParts(), 45, "has 18 parts, more than 16"},
 		"overlay's label":        {"match: {region: emea}", "match: {regoin: emea}", 41, "overlay emea: no site has a label regoin: spec.labels has region, store-format"},
 		"overlay's value":        {"match: {region: emea}", "match: {region: eema}", 41, "overlay emea: no site has region: eema: spec.labels has apac, emea"},
 		"condition's label":      {"labels: {store-format: large}", "labels: {store-from: large}", 32, "the release: no site has a label store-from"},
@@ -173,7 +197,6 @@ func TestLoadRefuses(t *testing.T) {
 		"job":                    {"image: {}", "job: {manifest: x}", 29, "not supported by this version"},
 		"success condition":      {"      interval: 2s", "      successCondition: x", 23, "not supported by this version"},
 		"inconclusive limit":     {"      interval: 2s", "      inconclusiveLimit: 1", 23, "not supported by this version"},
-		"os":                     {"  catchUp: immediate", "  os: {image: x}", 33, "not supported by this version"},
 		"catch up later":         {"catchUp: immediate", "catchUp: window", 33, "window is not supported by this version"},
 		"catch up unknown":       {"catchUp: immediate", "catchUp: never", 33, "not known"},
 		"required versions":      {">=2.2.0", "newer", 31, "not a version range"},

@@ -85,7 +85,7 @@ func (b *builder) summary(d *bundle.Descriptor) *Result {
 	blobs := make(map[digest.Digest]*blob)
 	for _, x := range b.blobs {
 		blobs[x.desc.Digest] = x
-		if x.layer && x.out.Payload != nil {
+		if (x.layer || x.part != nil) && x.out.Payload != nil {
 			res.Payload += x.out.Payload.Size
 			res.Delivers += x.out.Size
 		}

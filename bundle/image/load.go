@@ -23,6 +23,17 @@ const (
 
 // load reads everything of the image but its blobs.
 func (i *Image) load(ctx context.Context, n bundle.Reference, wanted []ocispec.Platform) error {
+	if err := i.loadManifests(ctx, n, wanted); err != nil {
+		return err
+	}
+	if err := i.checkForeign(ctx); err != nil {
+		return err
+	}
+	return i.loadAttached(ctx)
+}
+
+// loadManifests reads what the name resolves to, and the manifests of the wanted platforms.
+func (i *Image) loadManifests(ctx context.Context, n bundle.Reference, wanted []ocispec.Platform) error {
 	root, err := i.store.root(ctx)
 	if err != nil {
 		return err
@@ -36,17 +47,9 @@ func (i *Image) load(ctx context.Context, n bundle.Reference, wanted []ocispec.P
 		return err
 	}
 	if isIndex(root.Desc.MediaType) {
-		err = i.loadIndex(ctx, doc, wanted)
-	} else {
-		err = i.loadSingle(ctx, doc, wanted)
+		return i.loadIndex(ctx, doc, wanted)
 	}
-	if err != nil {
-		return err
-	}
-	if err := i.checkForeign(ctx); err != nil {
-		return err
-	}
-	return i.loadAttached(ctx)
+	return i.loadSingle(ctx, doc, wanted)
 }
 
 // checkForeign makes sure that the source has the layers that need not be there: foreign ones, whose bytes are at the
