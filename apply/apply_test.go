@@ -124,7 +124,7 @@ func TestFailedUpdateKeepsTheWayBack(t *testing.T) {
 	if st := s.status(); st.Previous == nil || st.Previous.Version != "1.0.0" {
 		t.Fatalf("previous is %v", st.Previous)
 	}
-	if _, err := s.Rollback(context.Background()); err != nil {
+	if _, err := s.Rollback(context.Background(), RollbackOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if p := s.problem(&r.one); p != "" {
@@ -143,7 +143,7 @@ func TestRollbackGivesUpWhatIsStaged(t *testing.T) {
 	if st := s.status(); st.Previous == nil || st.Previous.Version != "1.0.0" {
 		t.Errorf("previous is %v", st.Previous)
 	}
-	if _, err := s.Rollback(context.Background()); err != nil {
+	if _, err := s.Rollback(context.Background(), RollbackOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if p := s.problem(&r.one); p != "" {
@@ -303,12 +303,12 @@ func TestStageThenApplyStaged(t *testing.T) {
 func TestRollbackSwapsTheReleases(t *testing.T) {
 	r := newReleases(t)
 	s := newTestSite(t, r.factory, newWorld())
-	if _, err := s.Rollback(context.Background()); reasonOf(err) != "usage" {
+	if _, err := s.Rollback(context.Background(), RollbackOptions{}); reasonOf(err) != "usage" {
 		t.Errorf("nothing to roll back to: %v", err)
 	}
 	s.must(r.one)
 	s.must(r.two)
-	res, err := s.Rollback(context.Background())
+	res, err := s.Rollback(context.Background(), RollbackOptions{})
 	if err != nil || res.Result != ResultRolledBack || res.Release.Version != "2.0.0" {
 		t.Fatalf("result %+v, error %v", res, err)
 	}
@@ -322,7 +322,7 @@ func TestRollbackSwapsTheReleases(t *testing.T) {
 	if res, err := s.apply(r.one); err != nil || res.Result != ResultNothing {
 		t.Errorf("result %+v, error %v", res, err)
 	}
-	if _, err := s.Rollback(context.Background()); err != nil {
+	if _, err := s.Rollback(context.Background(), RollbackOptions{}); err != nil {
 		t.Errorf("and back again: %v", err)
 	}
 	if p := s.problem(&r.two); p != "" {
@@ -337,7 +337,7 @@ func TestFailedRollbackKeepsBothReleases(t *testing.T) {
 	s.must(r.one)
 	s.must(r.two)
 	w.failing = func(v string) bool { return v == "1.0.0" }
-	if _, err := s.Rollback(context.Background()); reasonOf(err) != "rolled-back" {
+	if _, err := s.Rollback(context.Background(), RollbackOptions{}); reasonOf(err) != "rolled-back" {
 		t.Fatalf("error is %v", err)
 	}
 	if p := s.problem(&r.two); p != "" {

@@ -19,6 +19,11 @@ type reboot struct {
 	// Since is the boot in which the trial was armed; empty until it is about to be. Armed tells that the loader was told.
 	Since string `json:"since,omitempty"`
 	Armed bool   `json:"armed,omitempty"`
+	// Ran tells that the slot on trial ran, or may have run.
+	Ran bool `json:"ran,omitempty"`
+	// Backup is that of the data before the trial; Restore is that which the release on trial is to begin with.
+	Backup  string `json:"backup,omitempty"`
+	Restore string `json:"restore,omitempty"`
 	// Back is the boot in which the way back to Home became due.
 	Back string `json:"back,omitempty"`
 }
@@ -198,12 +203,13 @@ func (r *run) switchBoot(ctx context.Context) (Phase, func(*journal), error) {
 	running, err := r.booted(ctx)
 	switch {
 	case err != nil && b.Armed && b.Since != now && disagree(err):
-		return r.fail(bad, nil, "%s", err)
+		return r.failed(true, bad, "%s", err)
 	case err != nil:
 		return "", nil, err
 	case running == trial.Boot:
 		_, err := r.backend.Arm(ctx, trial.Slot)
-		return Trial, nil, err
+		b.Ran = true
+		return Trial, func(j *journal) { j.Reboot = &b }, err
 	case b.Armed && b.Since == now:
 		r.rebootDue = true
 		return Armed, nil, nil
@@ -214,10 +220,21 @@ func (r *run) switchBoot(ctx context.Context) (Phase, func(*journal), error) {
 		}
 		if b.Armed || state.Verdict == slot.Trial {
 			v, reason := r.fellBack(trial, b.Home, state)
-			return r.fail(v, nil, "%s", reason)
+			return r.failed(v == bad, v, "%s", reason)
 		}
 	}
 	return r.armLoader(ctx, trial, b, now)
+}
+
+// failed gives up a trial before its checks. ran tells that the slot on trial may have run.
+func (r *run) failed(ran bool, v verdict, format string, args ...any) (Phase, func(*journal), error) {
+	next, edit, err := r.fail(v, nil, format, args...)
+	b := *r.journal.Reboot
+	b.Ran = b.Ran || ran
+	return next, func(j *journal) {
+		edit(j)
+		j.Reboot = &b
+	}, err
 }
 
 // disagree tells whether loader, command line and root file system name different slots.
@@ -233,11 +250,14 @@ func (r *run) armLoader(ctx context.Context, trial Release, b reboot, now string
 	if err := r.change(func(j *journal) { j.Reboot = &b }); err != nil {
 		return "", nil, err
 	}
+	if err := r.giveBackData(ctx); err != nil {
+		return "", nil, err
+	}
 	r.say("switching", "boot slot %s <- %s, at the next boot", trial.Boot, trial.Version)
 	if _, err := r.loader.Arm(ctx, trial.Boot); err != nil {
 		return "", nil, err
 	}
-	done := b
+	done := *r.journal.Reboot
 	done.Armed = true
 	r.rebootDue = true
 	return Armed, func(j *journal) { j.Reboot = &done }, nil
@@ -314,13 +334,16 @@ func (r *run) bootBack(ctx context.Context) (there bool, err error) {
 	}
 	running, err := r.booted(ctx)
 	if err == nil && running == b.Home {
-		return true, nil
+		return true, r.restoreData(ctx, false)
 	}
 	if b.Back != "" && b.Back != now {
 		if err == nil {
 			err = fmt.Errorf("the boot loader has booted slot %s, and not slot %s", running, b.Home)
 		}
 		return false, err // once is enough: a machine that boots again and again helps nobody
+	}
+	if err := r.restoreData(ctx, true); err != nil {
+		return false, err
 	}
 	back := *b
 	back.Back = now

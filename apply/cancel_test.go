@@ -17,7 +17,7 @@ func TestCancelAtEveryOperation(t *testing.T) {
 	base.must(r.one)
 	finish := map[string]func(s *testSite) error{
 		"confirm":  func(s *testSite) error { _, err := s.Confirm(context.Background()); return err },
-		"rollback": func(s *testSite) error { _, err := s.Rollback(context.Background()); return err },
+		"rollback": func(s *testSite) error { _, err := s.Rollback(context.Background(), RollbackOptions{}); return err },
 	}
 	interruptions := map[Phase]int{}
 	for at := 0; ; at++ {

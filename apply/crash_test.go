@@ -62,8 +62,8 @@ func (r *releases) scenarios() []scenario {
 		{"third release that fails", second, apply(r.three), &r.two, &r.two, "3.0.0"},
 		{"stage", first, func(s *testSite) error { _, err := s.Stage(ctx, r.two.input(), Options{}); return err }, &r.one, &r.one, ""},
 		{"apply staged", staged, func(s *testSite) error { _, err := s.ApplyStaged(ctx); return err }, &r.one, &r.two, ""},
-		{"rollback", second, func(s *testSite) error { _, err := s.Rollback(ctx); return err }, &r.two, &r.one, ""},
-		{"rollback in place of what is staged", stagedThird, func(s *testSite) error { _, err := s.Rollback(ctx); return err }, &r.two, &r.one, ""},
+		{"rollback", second, func(s *testSite) error { _, err := s.Rollback(ctx, RollbackOptions{}); return err }, &r.two, &r.one, ""},
+		{"rollback in place of what is staged", stagedThird, func(s *testSite) error { _, err := s.Rollback(ctx, RollbackOptions{}); return err }, &r.two, &r.one, ""},
 		{"update that deletes in vain", func(s *testSite) { first(s); s.world.held = map[string]string{"a": "it is still being deleted"} },
 			apply(r.two), &r.one, &r.two, ""},
 		{"update that fails and leaves something", func(s *testSite) { first(s); s.world.stuck = left }, apply(r.two), &r.one, &r.one, "2.0.0"},
@@ -71,7 +71,7 @@ func (r *releases) scenarios() []scenario {
 		{"update over what is left, that fails", failed(left, nil), apply(r.three), &r.one, &r.one, "3.0.0"},
 		{"update while a rollback is stuck", failed(nil, jam), apply(r.three), &r.one, &r.three, ""},
 		{"update while a rollback is stuck, that fails", failed(nil, jam), apply(r.three), &r.one, &r.one, "3.0.0"},
-		{"rollback that fails", second, func(s *testSite) error { _, err := s.Rollback(ctx); return err }, &r.two, &r.two, "1.0.0"},
+		{"rollback that fails", second, func(s *testSite) error { _, err := s.Rollback(ctx, RollbackOptions{}); return err }, &r.two, &r.two, "1.0.0"},
 	}
 }
 

@@ -40,6 +40,8 @@ type Deps struct {
 	Uptime func() (time.Duration, error)
 	// Reboot boots the machine; nil: people do.
 	Reboot func(ctx context.Context) error
+	// Data are the site's data; nil of a site that names none.
+	Data Data
 	// RunChecks decides a trial: check.Run.
 	RunChecks func(context.Context, []bundle.Check, check.Env) ([]check.Result, bool, error)
 	// Workers is how many blobs are restored and pushed at once; 0: as many as the machine has processors, 2 at most.

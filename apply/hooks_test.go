@@ -95,7 +95,7 @@ func TestHooksFollowTheReleases(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	expect("failing", "apply, new: ", "pre-rollback of 3.0.0", "restore 2.0.0", "post-rollback of 3.0.0")
-	if _, err := s.Rollback(context.Background()); err != nil {
+	if _, err := s.Rollback(context.Background(), RollbackOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	expect("a person goes back", "pre-rollback of 2.0.0", "restore 1.0.0", "post-rollback of 2.0.0")

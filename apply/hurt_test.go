@@ -198,7 +198,7 @@ func (h *hurtSite) whole(back bool) {
 		h.t.Errorf("an older release: %v", err)
 	}
 	if back {
-		if _, err := h.Rollback(context.Background()); err != nil {
+		if _, err := h.Rollback(context.Background(), RollbackOptions{}); err != nil {
 			h.t.Fatalf("rollback: %v", err)
 		}
 		h.runs("1.0.0")
@@ -353,7 +353,7 @@ func TestLostJournalStopsOthers(t *testing.T) {
 	ctx := context.Background()
 	for name, verb := range map[string]func() error{
 		"confirm":  func() error { _, err := s.Confirm(ctx); return err },
-		"rollback": func() error { _, err := s.Rollback(ctx); return err },
+		"rollback": func() error { _, err := s.Rollback(ctx, RollbackOptions{}); return err },
 		"staged":   func() error { _, err := s.ApplyStaged(ctx); return err },
 		"gc": func() error {
 			return s.Collect(ctx, true, func(context.Context, []*bundle.Descriptor, []*bundle.Descriptor) error {

@@ -42,7 +42,7 @@ func TestVariantOfWhatRunsDoesNothing(t *testing.T) {
 	if f, err := s.DryRun(context.Background(), again.input(), Options{}); err != nil || !f.Runs {
 		t.Errorf("dry run: %+v, %v", f, err)
 	}
-	res, err := s.Rollback(context.Background())
+	res, err := s.Rollback(context.Background(), RollbackOptions{})
 	if err != nil || s.status().Current.Version != "1.0.0" {
 		t.Fatalf("rollback went to %v: %+v, %v", s.status().Current, res, err)
 	}

@@ -130,6 +130,8 @@ type journal struct {
 	Outgoing *Release `json:"outgoing"`
 	// Reboot is what the trial under way knows of the machine, if it takes a reboot.
 	Reboot *reboot `json:"reboot,omitempty"`
+	// Saved is the backup of the data that the previous release had; empty if there is none.
+	Saved string `json:"saved,omitempty"`
 	// Spoiled is the boot slot that was written to for a release that was not committed.
 	Spoiled slot.Name `json:"spoiled,omitempty"`
 

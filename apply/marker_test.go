@@ -33,7 +33,7 @@ func TestUnmountedState(t *testing.T) {
 	}
 	for name, verb := range map[string]func() error{
 		"apply":    func() error { _, err := s.apply(r.one); return err },
-		"rollback": func() error { _, err := s.Rollback(context.Background()); return err },
+		"rollback": func() error { _, err := s.Rollback(context.Background(), RollbackOptions{}); return err },
 		"confirm":  func() error { _, err := s.Confirm(context.Background()); return err },
 	} {
 		if err := verb(); reasonOf(err) != "unmounted" || !strings.Contains(err.Error(), "is not mounted: it was at /data") {

@@ -102,7 +102,7 @@ func TestMovingToAnotherProduct(t *testing.T) {
 	if _, err := s.apply(r.four); reasonOf(err) != "name" {
 		t.Errorf("without spec.release the last one committed binds: %v", err)
 	}
-	if _, err := s.Rollback(context.Background()); err != nil {
+	if _, err := s.Rollback(context.Background(), RollbackOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if p := s.problem(&r.three); p != "" {
@@ -143,7 +143,7 @@ func TestSameSequenceOtherRelease(t *testing.T) {
 		}
 	}
 	refused("current")
-	if _, err := s.Rollback(context.Background()); err != nil {
+	if _, err := s.Rollback(context.Background(), RollbackOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	refused("rolled back from")

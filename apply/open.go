@@ -38,6 +38,9 @@ func Open(cfg *Config, observe func(Event)) *Site {
 	if slots := &cfg.Spec.Slots; slots.OS() {
 		deps.Loader = func() (slot.Loader, error) { return slots.openLoader(host.Host{}, durable.Disk{}) }
 	}
+	if data := cfg.openBackups(durable.Disk{}); data != nil {
+		deps.Data = data
+	}
 	if dir := cfg.Spec.Mirror.Dir; dir != "" {
 		deps.LookAtMirror = func(ctx context.Context) (ImageStore, func() error, error) { return lookAtMirror(ctx, cfg.Spec.Mirror) }
 		deps.SyncMirror = func() error { return mirror.Sync(dir) }

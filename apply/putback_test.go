@@ -20,7 +20,7 @@ func TestRollbackIsRemembered(t *testing.T) {
 	s.must(r.one)
 	s.must(r.two)
 	ctx := context.Background()
-	if _, err := s.Rollback(ctx); err != nil {
+	if _, err := s.Rollback(ctx, RollbackOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	again := r.variant(t, "2.0.0", 2, "b", "c")
@@ -53,7 +53,7 @@ func TestNewerReleaseComesAfterARollback(t *testing.T) {
 	s := newTestSite(t, r.factory, newWorld())
 	s.must(r.one)
 	s.must(r.two)
-	if _, err := s.Rollback(context.Background()); err != nil {
+	if _, err := s.Rollback(context.Background(), RollbackOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	s.must(r.three)
@@ -78,7 +78,7 @@ func TestEndedTrialIsRemembered(t *testing.T) {
 		t.Errorf("status is %+v (%+v), %v", st, st.Health, err)
 	}
 	s.deps.RunChecks = w.runChecks
-	if _, err := s.Rollback(context.Background()); err != nil {
+	if _, err := s.Rollback(context.Background(), RollbackOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.apply(r.two); reasonOf(err) != "put-back" {

@@ -236,7 +236,7 @@ func TestRealSite(t *testing.T) {
 	s.runs("2.0.0")
 	s.holds(two, c2)
 
-	if _, err := s.Rollback(context.Background()); err != nil {
+	if _, err := s.Rollback(context.Background(), RollbackOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	s.runs("1.0.0")

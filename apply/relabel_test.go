@@ -80,13 +80,13 @@ func TestRelabelledSite(t *testing.T) {
 	if res := s.must(one); res.Result != ResultNothing {
 		t.Errorf("taken again: %s", res.Result)
 	}
-	if _, err := s.Rollback(context.Background()); err != nil {
+	if _, err := s.Rollback(context.Background(), RollbackOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	s.has("app")
 	s.must(regional(t, f, "2.0.0", 2))
 	s.has("app", "apac")
-	if _, err := s.Rollback(context.Background()); err != nil {
+	if _, err := s.Rollback(context.Background(), RollbackOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	s.has("app")

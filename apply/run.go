@@ -96,6 +96,9 @@ func (r *run) open() (err error) {
 	if r.journal, err = r.readJournal(); err != nil {
 		return err
 	}
+	if r.journal.Phase == Idle {
+		r.dropBackups()
+	}
 	return errors.Join(r.dropAside(), r.dropRecords())
 }
 

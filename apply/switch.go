@@ -60,6 +60,11 @@ func (r *run) preflight(ctx context.Context, which Release, transaction uint64) 
 	if err != nil {
 		return nil, err
 	}
+	if boot != nil {
+		if boot.Backup, err = r.backUp(ctx, transaction); err != nil {
+			return nil, err
+		}
+	}
 	return func(j *journal) {
 		j.Reboot = boot
 		j.Live, j.Recollected, j.Recorded = j.Live.Union(inventory), false, recorded
@@ -356,8 +361,11 @@ func (r *run) commit(ctx context.Context) (Phase, func(*journal), error) {
 		if result == ResultRolledBack && j.Current != nil {
 			j.PutBack = &PutBack{Release: *j.Current, At: a.Ended}
 		}
-		if j.Reboot != nil && j.Spoiled == j.Trial.Boot {
-			j.Spoiled = slot.None
+		if j.Reboot != nil {
+			j.Saved = j.Reboot.Backup
+			if j.Spoiled == j.Trial.Boot {
+				j.Spoiled = slot.None
+			}
 		}
 		j.Previous, j.Current, j.Trial, j.Outgoing, j.Reboot = j.Current, j.Trial, nil, nil, nil
 		j.committed(*j.Current)

@@ -232,8 +232,15 @@ func (r *run) wellAgain(ctx context.Context) error {
 	return nil
 }
 
+// RollbackOptions say what becomes of the site's data on the way back to a release with another operating system. Without either,
+// it is an error, whose reason is "data", if they have changed since that release ran.
+type RollbackOptions struct {
+	KeepData    bool // leave them as they are
+	RestoreData bool // put back what was saved when that release was left
+}
+
 // Rollback goes back to the previous release. While a release is on trial that is the end of the trial.
-func (s *Site) Rollback(ctx context.Context) (res *Result, err error) {
+func (s *Site) Rollback(ctx context.Context, o RollbackOptions) (res *Result, err error) {
 	r, err := s.beginKnown(verbRollback)
 	if err != nil {
 		return nil, err
@@ -252,7 +259,7 @@ func (s *Site) Rollback(ctx context.Context) (res *Result, err error) {
 		return r.concluded()
 	}
 	r.outcome = nil
-	if err := r.toPrevious(ctx); err != nil {
+	if err := r.toPrevious(ctx, o); err != nil {
 		return nil, err
 	}
 	return r.goOn(ctx)
@@ -276,7 +283,7 @@ func (r *run) endTrial(ctx context.Context) (ended bool, err error) {
 }
 
 // toPrevious begins the way back to the previous release. What is staged in its slot is given up.
-func (r *run) toPrevious(ctx context.Context) error {
+func (r *run) toPrevious(ctx context.Context, o RollbackOptions) error {
 	if r.journal.Phase == Written && r.journal.Outgoing != nil {
 		if err := r.abandon(resultInterrupted, "given up by sallyport rollback"); err != nil {
 			return err
@@ -287,6 +294,13 @@ func (r *run) toPrevious(ctx context.Context) error {
 		return errorf("usage", "apply the bundle of the release that is wanted", "there is no previous release to roll back to")
 	}
 	previous := *r.journal.Previous
+	restore := ""
+	if current := r.journal.Current; current != nil && current.Boot != previous.Boot {
+		var err error
+		if restore, err = r.chooseData(ctx, o); err != nil {
+			return err
+		}
+	}
 	prepared, err := r.preflight(ctx, previous, r.journal.Transaction+1)
 	if err != nil {
 		return r.stopped(ctx, err)
@@ -294,6 +308,9 @@ func (r *run) toPrevious(ctx context.Context) error {
 	return r.start(previous, func(j *journal) {
 		j.Phase, j.Trial, j.Staged, j.Previous, j.Attempts = Armed, &previous, nil, nil, 0
 		prepared(j)
+		if j.Reboot != nil {
+			j.Reboot.Restore = restore
+		}
 	})
 }
 

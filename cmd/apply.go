@@ -108,18 +108,28 @@ put the previous one back. Does nothing where nothing was under way. Run it at b
 }
 
 func (p *program) rollbackVerb() *cobra.Command {
+	var o apply.RollbackOptions
 	c := &cobra.Command{
 		Use:   "rollback",
 		Short: "Go back to the previous release",
 		Long: `Go back to the release that ran before the current one: it is in the other slot, and its images are in the mirror.
-Its checks decide as in apply.`,
+Its checks decide as in apply. Where it runs with another operating system, the next boot takes it, and --reboot boots at once.
+If the site's data have changed since it ran, say what becomes of them.`,
 		Example: "  sallyport rollback",
 		Args:    args(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			return p.onSite(c.Context(), func(s *apply.Site) (*apply.Result, error) { return s.Rollback(c.Context()) })
+			if o.KeepData && o.RestoreData {
+				return &usageError{"--keep-data and --restore-data exclude each other", "keep the data, or put back what was saved"}
+			}
+			if o.RestoreData && !p.reboot {
+				return &usageError{"--restore-data takes --reboot: what works on the data is stopped until the boot", "sallyport rollback --restore-data --reboot"}
+			}
+			return p.onSite(c.Context(), func(s *apply.Site) (*apply.Result, error) { return s.Rollback(c.Context(), o) })
 		},
 	}
 	p.rebootFlag(c)
+	c.Flags().BoolVar(&o.KeepData, "keep-data", false, "go back although the site's data have changed, and leave them as they are")
+	c.Flags().BoolVar(&o.RestoreData, "restore-data", false, "put back the data that were saved when that release was left, and lose what was written since")
 	return exits(c, exit{exitNotApplicable, "there is nothing to go back to"}, exit{exitRolledBack, ""}, exit{exitPerson, ""}, exit{exitLocked, ""})
 }
 

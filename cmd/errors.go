@@ -70,6 +70,7 @@ var reasons = map[string]struct {
 	"bad":       {exitNotApplicable, "this release failed here before: ask for a newer one"},
 	"put-back":  {exitNotApplicable, "sallyport apply --retry takes it again"},
 	"os":        {exitNotApplicable, "ask for a release without an operating system, or describe this site's slots in site.yaml"},
+	"data":      {exitNotApplicable, "say what becomes of the data: sallyport rollback --keep-data or --restore-data"},
 	"boot":      {exitNotApplicable, "sallyport status says which boot slot runs; docs/bootloaders.md tells how slots are set up"},
 	"loader":    {exitNotApplicable, "set the boot loader up as docs/bootloaders.md says; sallyport doctor looks at it, too"},
 	"part":      {exitNotApplicable, "look at spec.slots in site.yaml; sallyport doctor looks at the places, too"},
