@@ -82,7 +82,7 @@ func TestConfigErrorsNameTheLine(t *testing.T) {
 		{"no kubeconfig", "manifestsDir: {path: /m}", "kubernetes: {context: c}", "spec.target.kubernetes.kubeconfig", ""},
 		{"no path", "manifestsDir: {path: /m}", `manifestsDir: {path: ""}`, "spec.target.manifestsDir.path", ""},
 		{"flux", "manifestsDir: {path: /m}", "flux: {a: b}", "spec.target.flux", "manifestsDir"},
-		{"backend", "  trust:", "  slots: {backend: grub}\n  trust:", "spec.slots.backend", "none"},
+		{"backend", "  trust:", "  slots: {backend: lilo}\n  trust:", "spec.slots.backend", "grub"},
 		{"windows", "  trust:", "  windows: [\"Sat 02:00-04:00\"]\n  trust:", "spec.windows", "remove"},
 		{"inbox", "  trust:", "  inbox: [/i]\n  trust:", "spec.inbox", "remove"},
 		{"platform", "  trust:", "  platform: amd64\n  trust:", "spec.platform", ""},

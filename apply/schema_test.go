@@ -76,7 +76,7 @@ func TestSchemaAgreesWithLoadConfig(t *testing.T) {
 		"both targets":          {"{path: /m}", "{path: /m}\n    kubernetes: {kubeconfig: /k}"},
 		"no kubeconfig":         {"manifestsDir: {path: /m}", "kubernetes: {context: c}"},
 		"no path":               {"manifestsDir: {path: /m}", `manifestsDir: {path: ""}`},
-		"backend":               {"  trust:", "  slots: {backend: grub}\n  trust:"},
+		"backend":               {"  trust:", "  slots: {backend: lilo}\n  trust:"},
 		"no data":               {"  trust:", "  data: {keep: 3}\n  trust:"},
 		"two kinds of data":     {"  trust:", "  data: {k3s: {}, etcd: {}}\n  trust:"},
 		"k3s and commands":      {"  trust:", "  data: {k3s: {}, backup: {command: [a]}, restore: {command: [b]}}\n  trust:"},

@@ -30,6 +30,8 @@ type SlotsConfig struct {
 	Deadline *bundle.Duration `json:"deadline"`
 	// UBoot is for the backend uboot.
 	UBoot *UBootConfig `json:"uboot"`
+	// GRUB is for the backend grub; nil for what Debian has.
+	GRUB *GRUBConfig `json:"grub"`
 }
 
 // SlotConfig is one slot of a boot loader.
@@ -49,6 +51,7 @@ type loaderMaker func(s *SlotsConfig, names slot.BootNames, h host.Host, disk du
 // loaders are the boot loaders that this program knows, by the name of their backend.
 func loaders() map[string]loaderMaker {
 	return map[string]loaderMaker{
+		backendGRUB:  openGRUB,
 		backendUBoot: newUBoot,
 	}
 }
@@ -62,6 +65,7 @@ type ownBlock struct {
 
 func (s *SlotsConfig) ownBlocks() []ownBlock {
 	return []ownBlock{
+		{backendGRUB, "grub", s.GRUB != nil, checkGRUB},
 		{backendUBoot, "uboot", s.UBoot != nil, checkUBoot},
 	}
 }
@@ -144,6 +148,9 @@ func (c *SlotConfig) check(field string, fail failFunc) {
 
 // resolve makes the paths absolute.
 func (s *SlotsConfig) resolve(base string) {
+	if s.GRUB != nil && s.GRUB.Env != "" && !filepath.IsAbs(s.GRUB.Env) {
+		s.GRUB.Env = filepath.Join(base, s.GRUB.Env)
+	}
 	for _, c := range []*SlotConfig{s.A, s.B} {
 		if c == nil {
 			continue

@@ -17,7 +17,11 @@ type Mount struct {
 	Device   string // major:minor of what holds it
 	Source   string // what was mounted, as a person has named it
 	ReadOnly bool
+	Options  string // of the mount, then of the file system, with a comma between each two
 }
+
+// Has tells whether the file system is mounted with an option.
+func (m Mount) Has(option string) bool { return slices.Contains(strings.Split(m.Options, ","), option) }
 
 // MountOf is the mount that holds the file or folder at path; of several, one over the other, the uppermost.
 func (h Host) MountOf(path string) (Mount, error) {
@@ -72,8 +76,9 @@ func parseMount(line string) (Mount, error) {
 	if len(f) < 6 || len(b) < 3 {
 		return Mount{}, fmt.Errorf("/proc/self/mountinfo has a line that is none of a mount: %q", line)
 	}
-	readOnly := slices.Contains(strings.Split(f[5], ","), "ro") || slices.Contains(strings.Split(b[2], ","), "ro")
-	return Mount{Device: f[2], Point: unescape(f[4]), Type: b[0], Source: unescape(b[1]), ReadOnly: readOnly}, nil
+	m := Mount{Device: f[2], Point: unescape(f[4]), Type: b[0], Source: unescape(b[1]), Options: f[5] + "," + b[2]}
+	m.ReadOnly = m.Has("ro")
+	return m, nil
 }
 
 // unescape turns the kernel's \040 into what it stands for.
