@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -44,11 +45,7 @@ type member struct {
 
 // ask runs etcdctl.
 func (e *etcd) ask(ctx context.Context, args ...string) (string, error) {
-	endpoint := e.Endpoint
-	if endpoint == "" {
-		endpoint = DefaultEtcdEndpoint
-	}
-	env := []string{"ETCDCTL_API=3", "ETCDCTL_ENDPOINTS=" + endpoint}
+	env := []string{"ETCDCTL_API=3", "ETCDCTL_ENDPOINTS=" + cmp.Or(e.Endpoint, DefaultEtcdEndpoint)}
 	for name, value := range map[string]string{"CACERT": e.CA, "CERT": e.Cert, "KEY": e.Key} {
 		if value != "" {
 			env = append(env, "ETCDCTL_"+name+"="+value)

@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -16,34 +17,28 @@ type K3s struct {
 	DataDir string
 	// Service is the name of its service; empty is DefaultK3sService.
 	Service string
+	// Password is the file by which the node is known to the datastore, and lies outside DataDir; empty is DefaultK3sPassword.
+	Password string
 }
 
 // Where k3s is unless said otherwise.
 const (
-	DefaultK3sDir     = "/var/lib/rancher/k3s"
-	DefaultK3sService = "k3s"
+	DefaultK3sDir      = "/var/lib/rancher/k3s"
+	DefaultK3sService  = "k3s"
+	DefaultK3sPassword = "/etc/rancher/node/password"
 )
-
-// k3sPassword is by which the node is known to the datastore. It lies outside the data folder.
-const k3sPassword = "/etc/rancher/node/password"
 
 // source names what a datastore is of no use without, too: it is encrypted by the token, and node passwords, certificates and
 // keys are in both.
 func (k *K3s) source(manage func(context.Context, string, string) error, disk durable.Disk) source {
-	dir, service := k.DataDir, k.Service
-	if dir == "" {
-		dir = DefaultK3sDir
-	}
-	if service == "" {
-		service = DefaultK3sService
-	}
+	dir, service, password := cmp.Or(k.DataDir, DefaultK3sDir), cmp.Or(k.Service, DefaultK3sService), cmp.Or(k.Password, DefaultK3sPassword)
 	server := filepath.Join(dir, "server")
 	items := []item{{name: "db", path: filepath.Join(server, "db")}}
 	for _, name := range []string{"token", "agent-token", "cred", "tls"} {
 		items = append(items, item{name: name, path: filepath.Join(server, name), optional: true})
 	}
 	return &files{
-		items:    append(items, item{name: "node-password", path: k3sPassword, optional: true}),
+		items:    append(items, item{name: "node-password", path: password, optional: true}),
 		services: services{[]string{service}, manage},
 		cold:     isFolder(filepath.Join(server, "db", "etcd")),
 		fits:     func(copied string) error { return oneMember(filepath.Join(copied, "db", "etcd")) },

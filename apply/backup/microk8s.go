@@ -2,6 +2,7 @@ package backup
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -25,10 +26,7 @@ const DefaultMicroK8sDir = "/var/snap/microk8s/current"
 var microK8sServices = []string{"snap.microk8s.daemon-kubelite", "snap.microk8s.daemon-k8s-dqlite"}
 
 func (m *MicroK8s) source(manage func(context.Context, string, string) error, disk durable.Disk) source {
-	dir := m.DataDir
-	if dir == "" {
-		dir = DefaultMicroK8sDir
-	}
+	dir := cmp.Or(m.DataDir, DefaultMicroK8sDir)
 	return &files{
 		items: []item{
 			{name: "backend", path: filepath.Join(dir, "var/kubernetes/backend")},

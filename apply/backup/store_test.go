@@ -223,14 +223,16 @@ func TestNoData(t *testing.T) {
 // Whatever disk operation fails or is the last one before the power goes: an earlier backup of the name is whole or the new one
 // is, and what is done again succeeds.
 func TestBackupIsWholeOrNotThere(t *testing.T) {
+	t.Parallel()
 	data := filepath.Join(t.TempDir(), "data")
 	cfg := Config{Hooks: &Hooks{Backup: sh("cp " + data + " $SALLYPORT_BACKUP/x"), Restore: sh("cp $SALLYPORT_BACKUP/x " + data + ".restored")}}
 	points := 0
+	quick := (&durabletest.Faults{At: -1}).Disk() // which waits for no flush
 	for _, mode := range durabletest.Modes {
 		for at := 0; ; at++ {
 			dir := filepath.Join(t.TempDir(), "backups")
 			mustWrite(t, data, "first")
-			if _, err := Open(cfg, dir, durable.Disk{}).Backup(t.Context(), "1"); err != nil {
+			if _, err := Open(cfg, dir, quick).Backup(t.Context(), "1"); err != nil {
 				t.Fatal(err)
 			}
 			mustWrite(t, data, "second")
@@ -239,7 +241,7 @@ func TestBackupIsWholeOrNotThere(t *testing.T) {
 			if faults.Fell() == (err == nil) && mode != durabletest.CrashAfterPersist {
 				t.Fatalf("%s: error %v", faults, err)
 			}
-			s := Open(cfg, dir, durable.Disk{})
+			s := Open(cfg, dir, quick)
 			rec, err := s.read("1")
 			if err != nil || s.verify(t.Context(), rec) != nil {
 				t.Fatalf("%s: the backup is not whole: %v", faults, err)
