@@ -32,6 +32,8 @@ type SlotsConfig struct {
 	UBoot *UBootConfig `json:"uboot"`
 	// GRUB is for the backend grub; nil for what Debian has.
 	GRUB *GRUBConfig `json:"grub"`
+	// SystemdBoot is for the backend systemd-boot; nil for an ESP at /efi.
+	SystemdBoot *SystemdBootConfig `json:"systemdBoot"`
 }
 
 // SlotConfig is one slot of a boot loader.
@@ -51,8 +53,9 @@ type loaderMaker func(s *SlotsConfig, names slot.BootNames, h host.Host, disk du
 // loaders are the boot loaders that this program knows, by the name of their backend.
 func loaders() map[string]loaderMaker {
 	return map[string]loaderMaker{
-		backendGRUB:  openGRUB,
-		backendUBoot: newUBoot,
+		backendGRUB:        openGRUB,
+		backendUBoot:       newUBoot,
+		backendSystemdBoot: openSystemdBoot,
 	}
 }
 
@@ -67,6 +70,7 @@ func (s *SlotsConfig) ownBlocks() []ownBlock {
 	return []ownBlock{
 		{backendGRUB, "grub", s.GRUB != nil, checkGRUB},
 		{backendUBoot, "uboot", s.UBoot != nil, checkUBoot},
+		{backendSystemdBoot, "systemdBoot", s.SystemdBoot != nil, checkSystemdBoot},
 	}
 }
 
