@@ -53,6 +53,10 @@ spec:
   #       timeout: 60s
   # checksDir: /etc/sallyport/checks.d
 
+  # The datastore that a release may bring to another form: saved before, put back by a rollback. One of
+  # data: {k3s: {}}             # also for RKE2; or microk8s, etcd
+  # data: {backup: {command: [PROGRAM, ARG]}, restore: {command: [PROGRAM, ARG]}}
+
   # What this machine runs; the default is what this program was built for.
   # platform: linux/amd64
 `

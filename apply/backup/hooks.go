@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/oneline"
+	"github.com/sallyport-dev/sallyport/internal/ownfile"
 	"github.com/sallyport-dev/sallyport/internal/program"
 )
 
@@ -52,6 +54,11 @@ func (h *hooks) version(ctx context.Context) (string, error) {
 }
 
 func (h *hooks) run(ctx context.Context, name string, args []string, dir, stopped string, out *limited) error {
+	if filepath.IsAbs(args[0]) {
+		if err := ownfile.Check(args[0]); err != nil {
+			return notOurs(name, err)
+		}
+	}
 	c := program.Command{Args: args, Env: append([]string{"SALLYPORT_BACKUP=" + dir, "SALLYPORT_STOPPED=" + stopped}, h.environ...)}
 	if out != nil {
 		c.Output = out
@@ -60,6 +67,16 @@ func (h *hooks) run(ctx context.Context, name string, args []string, dir, stoppe
 		return &fault{text: "the site's " + name + " command", advice: "", err: err}
 	}
 	return nil
+}
+
+// notOurs refuses a command that is missing, or that others could have changed.
+func notOurs(name string, err error) error {
+	f := &fault{text: "the site's " + name + " command", err: err, advice: "correct spec.data." + name + " in site.yaml"}
+	var own *ownfile.Error
+	if errors.As(err, &own) {
+		f.advice = own.Hint()
+	}
+	return f
 }
 
 // run runs a tool and returns what it prints.

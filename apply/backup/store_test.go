@@ -148,6 +148,28 @@ func TestBackupsThatAreNone(t *testing.T) {
 	}
 }
 
+// What is run as root must not be for others to write.
+func TestCommandOfOthers(t *testing.T) {
+	save := filepath.Join(t.TempDir(), "save")
+	cfg := Config{Hooks: &Hooks{Backup: []string{save}, Restore: sh("exit 0")}}
+	_, err := Open(cfg, t.TempDir(), durable.Disk{}).Backup(t.Context(), "1")
+	expectError(t, err, "backup", "save: no such file", "correct spec.data.backup")
+	mustWrite(t, save, "#!/bin/sh\necho x >$SALLYPORT_BACKUP/x\n")
+	for mode, words := range map[os.FileMode]string{0o757: "chmod o-w", 0o644: "is not executable"} {
+		if err := os.Chmod(save, mode); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Open(cfg, t.TempDir(), durable.Disk{}).Backup(t.Context(), "1")
+		expectError(t, err, "backup", "the site's backup command", words)
+	}
+	if err := os.Chmod(save, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(cfg, t.TempDir(), durable.Disk{}).Backup(t.Context(), "1"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestInterruptedBackup(t *testing.T) {
 	s := Open(Config{Hooks: &Hooks{Backup: sh("sleep 60"), Restore: sh("exit 0")}}, t.TempDir(), durable.Disk{})
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)

@@ -18,6 +18,8 @@ import (
 //
 //   - NAME.yaml holds checks as release.yaml does, a list under the key checks
 //   - an executable file is an exec check with the file's name and the usual defaults
+//   - the folders required.d and wanted.d, laid out as greenboot's, hold executable files: each is asked once, and again as
+//     long as it exits with status 21; those in wanted.d are forgiven
 //
 // Hidden files, and those that editors and package managers leave (NAME~, NAME.bak, NAME.dpkg-old, README), are passed
 // over. Any other file is an error: a script without its executable bit would never be asked and nobody would know.
@@ -35,7 +37,11 @@ func LoadDir(dir string) ([]bundle.Check, error) {
 		if passedOver(e.Name()) {
 			continue
 		}
-		checks, err := loadFile(filepath.Join(dir, e.Name()))
+		load := loadFile
+		if isScripts(e.Name()) {
+			load = loadScripts
+		}
+		checks, err := load(filepath.Join(dir, e.Name()))
 		if err != nil {
 			return nil, err
 		}
@@ -71,6 +77,11 @@ func loadFile(path string) ([]bundle.Check, error) {
 	case st.Mode().Perm()&0o111 == 0:
 		return nil, dirError(path, errors.New("it is neither executable nor a .yaml file"), "chmod +x "+path+", or move it elsewhere")
 	}
+	return fileCheck(path)
+}
+
+// fileCheck is the check that runs an executable file.
+func fileCheck(path string) ([]bundle.Check, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err

@@ -29,12 +29,22 @@ func TestLoadDir(t *testing.T) {
 		{"anybody's", []file{{"tills", "#!/bin/sh\n", 0o757}}, "", "tills has mode 0757: everybody can write it"},
 		{"unknown field", []file{yaml("a.yaml", "checks:\n  - nam: x\n")}, "", "a.yaml:2: checks[0].nam is not a"},
 		{"not valid", []file{yaml("a.yaml", "checks:\n  - {name: x, tcp: {address: nowhere}}\n")}, "", `a.yaml:2: checks[0] does not validate: check "x"`},
+		{"as greenboot has them", []file{{"wanted.d/50_printer.sh", "#!/bin/sh\n", 0o755}, {"required.d/20-b", "#!/bin/sh\n", 0o755}, {"required.d/10-a", "#!/bin/sh\n", 0o755},
+			yaml("required.d/README", "?"), yaml("tills.yaml", strings.ReplaceAll(tcp, "%", "c"))}, "10-a 20-b c 50_printer.sh", ""},
+		{"forgotten bit in a folder", []file{yaml("required.d/tills.sh", "#!/bin/sh\n")}, "", "required.d/tills.sh: it is neither executable nor a .yaml file"},
+		{"no script", []file{yaml("wanted.d/a.yaml", "checks: []\n")}, "", "wanted.d/a.yaml: it is no script"},
+		{"anybody's script", []file{{"wanted.d/tills", "#!/bin/sh\n", 0o757}}, "", "wanted.d/tills has mode 0757: everybody can write it"},
+		{"another folder", []file{{"other.d/tills", "#!/bin/sh\n", 0o755}}, "", "other.d: it is not a regular file"},
+		{"one name in two folders", []file{{"required.d/tills", "#!/bin/sh\n", 0o755}, {"wanted.d/tills", "#!/bin/sh\n", 0o755}}, "", "two checks have the name tills"},
 		{"same name twice", []file{yaml("a.yaml", strings.ReplaceAll(tcp, "%", "tills")), {"tills", "#!/bin/sh\n", 0o755}}, "", "two checks have the name tills"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
 			for _, f := range tt.files {
 				path := filepath.Join(dir, f.name)
+				if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+					t.Fatal(err)
+				}
 				if err := os.WriteFile(path, []byte(f.content), f.mode); err != nil {
 					t.Fatal(err)
 				}
@@ -52,7 +62,7 @@ func TestLoadDir(t *testing.T) {
 				if strings.HasPrefix(tt.err, "a.yaml:") {
 					reason = "spec"
 				}
-				if tt.name == "anybody's" {
+				if strings.HasPrefix(tt.name, "anybody's") {
 					reason = "permissions"
 				}
 				if !errors.As(err, &typed) || typed.Reason() != reason || !strings.Contains(err.Error(), tt.err) {

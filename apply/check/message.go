@@ -12,6 +12,9 @@ import (
 // errTimeout is the cause of a context that ended because the check's time was over.
 var errTimeout = errors.New("no answer in time")
 
+// errNotAsked is why a check failed that nobody had time for.
+var errNotAsked = errors.New("not asked: the time for all checks was over")
+
 // maxMessage bounds what a program or a server may add to a message, in bytes.
 const maxMessage = 300
 
@@ -48,15 +51,22 @@ type failure struct {
 	good, want int
 	tries      int
 	took       time.Duration
+	over       bool // the time for all checks was over
 }
 
 func (f *failure) Error() string {
+	if errors.Is(f.last, errNotAsked) {
+		return f.last.Error()
+	}
 	said := fmt.Sprintf("only %d of %d measurements in time", f.good, f.want)
 	if f.last != nil {
 		said = f.last.Error()
 		if f.want > 1 {
 			said = fmt.Sprintf("%s, %d of %d good", said, f.good, f.want)
 		}
+	}
+	if f.over {
+		said = "cut short, since the time for all checks was over: " + said
 	}
 	return fmt.Sprintf("%s (%s)", said, tries(f.tries, f.took))
 }

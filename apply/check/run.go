@@ -30,6 +30,9 @@ type Env struct {
 	// Patience is for how long in all what a check asks may be away. Meanwhile the check's own time stands still, and nothing
 	// counts as measured; after it the check ends with verdict "error". Zero: being away is as bad as any other answer.
 	Patience time.Duration
+	// Deadline, if set, is when the time for all checks is over: the one that is under way fails then, and so does each
+	// required one behind it. No patience goes beyond it.
+	Deadline time.Time
 	// Observe, if set, is called from Run's goroutine.
 	Observe func(Event)
 }
@@ -80,10 +83,10 @@ func (r *runner) do(ctx context.Context) error {
 	r.observe("")
 	probe, err := newProbe(r.check, r.env)
 	if err == nil {
-		if err := sleep(ctx, time.Duration(r.check.InitialDelay)); err != nil {
-			return err
+		err = r.delay(ctx)
+		if err == nil {
+			err = r.measure(ctx, probe, timeout)
 		}
-		err = r.measure(ctx, probe, timeout)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -94,6 +97,33 @@ func (r *runner) do(ctx context.Context) error {
 	r.event.Result = r.result
 	r.observe(r.result.Message)
 	return nil
+}
+
+// delay waits before the first measurement.
+func (r *runner) delay(ctx context.Context) error {
+	if r.over() {
+		return &failure{last: errNotAsked}
+	}
+	end := time.Now().Add(time.Duration(r.check.InitialDelay))
+	if !r.env.Deadline.IsZero() && r.env.Deadline.Before(end) {
+		end = r.env.Deadline
+	}
+	err := sleep(ctx, time.Until(end))
+	if err == nil && r.over() {
+		return &failure{last: errNotAsked}
+	}
+	return err
+}
+
+// over tells whether the time for all checks is over.
+func (r *runner) over() bool { return !r.env.Deadline.IsZero() && !time.Now().Before(r.env.Deadline) }
+
+// until is when the measurement ends that may go on until end.
+func (r *runner) until(end time.Time) time.Time {
+	if d := r.env.Deadline; !d.IsZero() && d.Before(end) {
+		return d
+	}
+	return end
 }
 
 // measure returns nil once the check has passed.
@@ -112,6 +142,8 @@ func (r *runner) measure(ctx context.Context, probe Probe, timeout time.Duration
 		switch {
 		case isPermanent(err), isAway(err) && r.env.Patience > 0:
 			return err
+		case isAgain(err):
+			last = err
 		case err != nil:
 			r.bad++
 			last = err
@@ -126,7 +158,7 @@ func (r *runner) measure(ctx context.Context, probe Probe, timeout time.Duration
 		}
 		r.event.Good, r.event.Left = r.good, time.Until(r.end)
 		r.observe(message(err))
-		if sleepUntil(ctx, began.Add(r.interval()), r.end) != nil {
+		if sleepUntil(ctx, began.Add(r.interval()), r.until(r.end)) != nil {
 			return r.failure(last, start)
 		}
 	}
@@ -145,13 +177,14 @@ func (r *runner) once(ctx context.Context, probe Probe) (cut bool, err error) {
 		if t := began.Add(least); least > 0 && end.Before(t) {
 			end = t
 		}
-		if cut, err = ask(ctx, probe, end); !isAway(err) || r.patience <= 0 || ctx.Err() != nil {
+		if cut, err = ask(ctx, probe, r.until(end)); !isAway(err) || r.patience <= 0 || ctx.Err() != nil || r.over() {
 			return cut, err
 		}
 		r.event.Left, r.event.Away = time.Until(r.end), true
 		r.observe(message(err))
 		r.event.Away = false
-		if err := sleep(ctx, min(r.interval(), defaultInterval)); err != nil {
+		then := r.until(time.Now().Add(min(r.interval(), defaultInterval)))
+		if err := sleep(ctx, time.Until(then)); err != nil {
 			return true, err
 		}
 		took := time.Since(began)
@@ -171,7 +204,7 @@ func (r *runner) interval() time.Duration {
 }
 
 func (r *runner) failure(last error, start time.Time) error {
-	return &failure{last: last, good: r.good, want: r.event.Want, tries: r.event.Tries, took: time.Since(start)}
+	return &failure{last: last, good: r.good, want: r.event.Want, tries: r.event.Tries, took: time.Since(start), over: r.over()}
 }
 
 func (r *runner) observe(last string) {
