@@ -226,7 +226,7 @@ func (p *program) buildSummary(in *inspect.Inspection, res *build.Result, keys [
 		p.ui.print("%s %d\n", res.File, res.Size)
 		return
 	}
-	p.ui.print("\n%s   %s   (layers it delivers: %s, %s)\n", res.File, size(res.Size), size(res.Delivers), percent(res.Size, res.Delivers))
+	p.ui.print("\n%s   %s   (%s it delivers: %s, %s)\n", res.File, size(res.Size), delivered(in), size(res.Delivers), percent(res.Size, res.Delivers))
 	p.printImages(in, false)
 	if len(res.Parts) > 0 {
 		p.ui.say("parts", "%s", strings.Join(res.Parts, " "))

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -85,6 +86,7 @@ func (p *program) printDifference(d *inspect.Difference) {
 		out.line("~", "%s %s (sequence %d) -> %s %s (sequence %d)", d.Old.Name, d.Old.Version, d.Old.Sequence, d.New.Name, d.New.Version, d.New.Sequence)
 	}
 	p.printImageChanges(&differences{p: p, label: "images"}, d.Images)
+	p.printOSChanges(&differences{p: p, label: "os"}, d.OS)
 	p.printPackageChanges(&differences{p: p, label: "packages"}, d.Packages)
 	out = &differences{p: p, label: "manifests"}
 	for _, o := range d.Manifests.Changed {
@@ -121,6 +123,25 @@ func (p *program) printImageChanges(out *differences, d inspect.ImagesDiff) {
 	}
 	for _, i := range d.Removed {
 		out.line("-", "%s", lastPart(i.Name))
+	}
+	out.line("=", "%d more", len(d.Unchanged))
+}
+
+func (p *program) printOSChanges(out *differences, d *inspect.OSDiff) {
+	if d == nil {
+		return
+	}
+	if d.Old != d.New {
+		out.line("~", "%s -> %s", cmp.Or(d.Old, "no version"), cmp.Or(d.New, "no version"))
+	}
+	for _, c := range d.Changed {
+		out.line("~", "%s, %s -> %s", c.Name, size(c.Old.Size), size(c.New.Size))
+	}
+	for _, part := range d.Added {
+		out.line("+", "%s, %s", part.Name, size(part.Size))
+	}
+	for _, part := range d.Removed {
+		out.line("-", "%s", part.Name)
 	}
 	out.line("=", "%d more", len(d.Unchanged))
 }

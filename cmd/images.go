@@ -26,11 +26,30 @@ func (p *program) printImages(in *inspect.Inspection, all bool) {
 		}
 		t.row("  %s\t%s\t%s\t%s", imageName(im, len(in.Platforms) > 1), changed, size(im.Payload), how)
 	}
+	p.osRows(t, in.OS)
 	if quiet > maxQuietImages && !all {
 		t.row("  %d more\tnone\t0 B\tthe base has them", quiet-maxQuietImages)
 	}
 	t.row("  manifests, SBOMs, signatures\t\t%s\t", size(in.Bytes.Metadata))
 	t.print()
+}
+
+// osRows tells the same of each part of an operating system.
+func (p *program) osRows(t *table, o *inspect.OS) {
+	if o == nil {
+		return
+	}
+	for _, part := range o.Parts {
+		if part.Form == bundle.FormReuse {
+			t.row("  os %s\tnone\t0 B\tthe base has it", part.Name)
+			continue
+		}
+		how := string(part.Form)
+		if part.Note != "" {
+			how += " (" + part.Note + ")"
+		}
+		t.row("  os %s\t%s\t%s\t%s", part.Name, size(part.Size), size(part.Bytes), how)
+	}
 }
 
 // imageName is the last part of an image's name, and its platform where there are several.

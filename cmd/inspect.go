@@ -103,11 +103,14 @@ func (p *program) printInspection(in inspection, f inspectFlags) {
 	}
 	line("holds", "%s, %s, %s, %s", plural(in.Manifests, "manifest"), plural(in.SBOMs, "SBOM"),
 		plural(in.Attestations, "attestation"), plural(len(in.Checks), "check"))
+	if in.OS != nil {
+		line("os", "%s", aboutOS(in.OS))
+	}
 	for _, o := range in.Overlays {
 		line("overlay", "%s", aboutOverlay(o.Overlay))
 	}
-	line("size", "%s: %s of metadata, %s for %s of layers", size(in.Bytes.Bundle), size(in.Bytes.Metadata),
-		size(in.Bytes.Payload), size(in.Bytes.Original))
+	line("size", "%s: %s of metadata, %s for %s", size(in.Bytes.Bundle), size(in.Bytes.Metadata),
+		size(in.Bytes.Payload), size(in.Bytes.Original)+" of "+delivered(in.Inspection))
 	p.ui.print("\n")
 	p.printImages(in.Inspection, true)
 	if f.files {
@@ -120,17 +123,26 @@ func (p *program) printInspection(in inspection, f inspectFlags) {
 
 func (p *program) printBlobs(in inspection, full bool) {
 	t := p.ui.table(3)
+	blobRow := func(b inspect.Blob) {
+		how := string(b.Form)
+		if b.Base != "" {
+			how += " against " + short(b.Base, full)
+		}
+		if b.Note != "" {
+			how += " (" + b.Note + ")"
+		}
+		t.row("  %s\t%s\t%s\t%s", short(b.Digest, full), size(b.Size), size(b.Bytes), how)
+	}
 	t.row("\n  BLOB OF AN IMAGE\tSIZE\tSENT\tHOW")
 	for _, im := range in.Images {
 		for _, b := range im.Blobs {
-			how := string(b.Form)
-			if b.Base != "" {
-				how += " against " + short(b.Base, full)
-			}
-			if b.Note != "" {
-				how += " (" + b.Note + ")"
-			}
-			t.row("  %s\t%s\t%s\t%s", short(b.Digest, full), size(b.Size), size(b.Bytes), how)
+			blobRow(b)
+		}
+	}
+	if in.OS != nil {
+		t.row("\n  PART OF THE OS\tSIZE\tSENT\tHOW")
+		for _, p := range in.OS.Parts {
+			blobRow(p.Blob)
 		}
 	}
 	printCosts(t, in)
@@ -152,6 +164,23 @@ func (p *program) printBlobs(in inspection, full bool) {
 			p.ui.print("  %d more\n", over)
 		}
 	}
+}
+
+// aboutOS tells of an operating system in one line.
+func aboutOS(o *inspect.OS) string {
+	var parts []string
+	for _, part := range o.Parts {
+		parts = append(parts, part.Name+" "+size(part.Size))
+	}
+	return strings.TrimSpace(o.Version + " in " + plural(len(parts), "part") + ": " + strings.Join(parts, ", "))
+}
+
+// delivered names what a bundle's payload is.
+func delivered(in *inspect.Inspection) string {
+	if in.OS == nil {
+		return "layers"
+	}
+	return "layers and parts"
 }
 
 // aboutOverlay tells of an overlay in one line.

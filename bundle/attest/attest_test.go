@@ -93,6 +93,7 @@ func descriptor() *bundle.Descriptor {
 			Digest:    digest.FromString("image"),
 			MediaType: "application/vnd.oci.image.index.v1+json",
 		}},
+		OS:        &bundle.OS{Version: "12.8", Parts: []bundle.OSPart{{Name: "root", Digest: digest.FromString("root"), Size: 4}}},
 		Manifests: bundle.Manifests{Digest: digest.FromString("manifests"), Size: 9, Objects: 1},
 		SBOMs: []bundle.SBOM{
 			{Image: digest.FromString("amd64"), Format: "spdx", Digest: digest.FromString("spdx")},
@@ -159,6 +160,7 @@ func TestProvenanceRefuses(t *testing.T) {
 		{"spec is a list", func(p *Provenance) { p.Spec = json.RawMessage("[]") }, "spec is not a JSON object"},
 		{"image digest", func(p *Provenance) { p.Descriptor.Images[0].Digest = "sha256:1" }, "image registry.example.com/pick-engine:2.4.0"},
 		{"base digest", func(p *Provenance) { p.Descriptor.Bases[0].Digest = "x" }, "base store-platform 2.3.0"},
+		{"part's digest", func(p *Provenance) { p.Descriptor.OS.Parts[0].Digest = "x" }, "part root of the operating system"},
 		{"manifests digest", func(p *Provenance) { p.Descriptor.Manifests.Digest = "x" }, "manifests: digest"},
 		{"SBOM digest", func(p *Provenance) { p.Descriptor.SBOMs[1].Digest = "x" }, "SBOM of sha256:"},
 	} {

@@ -12,7 +12,7 @@ import (
 )
 
 // BuildType says what the parameters of our provenance mean: externalParameters.spec is the release.yaml as the builder
-// understood it; resolvedDependencies are the images, bases and rendered manifests that went in; byproducts the SBOMs.
+// understood it; resolvedDependencies are the images, bases, parts of the operating system and rendered manifests that went in; byproducts the SBOMs.
 const BuildType = "https://sallyport.dev/build/v1"
 
 // BuilderID names the builder in provenance when Provenance.BuilderID is empty.
@@ -139,7 +139,8 @@ func timestamp(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// dependencies are what went into the release, in the descriptor's order: images, bases, rendered manifests.
+// dependencies are what went into the release, in the descriptor's order: images, bases, the operating system's parts,
+// rendered manifests.
 func dependencies(d *bundle.Descriptor) ([]Resource, error) {
 	list := make([]Resource, 0, len(d.Images)+len(d.Bases)+1)
 	for _, image := range d.Images {
@@ -161,6 +162,11 @@ func dependencies(d *bundle.Descriptor) ([]Resource, error) {
 			Annotations: map[string]string{"role": "base", "version": base.Version},
 		})
 	}
+	parts, err := parts(d.OS)
+	if err != nil {
+		return nil, err
+	}
+	list = append(list, parts...)
 	if d.Manifests.Digest == "" {
 		return list, nil
 	}
@@ -169,6 +175,23 @@ func dependencies(d *bundle.Descriptor) ([]Resource, error) {
 		return nil, fmt.Errorf("manifests: %w", err)
 	}
 	return append(list, Resource{Name: "manifests", Digest: set, MediaType: bundle.MediaTypeObjects}), nil
+}
+
+// parts are those of the operating system.
+func parts(o *bundle.OS) ([]Resource, error) {
+	if o == nil {
+		return nil, nil
+	}
+	var list []Resource
+	for _, p := range o.Parts {
+		set, err := digestSet(p.Digest)
+		if err != nil {
+			return nil, fmt.Errorf("part %s of the operating system: %w", p.Name, err)
+		}
+		list = append(list, Resource{Name: p.Name, Digest: set, MediaType: bundle.MediaTypePart,
+			Annotations: map[string]string{"role": "os", "version": o.Version}})
+	}
+	return list, nil
 }
 
 // byproducts are the SBOMs, each with the image that it is of.

@@ -29,6 +29,8 @@ type known struct {
 	blobs map[digest.Digest]*bundle.Blob
 	// carrier has the bytes that travelled with it; nil for a lock file.
 	carrier carrier
+	// images are those that a lock file names of parts of the operating system, by the parts' digests.
+	images map[digest.Digest]string
 }
 
 func newKnown(ref string, is bundle.Base, d *bundle.Descriptor, c carrier) *known {
@@ -238,7 +240,14 @@ func lockBase(path string) (*known, error) {
 		return nil, &Error{reason: "usage", text: fmt.Sprintf("base %s is not a lock file: %v", path, err),
 			hint: "name the file that build wrote beside the bundle", cause: err}
 	}
-	return newKnown(path, l.Release, l.descriptor(), nil), nil
+	k := newKnown(path, l.Release, l.descriptor(), nil)
+	k.images = make(map[digest.Digest]string)
+	if l.OS != nil {
+		for _, p := range l.OS.Parts {
+			k.images[p.Digest] = p.Image
+		}
+	}
+	return k, nil
 }
 
 // layoutBase reads a bundle that was unpacked, or pulled, into an OCI layout.

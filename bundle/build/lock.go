@@ -22,7 +22,21 @@ type Lock struct {
 	Platforms  []string       `json:"platforms"`
 	Images     []bundle.Image `json:"images"`
 	Blobs      []LockBlob     `json:"blobs"`
+	OS         *LockOS        `json:"os,omitempty"`
 	SBOMs      []bundle.SBOM  `json:"sboms,omitempty"`
+}
+
+// LockOS is the operating system.
+type LockOS struct {
+	Version string     `json:"version,omitempty"`
+	Parts   []LockPart `json:"parts"`
+}
+
+// LockPart is a part of it.
+type LockPart struct {
+	bundle.OSPart
+	// Image is what release.yaml named. A later build reads the part from there, if the bytes are still the same.
+	Image string `json:"image,omitempty"`
 }
 
 // LockBlob is a layer, a config or an attached artifact's content.
@@ -40,6 +54,12 @@ func NewLock(d *bundle.Descriptor, release digest.Digest) *Lock {
 		Platforms: d.Platforms, Images: d.Images, SBOMs: d.SBOMs}
 	for _, b := range d.Blobs {
 		l.Blobs = append(l.Blobs, LockBlob{Digest: b.Digest, Size: b.Size, MediaType: b.MediaType})
+	}
+	if d.OS != nil {
+		l.OS = &LockOS{Version: d.OS.Version}
+		for _, p := range d.OS.Parts {
+			l.OS.Parts = append(l.OS.Parts, LockPart{OSPart: p})
+		}
 	}
 	return l
 }
@@ -91,6 +111,12 @@ func (l *Lock) descriptor() *bundle.Descriptor {
 	}
 	for _, b := range l.Blobs {
 		d.Blobs = append(d.Blobs, bundle.Blob{Digest: b.Digest, Size: b.Size, MediaType: b.MediaType, Form: bundle.FormReuse})
+	}
+	if l.OS != nil {
+		d.OS = &bundle.OS{Version: l.OS.Version}
+		for _, p := range l.OS.Parts {
+			d.OS.Parts = append(d.OS.Parts, p.OSPart)
+		}
 	}
 	for _, s := range l.SBOMs {
 		s.Form = bundle.FormReuse

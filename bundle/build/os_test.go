@@ -3,12 +3,15 @@ package build
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"math/rand/v2"
 	"os"
 	"strings"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/specs-go"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/sallyport-dev/sallyport/bundle"
 	"github.com/sallyport-dev/sallyport/bundle/bundletest"
@@ -206,4 +209,78 @@ func TestBaseThatTellsOfNoSystem(t *testing.T) {
 			t.Errorf("part %s travels as %+v", name, b)
 		}
 	}
+}
+
+// TestSystemAgainstALock builds against a lock file: the old root is read from the image that it names, as long as that is
+// what it was.
+func TestSystemAgainstALock(t *testing.T) {
+	f := osFactory(t)
+	f.build(f.config("1.0.0"))
+	lock := f.path("out/1.0.0.tar.lock.json")
+	raw, err := os.ReadFile(lock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := ParseLock(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.OS == nil || l.OS.Version != "12.1" || len(l.OS.Parts) != 3 || l.OS.Parts[2].Name != "root" || l.OS.Parts[2].Image != "./os-1.0.0/root.img" {
+		t.Fatalf("the lock tells of %+v", l.OS)
+	}
+	root := partBlobs(f.build(f.config("2.0.0", lock)).Descriptor)["root"]
+	if root.Form != bundle.FormDelta || root.Bases[0].Digest != l.OS.Parts[2].Digest {
+		t.Errorf("the root travels as %+v", root)
+	}
+	image := blocks(200)
+	image[5]++
+	f.write("os-1.0.0/root.img", string(image))
+	root = partBlobs(f.build(f.config("3.0.0", lock)).Descriptor)["root"]
+	if root.Note != lostPart || len(root.Bases) > 0 && root.Bases[0].Digest == l.OS.Parts[2].Digest {
+		t.Errorf("against an image that changed, the root travels as %+v", root)
+	}
+}
+
+// TestSystemFromAnArtifact packs a file of an OCI artifact as if it lay there by itself.
+func TestSystemFromAnArtifact(t *testing.T) {
+	f := newFactory(t)
+	root := blocks(30)
+	f.artifact("os", "12.8", map[string][]byte{"rootfs.img": root, "boot/vmlinuz": blocks(3)})
+	f.write("release-1.0.0.yaml", spec("1.0.0", "  os: {version: \"12.1\", image: \"oci:./os:12.8#rootfs.img\"}\n"))
+	res := f.build(f.config("1.0.0"))
+	s := site{}
+	s.load(t, open(t, res.File))
+	if p := res.Descriptor.OS.Parts; len(p) != 1 || p[0].Name != "root" || !bytes.Equal(s[p[0].Digest], root) {
+		t.Errorf("got %+v", p)
+	}
+	f.write("release-1.0.0.yaml", spec("1.0.0", "  os: {image: \"oci:./os:12.8#vmlinuz\"}\n"))
+	_, err := Run(t.Context(), f.config("1.0.0"))
+	if err == nil || !strings.Contains(err.Error(), `release-1.0.0.yaml:7: part root: oci:./os:12.8: it holds no file "vmlinuz"`) {
+		t.Errorf("got %v", err)
+	}
+	if !strings.Contains(hintOf(err, ""), `"boot/vmlinuz"`) {
+		t.Errorf("the hint is %q", hintOf(err, ""))
+	}
+}
+
+// artifact lays files out as oras push --oci-layout does.
+func (f *factory) artifact(dir, tag string, files map[string][]byte) {
+	f.t.Helper()
+	blob := func(mediaType string, b []byte) ocispec.Descriptor {
+		d := ocispec.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(b), Size: int64(len(b))}
+		f.write(dir+"/blobs/sha256/"+d.Digest.Encoded(), string(b))
+		return d
+	}
+	m := ocispec.Manifest{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest,
+		ArtifactType: "application/vnd.example.os", Config: blob(ocispec.MediaTypeEmptyJSON, []byte("{}"))}
+	for name, b := range files {
+		l := blob("application/octet-stream", b)
+		l.Annotations = map[string]string{ocispec.AnnotationTitle: name}
+		m.Layers = append(m.Layers, l)
+	}
+	entry := blob(m.MediaType, must(json.Marshal(m)))
+	entry.Annotations = map[string]string{ocispec.AnnotationRefName: tag}
+	f.write(dir+"/oci-layout", `{"imageLayoutVersion":"1.0.0"}`)
+	f.write(dir+"/index.json", string(must(json.Marshal(ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2},
+		MediaType: ocispec.MediaTypeImageIndex, Manifests: []ocispec.Descriptor{entry}}))))
 }

@@ -50,6 +50,9 @@ func (b *builder) lock(d *bundle.Descriptor, release digest.Digest) *Lock {
 	for i, x := range b.blobs {
 		l.Blobs[i].Files = x.files // describe lists the same blobs
 	}
+	for i, x := range b.release.parts {
+		l.OS.Parts[i].Image = x.Image // describeOS lists the same parts
+	}
 	return l
 }
 

@@ -74,7 +74,7 @@ func (b *builder) usePatch(x *blob, p *patch) error {
 	for _, o := range p.olds {
 		bases = append(bases, bundle.BaseBlob{Digest: o.digest, Size: o.size, PlainSize: o.plain.Size})
 	}
-	if x.part == nil || len(bases) > 0 {
+	if x.part == nil { // of a part the note says that another one had to do
 		x.out.Note = ""
 	}
 	return b.travel(x, p, bases)

@@ -26,6 +26,7 @@ type way struct {
 	patch   bool
 	olds    []bundle.BaseBlob // what the patch is made against
 	image   *bundle.Image     // the image that has the blob, if nothing is carried
+	file    string            // of a part of the operating system, if nothing is carried
 	from    *known
 }
 
@@ -53,13 +54,14 @@ func (f *finder) find(ctx context.Context, list []digest.Digest) ([]digest.Diges
 	f.finding.Lock()
 	defer f.finding.Unlock()
 	var found []digest.Digest
-	f.mu.Lock()
 	for _, d := range list {
-		if f.search(d, map[digest.Digest]bool{}) {
+		f.mu.Lock()
+		ok := f.search(d, map[digest.Digest]bool{})
+		f.mu.Unlock()
+		if ok || f.inFile(ctx, d) {
 			found = append(found, d)
 		}
 	}
-	f.mu.Unlock()
 	return found, f.extract(ctx)
 }
 
@@ -161,8 +163,11 @@ func (f *finder) open(ctx context.Context, d digest.Digest,
 	if w == nil {
 		return nil, fmt.Errorf("nobody has blob %s", d)
 	}
-	if w.image != nil {
+	switch {
+	case w.image != nil:
 		return f.fromImage(ctx, w)
+	case w.file != "":
+		return os.Open(w.file)
 	}
 	file, err := os.Open(filepath.Join(f.dir, w.carried.Encoded()))
 	if err != nil || !w.patch {

@@ -17,6 +17,7 @@ type Difference struct {
 	New        Release          `json:"new"`
 	Same       bool             `json:"same"` // two bundles of one release: they deliver the same
 	Images     ImagesDiff       `json:"images"`
+	OS         *OSDiff          `json:"os,omitempty"` // nil: neither has an operating system
 	Packages   PackagesDiff     `json:"packages"`
 	Manifests  ObjectsDiff      `json:"manifests"`
 	Overlays   OverlaysDiff     `json:"overlays"`
@@ -71,6 +72,7 @@ func Compare(from, to *Contents) (*Difference, error) {
 		Old: from.Inspection.Release, New: to.Inspection.Release,
 		Same:      from.Inspection.Release.Identity == to.Inspection.Release.Identity,
 		Images:    compareImages(pairs),
+		OS:        compareOS(from.descriptor.OS, to.descriptor.OS),
 		Packages:  packages,
 		Manifests: objects,
 		Overlays:  compareOverlays(from, to),

@@ -12,7 +12,8 @@ type ledger struct {
 	payload map[digest.Digest]int64 // by the digest in the bundle; charged ones are removed
 }
 
-func images(r *bundle.Reader) []Image {
+// charged tells of the images, and of the operating system.
+func charged(r *bundle.Reader) ([]Image, *OS) {
 	d := r.Descriptor()
 	l := ledger{blobs: map[digest.Digest]*bundle.Blob{}, payload: map[digest.Digest]int64{}}
 	for i := range d.Blobs {
@@ -27,7 +28,7 @@ func images(r *bundle.Reader) []Image {
 			out = append(out, l.image(&d.Images[i], j))
 		}
 	}
-	return out
+	return out, l.system(d.OS)
 }
 
 // image lists the layers of an image, then what else of it is payload: a very large config, and, at the first platform,

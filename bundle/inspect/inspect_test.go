@@ -67,7 +67,7 @@ func TestInspectGolden(t *testing.T) {
 }
 
 func TestBytesAddUp(t *testing.T) {
-	for name, release := range map[string]bundletest.Release{"minimal": bundletest.Minimal(), "delta": bundletest.Delta(), "nothing": {}} {
+	for name, release := range map[string]bundletest.Release{"minimal": bundletest.Minimal(), "delta": bundletest.Delta(), "system": bundletest.System(), "nothing": {}} {
 		t.Run(name, func(t *testing.T) {
 			x := inspect.Inspect(reader(t, release))
 			if x.Bytes.Bundle != int64(len(release.Bytes(t, bundle.PredicateSignature, provenance))) {
@@ -87,8 +87,13 @@ func TestBytesAddUp(t *testing.T) {
 				}
 				payload += sum
 			}
+			if x.OS != nil {
+				for _, p := range x.OS.Parts {
+					payload += p.Bytes
+				}
+			}
 			if payload != x.Bytes.Payload {
-				t.Errorf("the images cost %d, the payload has %d", payload, x.Bytes.Payload)
+				t.Errorf("the images and parts cost %d, the payload has %d", payload, x.Bytes.Payload)
 			}
 		})
 	}

@@ -17,6 +17,7 @@ type Inspection struct {
 	Signatures   []Signature `json:"signatures"`
 	Bytes        Bytes       `json:"bytes"`
 	Images       []Image     `json:"images"`
+	OS           *OS         `json:"os,omitempty"` // nil: the release leaves the operating system as it is
 	Manifests    int         `json:"manifests"`    // Kubernetes objects
 	Attestations int         `json:"attestations"` // on the release and on its images
 	SBOMs        int         `json:"sboms"`        // documents, those that the base has included
@@ -54,7 +55,7 @@ type Bytes struct {
 	Bundle   int64 `json:"bundle"`
 	Metadata int64 `json:"metadata"` // all but the payload: tar headers, manifests, SBOMs, signatures
 	Payload  int64 `json:"payload"`  // the payload blobs, as they travel
-	Original int64 `json:"original"` // every blob of the images once, in its original form
+	Original int64 `json:"original"` // every blob of the images and every part once, in its original form
 	// Delivered is the part of Original that this bundle delivers: all that is not reused.
 	Delivered int64 `json:"delivered"`
 }
@@ -70,7 +71,7 @@ type Image struct {
 }
 
 // Blob is a layer, or another blob of an image that travels as payload. Bytes is what it costs in this bundle: a blob that
-// several images share is counted at the first and is 0 at the others, so that the sum over all images is Bytes.Payload.
+// several images share is counted at the first and is 0 at the others, so that the sum over all images and parts is Bytes.Payload.
 type Blob struct {
 	Digest digest.Digest `json:"digest"`
 	Size   int64         `json:"size"`
@@ -99,10 +100,11 @@ func Inspect(r *bundle.Reader) *Inspection {
 		APIVersion: bundle.APIVersion, Kind: "Inspection",
 		Release: Release{Name: d.Name, Version: d.Version, Sequence: d.Sequence, Digest: r.ReleaseDigest(), Identity: d.Identity(),
 			Created: d.Created, Expires: d.Expires},
-		Bases: []Base{}, Signatures: signatures(r.Signatures()), Bytes: weigh(r), Images: images(r),
+		Bases: []Base{}, Signatures: signatures(r.Signatures()), Bytes: weigh(r),
 		Manifests: d.Manifests.Objects, Attestations: attestations(r), SBOMs: len(d.SBOMs), Platforms: d.Platforms, Plain: d.Plain,
 		Checks: []string{}, Overlays: overlays(d), Labels: d.Labels,
 	}
+	x.Images, x.OS = charged(r)
 	for _, b := range d.Bases {
 		x.Bases = append(x.Bases, Base(b))
 	}
