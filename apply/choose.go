@@ -130,6 +130,9 @@ func (r *run) onBase(ctx context.Context, fit []variant) (int, error) {
 	for _, v := range fit {
 		err := r.front(v.Candidate, func(b *verify.Bundle, _ int64) error {
 			_, err := r.newPlan(ctx, b.Descriptor())
+			if err == nil && b.Descriptor().OS != nil {
+				_, err = r.bootFor(ctx, b.Descriptor())
+			}
 			return err
 		})
 		switch {

@@ -12,6 +12,7 @@ import (
 	"github.com/sallyport-dev/sallyport/apply/kube"
 	"github.com/sallyport-dev/sallyport/apply/mirror"
 	"github.com/sallyport-dev/sallyport/apply/slot"
+	"github.com/sallyport-dev/sallyport/apply/slot/host"
 	"github.com/sallyport-dev/sallyport/bundle"
 	"github.com/sallyport-dev/sallyport/internal/durable"
 	"github.com/sallyport-dev/sallyport/verify"
@@ -32,6 +33,8 @@ type Deps struct {
 	OpenTarget func(ctx context.Context) (Target, error)
 	// LoadTrust returns who may sign.
 	LoadTrust func() (*verify.Trust, error)
+	// Host is the machine whose block devices and mounts the parts of an operating system are on; the zero value is this one.
+	Host host.Host
 	// Loader returns the boot loader; nil on a site whose operating system is not ours.
 	Loader func() (slot.Loader, error)
 	// BootID is different after each boot.

@@ -3,7 +3,7 @@ package apply
 import "fmt"
 
 // Event tells what a verb is doing. Label is what it is about, in one word: trusted, fits, loading, loaded, switching,
-// objects, checks, rolling, note.
+// objects, checks, rolling, note, writing, written.
 type Event struct {
 	Label string
 	// Text is the rest of the line or, with a Total, what is done with the bytes.

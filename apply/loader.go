@@ -34,6 +34,7 @@ type loader struct {
 	keep     map[digest.Digest]bool
 	payload  map[digest.Digest]*blobPlan // by what travels
 	restorer *restorer
+	parts    *partLoader // nil: none are to be written
 	workers  *errgroup.Group
 
 	mu                sync.Mutex
@@ -42,12 +43,12 @@ type loader struct {
 
 func newLoader(r *run, dir string) *loader {
 	l := &loader{run: r, plan: r.plan, dir: dir, keep: keepers(r.plan.descriptor), total: r.plan.pushing,
-		payload: map[digest.Digest]*blobPlan{}, restorer: newRestorer(r.mirror, dir, r.plan, r.workers())}
+		payload: map[digest.Digest]*blobPlan{}, restorer: newRestorer(r.mirror, dir, r.plan, r.workers()), parts: r.newPartLoader(dir)}
 	for _, b := range l.plan.blobs {
 		if b.Payload != nil {
 			l.payload[b.Payload.Digest] = b
 		}
-		if len(b.missing) == 0 {
+		if len(b.missing) == 0 && b.MediaType != bundle.MediaTypePart {
 			l.bytes.Reused += b.Size
 		}
 	}
@@ -72,6 +73,9 @@ func (l *loader) all(ctx context.Context) error {
 		err = failed
 	}
 	if err != nil {
+		return err
+	}
+	if err := l.parts.rest(ctx); err != nil {
 		return err
 	}
 	if err := l.mountRest(ctx); err != nil {
@@ -102,6 +106,9 @@ func (l *loader) read(ctx context.Context) error {
 // entry does with one blob of the bundle what the plan says. What it leaves unread, the bundle reads and verifies.
 func (l *loader) entry(ctx context.Context, e *bundle.Entry) error {
 	b := l.payload[e.Desc.Digest]
+	if b != nil && l.parts.wants(b.Blob) {
+		return l.parts.load(ctx, b.Blob, e)
+	}
 	wanted := b != nil && b.arrives()
 	spool := filepath.Join(l.dir, e.Desc.Digest.Encoded())
 	if l.keep[e.Desc.Digest] {

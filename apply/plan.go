@@ -41,10 +41,12 @@ type blobPlan struct {
 // arrives tells whether the blob's bytes have to come from the bundle.
 func (b *blobPlan) arrives() bool { return len(b.missing) > 0 && b.from == "" }
 
-// total is how many bytes of blobs the release has.
+// total is how many bytes of blobs the release has for the mirror.
 func (p *plan) total() (n int64) {
 	for _, b := range p.descriptor.Blobs {
-		n += b.Size
+		if b.MediaType != bundle.MediaTypePart {
+			n += b.Size
+		}
 	}
 	return n
 }

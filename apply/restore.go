@@ -65,6 +65,11 @@ func (s *restorer) open(ctx context.Context, b bundle.Blob, patch io.Reader) (io
 		}
 		olds = append(olds, o.Old)
 	}
+	return restoreBlob(ctx, b, patch, olds, s.dir), nil
+}
+
+// restoreBlob starts making a blob out of a patch and what it addresses. dir is for what is needed beside.
+func restoreBlob(ctx context.Context, b bundle.Blob, patch io.Reader, olds []delta.Old, dir string) io.ReadCloser {
 	ctx, cancel := context.WithCancel(ctx)
 	pr, pw := io.Pipe()
 	r := &restoring{pipe: pr, cancel: cancel, done: make(chan struct{}), want: b, sum: digest.SHA256.Digester()}
@@ -72,7 +77,7 @@ func (s *restorer) open(ctx context.Context, b bundle.Blob, patch io.Reader) (io
 		defer close(r.done)
 		// A patch writes a few bytes at a time; each through a pipe would be two switches of goroutines.
 		w := bufio.NewWriterSize(pw, 128<<10)
-		err := delta.Apply(ctx, w, patch, olds, delta.Limits{Size: b.Size, TempDir: s.dir})
+		err := delta.Apply(ctx, w, patch, olds, delta.Limits{Size: b.Size, TempDir: dir})
 		if err == nil {
 			err = w.Flush()
 		}
@@ -81,7 +86,7 @@ func (s *restorer) open(ctx context.Context, b bundle.Blob, patch io.Reader) (io
 		}
 		_ = pw.CloseWithError(err) // never fails
 	}()
-	return r, nil
+	return r
 }
 
 // old returns an old blob in its plain form, which it makes if this is the first patch to need it.

@@ -44,6 +44,11 @@ type Bytes struct {
 	Read   int64 `json:"read"`   // of the bundle
 	Pushed int64 `json:"pushed"` // to the mirror
 	Reused int64 `json:"reused"` // of blobs that the mirror had
+	// Written, Zeroed and Skipped are of parts of an operating system: what was written to its places, what a device was told to
+	// make zeros, and what was there already.
+	Written int64 `json:"written,omitempty"`
+	Zeroed  int64 `json:"zeroed,omitempty"`
+	Skipped int64 `json:"skipped,omitempty"`
 }
 
 func newResult(what string, j *journal, about *Release) *Result {

@@ -79,6 +79,7 @@ func (p *plan) restoring(workers int) int64 {
 // roomFor refuses a release that the disks have no room for, before anything is written.
 func (r *run) roomFor(p *plan) error {
 	inMirror, inState := p.needs(r.workers())
+	inState += r.partsNeed()
 	state, err := diskOf(r.cfg.Spec.State)
 	if err != nil {
 		return stateError(err)

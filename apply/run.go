@@ -7,6 +7,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/sallyport-dev/sallyport/apply/slot"
 	"github.com/sallyport-dev/sallyport/verify"
 )
@@ -29,6 +31,9 @@ type run struct {
 	// bundle is what the verb was given; nil when the run takes up what another left.
 	bundle *verify.Bundle
 	plan   *plan
+	parts  *partsPlan // how its parts get to a boot slot; nil: they do not
+	// sums are digests of what was read of the slot that runs.
+	sums map[extent]digest.Digest
 	// switching: go on from written.
 	switching bool
 	// rebootDue: another boot slot runs after the next reboot.
@@ -99,7 +104,7 @@ func (r *run) open() (err error) {
 	if r.journal.Phase == Idle {
 		r.dropBackups()
 	}
-	return errors.Join(r.dropAside(), r.dropRecords())
+	return errors.Join(r.dropAside(), r.dropRecords(), r.dropCopies())
 }
 
 // end gives everything back. It adds its own failure to err, if there is one.

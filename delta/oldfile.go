@@ -54,6 +54,11 @@ func (o *OldFile) expand(ctx context.Context, blob io.Reader, limit, room int64)
 	return nil
 }
 
+// Known is an old blob that is read where it is, as it is, and whose SHA-256 its caller has found to be sum.
+func Known(r io.ReaderAt, size int64, sum [sha256.Size]byte) Old {
+	return Old{ReaderAt: r, Size: size, digest: sum[:]}
+}
+
 // Close closes the files and removes them.
 func (o *OldFile) Close() error {
 	var errs []error
