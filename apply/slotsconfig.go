@@ -34,6 +34,8 @@ type SlotsConfig struct {
 	GRUB *GRUBConfig `json:"grub"`
 	// SystemdBoot is for the backend systemd-boot; nil for an ESP at /efi.
 	SystemdBoot *SystemdBootConfig `json:"systemdBoot"`
+	// EFI is for the backend efi.
+	EFI *EFIConfig `json:"efi"`
 }
 
 // SlotConfig is one slot of a boot loader.
@@ -56,6 +58,7 @@ func loaders() map[string]loaderMaker {
 		backendGRUB:        openGRUB,
 		backendUBoot:       newUBoot,
 		backendSystemdBoot: openSystemdBoot,
+		backendEFI:         openEFI,
 	}
 }
 
@@ -71,6 +74,7 @@ func (s *SlotsConfig) ownBlocks() []ownBlock {
 		{backendGRUB, "grub", s.GRUB != nil, checkGRUB},
 		{backendUBoot, "uboot", s.UBoot != nil, checkUBoot},
 		{backendSystemdBoot, "systemdBoot", s.SystemdBoot != nil, checkSystemdBoot},
+		{backendEFI, "efi", s.EFI != nil, checkEFI},
 	}
 }
 

@@ -73,7 +73,11 @@ func (v Vars) Write(name string, vendor GUID, value Variable) error {
 	path := v.path(name, vendor)
 	// One write carries all: efivarfs hands each to the firmware as a whole value.
 	data := append(binary.LittleEndian.AppendUint32(nil, value.Attributes), value.Data...)
-	err := v.do(durable.OpWrite, path, func() error { return set(path, data) })
+	kind := durable.OpWrite
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		kind = durable.OpCreate
+	}
+	err := v.do(kind, path, func() error { return set(path, data) })
 	if err == nil {
 		// The firmware has it by now; this tells it to a Disk that keeps count of what a power cut takes away.
 		err = v.do(durable.OpSync, path, func() error { return nil })
