@@ -29,16 +29,12 @@ func (h Host) MountOf(path string) (Mount, error) {
 	if err != nil {
 		return Mount{}, err
 	}
-	text, err := h.read("/proc/self/mountinfo", maxMounts)
+	all, err := h.Mounts()
 	if err != nil {
 		return Mount{}, err
 	}
 	var found Mount
-	for line := range strings.Lines(text) {
-		m, err := parseMount(line)
-		if err != nil {
-			return Mount{}, err
-		}
+	for _, m := range all {
 		if holds(m.Point, inside) && len(m.Point) >= len(found.Point) {
 			found = m
 		}
@@ -47,6 +43,23 @@ func (h Host) MountOf(path string) (Mount, error) {
 		return found, fmt.Errorf("no mounted file system holds %s", path)
 	}
 	return found, nil
+}
+
+// Mounts are all mounted file systems, in the order in which they were mounted.
+func (h Host) Mounts() ([]Mount, error) {
+	text, err := h.read("/proc/self/mountinfo", maxMounts)
+	if err != nil {
+		return nil, err
+	}
+	var all []Mount
+	for line := range strings.Lines(text) {
+		m, err := parseMount(line)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, m)
+	}
+	return all, nil
 }
 
 // resolve is the machine's own path without symbolic links.

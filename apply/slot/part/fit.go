@@ -24,10 +24,7 @@ func Fit(h host.Host, target, running Places, sizes map[string]int64) (*Target, 
 		return nil, err
 	}
 	var err error
-	if f.mounts, err = readMounts(h); err != nil {
-		return nil, err
-	}
-	if f.swaps, err = readSwaps(h); err != nil {
+	if f.mounts, f.swaps, err = inUse(h); err != nil {
 		return nil, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(sizes)) {
@@ -52,7 +49,7 @@ type fitter struct {
 	host            host.Host
 	sizes           map[string]int64
 	target, running map[string]*place
-	mounts          []mount
+	mounts          []host.Mount
 	swaps           []string
 }
 

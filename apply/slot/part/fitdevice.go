@@ -33,8 +33,8 @@ func (f *fitter) idle(p *place, dir string) error {
 		return p.unfit("correct spec.slots in site.yaml: the slot that runs is never written", "it is the device that the running system is on")
 	}
 	for _, m := range f.mounts {
-		if f.isOn(m.dev, m.source, p.dev) {
-			return p.unfit("unmount it: umount "+m.point, "it is mounted at %s", m.point)
+		if mountedOn(f.host, m, p.dev) {
+			return p.unfit("unmount it: umount "+m.Point, "it is mounted at %s", m.Point)
 		}
 	}
 	for _, path := range f.swaps {
@@ -54,29 +54,16 @@ func (f *fitter) idle(p *place, dir string) error {
 // runsFrom tells whether the root file system is on the device, through whatever lies between.
 func (f *fitter) runsFrom(p *place) bool {
 	for _, m := range f.mounts {
-		if m.point != "/" {
+		if m.Point != "/" {
 			continue
 		}
-		root := []uint64{m.dev}
-		if d, ok := deviceAt(f.host, m.source); ok {
-			root = append(root, d)
-		}
-		for _, d := range root {
-			if slices.ContainsFunc(below(f.host, d), func(b uint64) bool { return overlap(f.host, b, p.dev) }) {
+		for _, root := range devicesOf(f.host, m) {
+			if slices.ContainsFunc(below(f.host, root), func(d uint64) bool { return overlap(f.host, d, p.dev) }) {
 				return true
 			}
 		}
 	}
 	return false
-}
-
-// isOn tells whether a mount, of a device number and a source, is on the device.
-func (f *fitter) isOn(mounted uint64, source string, dev uint64) bool {
-	if overlap(f.host, mounted, dev) {
-		return true
-	}
-	d, ok := deviceAt(f.host, source)
-	return ok && overlap(f.host, d, dev)
 }
 
 // opens opens the device as one that nobody else uses, and asks for its size.
