@@ -73,6 +73,7 @@ var reasons = map[string]struct {
 	"data":      {exitNotApplicable, "say what becomes of the data: sallyport rollback --keep-data or --restore-data"},
 	"boot":      {exitNotApplicable, "sallyport status says which boot slot runs; docs/bootloaders.md tells how slots are set up"},
 	"loader":    {exitNotApplicable, "set the boot loader up as docs/bootloaders.md says; sallyport doctor looks at it, too"},
+	"slots":     {exitNotApplicable, "have each slot's boot entry name kernel and root of that slot, and boot again; see docs/bootloaders.md"},
 	"part":      {exitNotApplicable, "look at spec.slots in site.yaml; sallyport doctor looks at the places, too"},
 	"unmounted": {exitNotApplicable, "mount the disk that holds the state folder"},
 	"newer":     {exitNotApplicable, "install the newer sallyport that made it"},
