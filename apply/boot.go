@@ -68,8 +68,18 @@ func (r *run) bootFor(ctx context.Context, d *bundle.Descriptor) (slot.Name, err
 			"%s %s brings an operating system, and spec.slots.backend of this site is %s", d.Name, d.Version, backendNone)
 	}
 	home, err := r.booted(ctx)
-	if err != nil || d.OS == nil {
+	if d.OS == nil {
+		if err != nil && ctx.Err() == nil {
+			r.say("note", "nothing tells which boot slot runs, which this release leaves as it is: %s", err)
+			return slot.None, nil
+		}
 		return home, err
+	}
+	if err == nil {
+		err = r.stateApart()
+	}
+	if err != nil {
+		return slot.None, err
 	}
 	same, err := r.runsOS(ctx, d.OS, home)
 	if err != nil || same {
@@ -154,14 +164,17 @@ func (j *journal) dropSpoiled() {
 
 // planReboot says how the release that is about to be on trial comes to run: nil if that takes no reboot. It changes nothing.
 func (r *run) planReboot(ctx context.Context, which Release) (*reboot, error) {
+	if which.Boot == slot.None {
+		return nil, nil
+	}
 	home, err := r.booted(ctx)
-	if err != nil || r.loader == nil {
+	if err != nil {
 		return nil, err
 	}
 	back := r.verb == verbRollback
-	written := which.Boot != slot.None && which.Boot == r.journal.Spoiled // for this release, and for no other
+	written := which.Boot == r.journal.Spoiled // for this release, and for no other
 	switch {
-	case !written && which.Boot == home, back && which.Boot == slot.None:
+	case !written && which.Boot == home:
 		return nil, nil
 	case written == back || which.Boot != home.Other():
 		return nil, errorf("boot", "stage its bundle again", "%s is for boot slot %s, and boot slot %s runs now", which, which.Boot, home)

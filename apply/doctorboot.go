@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/sallyport-dev/sallyport/apply/slot"
@@ -21,7 +22,7 @@ func (s *Site) bootReady(ctx context.Context) []Finding {
 	if err != nil {
 		return []Finding{found("boot", err, "", mend)}
 	}
-	if err := l.Ready(ctx); err != nil {
+	if err := errors.Join(s.stateApart(), l.Ready(ctx)); err != nil {
 		return []Finding{found("boot", err, "", mend)}
 	}
 	state, err := l.State(ctx, running)
