@@ -162,7 +162,7 @@ func (r *run) mendable(ctx context.Context, err error) bool {
 
 // helpable tells whether any bundle may help a run that cannot take up what another left.
 func (r *run) helpable(ctx context.Context, err error) bool {
-	if ctx.Err() != nil || isStateError(err) {
+	if ctx.Err() != nil || isStateError(err) || r.rebootDue {
 		return false
 	}
 	return r.journal.Phase == RollingBack || r.mendable(ctx, err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sallyport-dev/sallyport/apply/slot"
 	"github.com/sallyport-dev/sallyport/apply/slot/host"
+	"github.com/sallyport-dev/sallyport/apply/slot/witness"
 	"github.com/sallyport-dev/sallyport/bundle"
 	"github.com/sallyport-dev/sallyport/internal/durable"
 )
@@ -174,7 +175,11 @@ func (s *SlotsConfig) resolve(base string) {
 // bootNames are the loader's names of the slots.
 func (s *SlotsConfig) bootNames() slot.BootNames { return slot.BootNames{A: s.A.Boot, B: s.B.Boot} }
 
-// openLoader makes the boot loader of a site that has one.
+// openLoader makes the boot loader of a site that has one; of the slot that runs it is not the only witness.
 func (s *SlotsConfig) openLoader(h host.Host, disk durable.Disk) (slot.Loader, error) {
-	return loaders()[s.Backend](s, s.bootNames(), h, disk)
+	l, err := loaders()[s.Backend](s, s.bootNames(), h, disk)
+	if err != nil {
+		return nil, err
+	}
+	return witness.New(l, h, s.bootNames(), map[slot.Name]map[string]string{slot.A: s.A.Parts, slot.B: s.B.Parts}), nil
 }

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 
 	"github.com/sallyport-dev/sallyport/apply/slot"
-	"github.com/sallyport-dev/sallyport/apply/slot/part"
 )
 
 // stateApart wants the state folder to be on no part of a slot: the other slot's system would not find the journal there, and
@@ -23,7 +22,7 @@ func (s *Site) stateApart() error {
 	}
 	for _, n := range []slot.Name{slot.A, slot.B} {
 		for name, place := range s.cfg.Spec.Slots.places(n) {
-			if part.Device(s.deps.Host, place) == mount.Device {
+			if device, ok := s.deps.Host.BlockDevice(place); ok && device == mount.Device {
 				return errorf("boot", "give it a partition of its own, mounted from both slots, and name it in spec.state of site.yaml",
 					"the state folder %s is on %s, part %s of slot %s: the other slot's system would not have it", s.cfg.Spec.State, place, name, n)
 			}

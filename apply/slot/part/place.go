@@ -44,15 +44,6 @@ func deviceAt(h host.Host, path string) (dev uint64, ok bool) {
 	return deviceNumber(h, path, info)
 }
 
-// Device is the number of the block device at a path, as host.Mount has it; empty if there is none.
-func Device(h host.Host, path string) string {
-	dev, ok := deviceAt(h, path)
-	if !ok {
-		return ""
-	}
-	return number(dev)
-}
-
 func deviceNumber(h host.Host, path string, info fs.FileInfo) (dev uint64, ok bool) {
 	st, known := info.Sys().(*syscall.Stat_t)
 	switch {
