@@ -31,9 +31,12 @@ const (
 	EnvParam  = "sallyport.env"
 )
 
+// CommandLine is the kernel's.
+func (h Host) CommandLine() (string, error) { return h.read("/proc/cmdline", maxCommandLine) }
+
 // Param returns the value of a parameter of the kernel's command line; of one that is there several times, the last.
 func (h Host) Param(key string) (value string, found bool, err error) {
-	line, err := h.read("/proc/cmdline", maxCommandLine)
+	line, err := h.CommandLine()
 	if err != nil {
 		return "", false, err
 	}

@@ -3,42 +3,14 @@ package uboot
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
-	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/sallyport-dev/sallyport/apply/slot/host"
 )
-
-// dropCache makes the next read come from the device.
-func dropCache(f *os.File) error {
-	return unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
-}
-
-// lockedBlockDevice tells whether the kernel takes no writes to a block device: ro is of any, force_ro of eMMC's boot partitions.
-func lockedBlockDevice(h host.Host, info fs.FileInfo) error {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return nil
-	}
-	return lockedInSysfs(h, unix.Major(uint64(st.Rdev)), unix.Minor(uint64(st.Rdev)))
-}
-
-func lockedInSysfs(h host.Host, major, minor uint32) error {
-	for _, name := range []string{"force_ro", "ro"} {
-		path := filepath.Join("/sys/dev/block", fmt.Sprintf("%d:%d", major, minor), name)
-		value, err := os.ReadFile(h.Path(path))
-		if err == nil && strings.TrimSpace(string(value)) == "1" {
-			return fmt.Errorf("%s is 1: the kernel takes no writes to it", path)
-		}
-	}
-	return nil
-}
 
 // mtdInfo is struct mtd_info_user of the kernel's mtd-abi.h.
 type mtdInfo struct {
@@ -52,14 +24,14 @@ type mtdInfo struct {
 type eraseInfo struct{ start, length uint32 }
 
 // openFlash finds out what kind of flash a character device is.
-func openFlash(path string, p place) (medium, error) {
+func openFlash(h host.Host, path string, p place) (medium, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	if ubiNode.MatchString(filepath.Base(path)) {
-		return &ubi{plain{path: path, place: p}}, nil
+		return &ubi{plain{path: path, place: p, host: h}}, nil
 	}
 	var info mtdInfo
 	if err := ioctl(f, unix.MEMGETINFO, unsafe.Pointer(&info)); err != nil {

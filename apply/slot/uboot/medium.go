@@ -39,12 +39,10 @@ func openMedium(p place, h host.Host, disk durable.Disk) (medium, error) {
 		return nil, err
 	}
 	switch mode := info.Mode(); {
-	case mode.IsRegular():
-		return &plain{path: path, place: p, disk: disk}, nil
 	case mode&fs.ModeCharDevice != 0:
-		return openFlash(path, p)
-	case mode&fs.ModeDevice != 0:
-		return &plain{path: path, place: p, disk: disk, readOnly: func() error { return lockedBlockDevice(h, info) }}, nil
+		return openFlash(h, path, p)
+	case mode.IsRegular(), mode&fs.ModeDevice != 0:
+		return &plain{path: path, place: p, host: h, disk: disk}, nil
 	}
 	return nil, fmt.Errorf("%s is neither a file nor a device", p.device)
 }
@@ -52,22 +50,19 @@ func openMedium(p place, h host.Host, disk durable.Disk) (medium, error) {
 // plain is a place in a file or on a block device.
 type plain struct {
 	place
-	path     string
-	disk     durable.Disk
-	readOnly func() error // nil of a file
+	path string // below the host's root
+	host host.Host
+	disk durable.Disk
 }
 
 func (p *plain) scheme() scheme { return counter }
 
 func (p *plain) read() ([]byte, error) {
-	f, err := os.Open(p.path)
+	f, err := p.host.OpenFresh(p.device)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	if err := dropCache(f); err != nil {
-		return nil, err
-	}
 	off, err := p.start(f)
 	if err != nil {
 		return nil, err
@@ -102,10 +97,8 @@ func (p *plain) extent() (from, to int64, err error) {
 }
 
 func (p *plain) write(data []byte) error {
-	if p.readOnly != nil {
-		if err := p.readOnly(); err != nil {
-			return err
-		}
+	if err := p.writable(); err != nil {
+		return err
 	}
 	from, _, err := p.extent()
 	if err != nil {
@@ -114,15 +107,4 @@ func (p *plain) write(data []byte) error {
 	return p.disk.Overwrite(p.path, data, from)
 }
 
-func (p *plain) writable() error {
-	if p.readOnly != nil {
-		if err := p.readOnly(); err != nil {
-			return err
-		}
-	}
-	f, err := os.OpenFile(p.path, os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	return f.Close()
-}
+func (p *plain) writable() error { return p.host.Writable(p.device) }

@@ -86,9 +86,15 @@ func (l *Loader) State(ctx context.Context, n slot.Name) (slot.State, error) {
 	return t.slots[boot], nil
 }
 
-// Disarm makes the script pass over a slot.
+// Disarm makes the script pass over a slot, if the other one is good.
 func (l *Loader) Disarm(ctx context.Context, n slot.Name) error {
-	return l.change(ctx, n, func(t table, e env, boot string) (env, error) { return t.disarm(e, boot), nil })
+	return l.change(ctx, n, func(t table, e env, boot string) (env, error) {
+		if other := n.Other(); t.slots[l.cfg.Names.Of(other)].Verdict != slot.Good {
+			return nil, fmt.Errorf("cannot disarm slot %s: slot %s is not good (%s), so that none would be left to boot",
+				n, other, t.slots[l.cfg.Names.Of(other)].Verdict)
+		}
+		return t.disarm(e, boot), nil
+	})
 }
 
 // Arm puts a slot on trial.
