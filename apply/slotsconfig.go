@@ -31,6 +31,8 @@ type SlotsConfig struct {
 	Deadline *bundle.Duration `json:"deadline"`
 	// UBoot is for the backend uboot.
 	UBoot *UBootConfig `json:"uboot"`
+	// GPTPrio is for the backend gptprio.
+	GPTPrio *GPTPrioConfig `json:"gptprio"`
 	// GRUB is for the backend grub; nil for what Debian has.
 	GRUB *GRUBConfig `json:"grub"`
 	// SystemdBoot is for the backend systemd-boot; nil for an ESP at /efi.
@@ -57,7 +59,8 @@ type loaderMaker func(s *SlotsConfig, names slot.BootNames, h host.Host, disk du
 func loaders() map[string]loaderMaker {
 	return map[string]loaderMaker{
 		backendGRUB:        openGRUB,
-		backendUBoot:       newUBoot,
+		backendUBoot:       openUBoot,
+		backendGPTPrio:     openGPTPrio,
 		backendSystemdBoot: openSystemdBoot,
 		backendEFI:         openEFI,
 	}
@@ -74,6 +77,7 @@ func (s *SlotsConfig) ownBlocks() []ownBlock {
 	return []ownBlock{
 		{backendGRUB, "grub", s.GRUB != nil, checkGRUB},
 		{backendUBoot, "uboot", s.UBoot != nil, checkUBoot},
+		{backendGPTPrio, "gptprio", s.GPTPrio != nil, checkGPTPrio},
 		{backendSystemdBoot, "systemdBoot", s.SystemdBoot != nil, checkSystemdBoot},
 		{backendEFI, "efi", s.EFI != nil, checkEFI},
 	}

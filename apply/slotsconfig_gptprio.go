@@ -21,6 +21,6 @@ func checkGPTPrio(s *SlotsConfig, fail failFunc) {
 	}
 }
 
-func newGPTPrio(s *SlotsConfig, names slot.BootNames, h host.Host, disk durable.Disk) (slot.Loader, error) {
+func openGPTPrio(s *SlotsConfig, names slot.BootNames, h host.Host, disk durable.Disk) (slot.Loader, error) {
 	return gptprio.New(gptprio.Config{Device: s.GPTPrio.Disk, Names: names, Tries: s.Tries, Host: h, Disk: disk})
 }

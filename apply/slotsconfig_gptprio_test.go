@@ -33,5 +33,8 @@ func TestGPTPrioConfig(t *testing.T) {
 		if _, err := parseConfig("site.yaml", withSlots(slots)); err == nil || !strings.Contains(err.Error(), field) {
 			t.Errorf("%s: got %v, want an error about %s", slots, err, field)
 		}
+		if schema.Validate(string(withSlots(slots))) == nil {
+			t.Errorf("%s: the schema takes it", slots)
+		}
 	}
 }

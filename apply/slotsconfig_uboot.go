@@ -30,7 +30,7 @@ func checkUBoot(s *SlotsConfig, fail failFunc) {
 	}
 }
 
-func newUBoot(s *SlotsConfig, names slot.BootNames, h host.Host, disk durable.Disk) (slot.Loader, error) {
+func openUBoot(s *SlotsConfig, names slot.BootNames, h host.Host, disk durable.Disk) (slot.Loader, error) {
 	cfg := uboot.Config{Names: names, Tries: s.Tries, Host: h, Disk: disk}
 	if s.UBoot != nil {
 		cfg.Path, cfg.Single = s.UBoot.Config, s.UBoot.Single
