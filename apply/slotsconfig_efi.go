@@ -2,6 +2,7 @@ package apply
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/apply/slot"
@@ -40,14 +41,14 @@ func checkEFI(s *SlotsConfig, fail failFunc) {
 		c = &EFIConfig{}
 	}
 	absolute("spec.slots.efi.vars", c.Vars, fail)
-	a, okA := c.A.check("spec.slots.efi.a", fail)
-	b, okB := c.B.check("spec.slots.efi.b", fail)
+	a, okA := c.A.check("spec.slots.efi.a", s.A, fail)
+	b, okB := c.B.check("spec.slots.efi.b", s.B, fail)
 	if okA && okB && a.Same(b.File) {
 		fail("spec.slots.efi.b", "starts the same program as slot a", "give each slot a program of its own")
 	}
 }
 
-func (e *EFIEntry) check(field string, fail failFunc) (entry efi.Entry, ok bool) {
+func (e *EFIEntry) check(field string, of *SlotConfig, fail failFunc) (entry efi.Entry, ok bool) {
 	if e == nil {
 		fail(field, "is missing", `say what the slot's boot entry starts, as in {path: '\EFI\slot-a\linux.efi', partition: PARTUUID}`)
 		return entry, false
@@ -58,6 +59,9 @@ func (e *EFIEntry) check(field string, fail failFunc) (entry efi.Entry, ok bool)
 	}
 	if strings.Trim(e.Path, `\/`) == "" {
 		fail(field+".path", fmt.Sprintf("%q is no path", e.Path), `write the path of the program on that partition, as in '\EFI\slot-a\linux.efi'`)
+	}
+	if of != nil && e.Options != "" && !slices.Contains(strings.Fields(e.Options), host.SlotParam+"="+of.Boot) {
+		fail(field+".options", "do not tell the slot", "add "+host.SlotParam+"="+of.Boot)
 	}
 	return entry, err == nil
 }

@@ -11,7 +11,7 @@ import (
 )
 
 const bothEntries = `, efi: {a: {path: '\EFI\a\linux.efi', partition: 6a1d2c3b-1122-4000-8000-00000000000a}, ` +
-	`b: {path: /EFI/b/linux.efi, partition: 6A1D2C3B-1122-4000-8000-00000000000A, options: quiet}}`
+	`b: {path: /EFI/b/linux.efi, partition: 6A1D2C3B-1122-4000-8000-00000000000A, options: quiet sallyport.slot=B}}`
 
 func TestEFIConfig(t *testing.T) {
 	schema, err := doccheck.Site()
@@ -29,7 +29,7 @@ func TestEFIConfig(t *testing.T) {
 			t.Errorf("%q: the schema refuses it: %v", own, err)
 		}
 		l, err := cfg.Spec.Slots.openLoader(host.Host{Root: t.TempDir()}, durable.Disk{})
-		if got, ok := l.(*efi.Loader); err != nil || !ok || got.B.Options != "quiet" || got.Names.B != "B" || got.A.Same(got.B.File) {
+		if got, ok := l.(*efi.Loader); err != nil || !ok || got.B.Options != "quiet sallyport.slot=B" || got.Names.B != "B" || got.A.Same(got.B.File) {
 			t.Errorf("%q: %+v, %v", own, l, err)
 		}
 	}
@@ -39,6 +39,7 @@ func TestEFIConfig(t *testing.T) {
 		strings.Replace(bothEntries, "/EFI/b/", "/EFI/A/", 1):                   "spec.slots.efi.b",
 		strings.Replace(bothEntries, "00000000000a}", "0a}", 1):                 "spec.slots.efi.a.partition",
 		strings.Replace(bothEntries, "{a:", "{vars: efivars, a:", 1):            "spec.slots.efi.vars",
+		strings.Replace(bothEntries, "slot=B", "slot=A", 1):                     "spec.slots.efi.b.options",
 		bothEntries + ", tries: 3":                                              "spec.slots.tries",
 	} {
 		if _, err := parseConfig("site.yaml", withSlots("backend: efi, "+bothSlots+own)); err == nil || !strings.Contains(err.Error(), field) {

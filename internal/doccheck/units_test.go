@@ -77,6 +77,9 @@ func TestUnits(t *testing.T) {
 			{"Unit", "Wants", "network-online.target"},
 			{"Unit", "StartLimitIntervalSec", "0"},
 			{"Install", "WantedBy", "multi-user.target"},
+			// systemd-bless-boot waits for that target, and must not call a trial good before its checks have.
+			{"Install", "RequiredBy", "boot-complete.target"},
+			{"Unit", "Before", "boot-complete.target"},
 		},
 		"sallyport-mirror.service": {
 			{"Service", "ExecStart", "/usr/local/bin/sallyport mirror serve --progress none"},

@@ -67,7 +67,7 @@ func TestCompareVersions(t *testing.T) {
 			if back := compareVersions(b, a); back != -got {
 				t.Errorf("%q, %q: %d, and the other way round %d", a, b, got, back)
 			}
-			if analyze == "" || a == "" || b == "" || j%7 > 1 {
+			if analyze == "" || a == "" || b == "" || j > 2 {
 				continue
 			}
 			if want := ask(t, analyze, a, b); got != want {

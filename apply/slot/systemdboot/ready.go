@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/apply/slot"
@@ -191,7 +192,11 @@ func (l *Loader) chosenElsewhere() (string, error) {
 // trial falls back to.
 func (l *Loader) first(ctx context.Context) error {
 	for _, n := range []slot.Name{slot.A, slot.B} {
-		if _, err := l.files(n); err != nil {
+		files, err := l.files(n)
+		if err != nil {
+			return err
+		}
+		if err := l.token(n, files[0]); err != nil {
 			return err
 		}
 	}
@@ -218,5 +223,27 @@ func (l *Loader) first(ctx context.Context) error {
 	return &slot.UnreadyError{
 		Text:   fmt.Sprintf("systemd-boot would not find the entry of slot %s again, which runs", running),
 		Advice: "look at bootctl list: is the slot's kernel there?",
+	}
+}
+
+// token wants an entry with a command line to tell its own slot there; an image may have it inside.
+func (l *Loader) token(n slot.Name, f slotFile) error {
+	content, err := readFile(f.path())
+	if err != nil {
+		return err
+	}
+	var options []string
+	for _, line := range parseLines(string(content), " \t") {
+		if line.key == "options" {
+			options = append(options, strings.Fields(line.value)...)
+		}
+	}
+	want := host.SlotParam + "=" + l.Names.Of(n)
+	if len(options) == 0 || slices.Contains(options, want) {
+		return nil
+	}
+	return &slot.UnreadyError{
+		Text:   fmt.Sprintf("the options of the entry %s do not tell its slot", f.file),
+		Advice: "add " + want + " to them",
 	}
 }

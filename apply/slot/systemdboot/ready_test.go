@@ -80,6 +80,10 @@ func TestReady(t *testing.T) {
 			"tells slot slot-b, and systemd-boot has booted slot-a"},
 		"booted by an entry of others": {func(_ *testing.T, m *systemdboottest.Machine) { m.SetLoader("LoaderEntrySelected", 6, "memtest.conf") }, `"memtest.conf", which is the entry of no slot`},
 		"no entry for the other slot":  {func(t *testing.T, m *systemdboottest.Machine) { remove(t, m, "/efi/loader/entries/slot-b+0.conf") }, "there is no slot-b.conf"},
+		// systemd#32653, meta-tegra#1142: the loader's entry and what it starts are of two slots.
+		"an entry that tells the other slot": {func(_ *testing.T, m *systemdboottest.Machine) {
+			m.Put("/efi/loader/entries/slot-b+0.conf", kernel)
+		}, "the options of the entry slot-b+0.conf do not tell its slot"},
 		"an entry of others first": {func(_ *testing.T, m *systemdboottest.Machine) {
 			m.Put("/efi/loader/entries/other.conf", "sort-key a\nefi /memtest.efi\n")
 		}, "other.conf comes before"},
