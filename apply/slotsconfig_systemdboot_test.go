@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sallyport-dev/sallyport/apply/slot"
 	"github.com/sallyport-dev/sallyport/apply/slot/host"
 	"github.com/sallyport-dev/sallyport/apply/slot/systemdboot"
 	"github.com/sallyport-dev/sallyport/internal/doccheck"
@@ -26,7 +27,12 @@ func TestSystemdBootConfig(t *testing.T) {
 			t.Errorf("%q: the schema refuses it: %v", own, err)
 		}
 		l, err := cfg.Spec.Slots.openLoader(host.Host{Root: t.TempDir()}, durable.Disk{})
-		if got, ok := l.(*systemdboot.Loader); err != nil || !ok || got.ESP != want {
+		alone, wrapped := l.(interface{ Unwrap() slot.Loader })
+		if err != nil || !wrapped {
+			t.Errorf("%q: %+v, %v", own, l, err)
+			continue
+		}
+		if got, ok := alone.Unwrap().(*systemdboot.Loader); !ok || got.ESP != want {
 			t.Errorf("%q: %+v, %v", own, l, err)
 		}
 	}
