@@ -39,7 +39,7 @@ func start() error {
 	program := flag.String("program", "bin/sallyport", "the sallyport to measure")
 	corpus := flag.String("corpus", corpusDir(), "the folder of pairs")
 	only := flag.String("only", os.Getenv("BENCH_PAIRS"), "measure these pairs only (comma-separated); $BENCH_PAIRS")
-	list := flag.String("sections", "start,delta,speed,program,load,cluster", "what to measure, of these and growth, which takes long")
+	list := flag.String("sections", "start,delta,speed,program,load,cluster,slot", "what to measure, of these and growth, which takes long")
 	flag.Parse()
 	wanted := sections{}
 	for _, s := range strings.Split(*list, ",") {
@@ -71,6 +71,14 @@ func run(ctx context.Context, program, corpus, only string, wanted sections) err
 		return err
 	}
 	defer os.RemoveAll(work)
+	if wanted["slot"] {
+		if err := slots(ctx, work); err != nil {
+			return err
+		}
+		if delete(wanted, "slot"); len(wanted) == 0 {
+			return nil // no pair is needed
+		}
+	}
 	pairs, err := findPairs(corpus, only)
 	if err != nil {
 		return err

@@ -21,6 +21,7 @@ var works = map[string]func(context.Context, workFlags) (any, error){
 	"expand": workExpand,
 	"diff":   workDiff,
 	"apply":  workApply,
+	"slot":   workSlot,
 }
 
 type workFlags struct {
