@@ -39,6 +39,10 @@ type SlotsConfig struct {
 	SystemdBoot *SystemdBootConfig `json:"systemdBoot"`
 	// EFI is for the backend efi.
 	EFI *EFIConfig `json:"efi"`
+	// RAUC is for the backend rauc; nil for the system bus.
+	RAUC *RAUCConfig `json:"rauc"`
+	// Exec is for the backend exec.
+	Exec *ExecConfig `json:"exec"`
 }
 
 // SlotConfig is one slot of a boot loader.
@@ -63,6 +67,8 @@ func loaders() map[string]loaderMaker {
 		backendGPTPrio:     openGPTPrio,
 		backendSystemdBoot: openSystemdBoot,
 		backendEFI:         openEFI,
+		backendRAUC:        openRAUC,
+		backendExec:        openExec,
 	}
 }
 
@@ -80,6 +86,8 @@ func (s *SlotsConfig) ownBlocks() []ownBlock {
 		{backendGPTPrio, "gptprio", s.GPTPrio != nil, checkGPTPrio},
 		{backendSystemdBoot, "systemdBoot", s.SystemdBoot != nil, checkSystemdBoot},
 		{backendEFI, "efi", s.EFI != nil, checkEFI},
+		{backendRAUC, "rauc", s.RAUC != nil, checkRAUC},
+		{backendExec, "exec", s.Exec != nil, checkExec},
 	}
 }
 

@@ -51,13 +51,22 @@ type tool Config
 
 func (t tool) Current(ctx context.Context) (string, error) { return t.ask(ctx, "get-current") }
 
-func (t tool) Primary(ctx context.Context) (string, error) { return t.ask(ctx, "get-primary") }
+func (t tool) Slots(ctx context.Context) (s marks.Slots, err error) {
+	if s.Primary, err = t.ask(ctx, "get-primary"); err != nil {
+		return s, err
+	}
+	if s.GoodA, err = t.good(ctx, t.Names.A); err != nil {
+		return s, err
+	}
+	s.GoodB, err = t.good(ctx, t.Names.B)
+	return s, err
+}
 
 func (t tool) SetPrimary(ctx context.Context, name string) error {
 	return t.tell(ctx, "set-primary", name)
 }
 
-func (t tool) State(ctx context.Context, name string) (bool, error) {
+func (t tool) good(ctx context.Context, name string) (bool, error) {
 	answer, err := t.ask(ctx, "get-state", name)
 	if err != nil {
 		return false, err

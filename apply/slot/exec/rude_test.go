@@ -43,8 +43,8 @@ func TestAnAnswerIsOneWord(t *testing.T) {
 		`[ $1 = get-state ] && echo ok || exec $real "$@"`:    "neither good nor bad",
 		`[ $1 = get-primary ] && echo C || exec $real "$@"`:   `slot "C" is booted next`,
 		`[ $1 = get-primary ] && yes || exec $real "$@"`:      "more than 4096 bytes",
-		`[ $1 = get-primary ] && exit 3 || exec $real "$@"`:   "exit status 3",
-		`[ $1 = get-primary ] && kill -9 $$; exec $real "$@"`: "signal: killed",
+		`[ $1 = get-primary ] && exit 3 || exec $real "$@"`:   "exited with status 3",
+		`[ $1 = get-primary ] && kill -9 $$; exec $real "$@"`: "was ended by signal 9",
 	} {
 		l := around(t, script, 0)
 		_, err := l.State(t.Context(), slot.A)
@@ -83,14 +83,14 @@ func TestALieIsFound(t *testing.T) {
 		`[ $1 = set-primary ] || exec $real "$@"`:                                       "was told that slot B is primary, A is good and B is good, and says that slot A is primary",
 		`[ $1 = set-primary ] && $real set-state A bad; exec $real "$@"`:                "says that slot B is primary, A is bad and B is good",
 		`[ $1 = set-primary ] && exec $real set-primary A; exec $real "$@"`:             "says that slot A is primary",
-		`[ $1 = set-primary ] && { $real "$@"; echo no >&2; exit 1; }; exec $real "$@"`: "exit status 1: no",
+		`[ $1 = set-primary ] && { $real "$@"; echo no >&2; exit 1; }; exec $real "$@"`: "exited with status 1: no",
 	} {
 		_, err := around(t, script, 0).Arm(t.Context(), slot.B)
 		isError(t, script, err, want)
 	}
 	for script, want := range map[string]string{
 		`[ $1$3 = set-statebad ] || exec $real "$@"`:         "was told that slot A is primary, A is good and B is bad",
-		`[ $1$2 = set-primaryA ] && exit 1; exec $real "$@"`: "exit status 1",
+		`[ $1$2 = set-primaryA ] && exit 1; exec $real "$@"`: "exited with status 1",
 	} {
 		l := around(t, script, 0)
 		if _, err := l.Arm(t.Context(), slot.B); err != nil {
@@ -127,8 +127,8 @@ func TestAToolThatDoesNothingIsNotReady(t *testing.T) {
 // TestTimeIsBounded also has a child that holds the pipe in a session of its own.
 func TestTimeIsBounded(t *testing.T) {
 	for script, want := range map[string]string{
-		`sleep 60`: "did not end in 300ms",
-		`[ $1 = get-primary ] && { setsid sleep 60 & exit 1; }; exec $real "$@"`: "exit status 1",
+		`sleep 60`: "did not end in 0.3 s",
+		`[ $1 = get-primary ] && { setsid sleep 60 & exit 1; }; exec $real "$@"`: "exited with status 1",
 	} {
 		l := around(t, script, 300*time.Millisecond)
 		began := time.Now()

@@ -16,12 +16,17 @@ import (
 type Tool interface {
 	// Current is the slot that the machine was booted from.
 	Current(ctx context.Context) (string, error)
-	// Primary is the slot that is booted next.
-	Primary(ctx context.Context) (string, error)
+	// Slots is all that the tool tells of what will be booted.
+	Slots(ctx context.Context) (Slots, error)
 	SetPrimary(ctx context.Context, name string) error
-	// State tells whether the slot is good: a bad one is passed over.
-	State(ctx context.Context, name string) (good bool, err error)
 	SetState(ctx context.Context, name string, good bool) error
+}
+
+// Slots is what a tool tells of the slots, by the loader's names.
+type Slots struct {
+	Primary string // the slot that is booted next
+	GoodA   bool   // whether slot A is good: a bad one is passed over
+	GoodB   bool
 }
 
 // Loader is the loader behind a tool.
@@ -76,24 +81,36 @@ func (l *Loader) State(ctx context.Context, n slot.Name) (slot.State, error) {
 
 // Arm makes the slot good and primary. Until it is primary the slot that runs is booted.
 func (l *Loader) Arm(ctx context.Context, n slot.Name) (bool, error) {
-	if err := l.check(n); err != nil {
+	if err := l.Fit(ctx, n); err != nil {
 		return false, err
 	}
 	v, err := l.view(ctx)
 	if err != nil {
 		return false, err
 	}
+	return true, l.change(ctx, v, view{primary: n, good: map[slot.Name]bool{n: true, n.Other(): true}}, n)
+}
+
+// Fit tells why a slot could not be armed now: the other one has to run, and to be good.
+func (l *Loader) Fit(ctx context.Context, n slot.Name) error {
+	if err := l.check(n); err != nil {
+		return err
+	}
+	v, err := l.view(ctx)
+	if err != nil {
+		return err
+	}
 	running, err := l.Running(ctx)
 	if err != nil {
-		return false, err
+		return err
 	}
 	if running == n || !v.good[running] {
-		return false, &slot.UnreadyError{
+		return &slot.UnreadyError{
 			Text:   fmt.Sprintf("slot %s cannot be put on trial: slot %s runs, and would not be there to fall back to", n, running),
 			Advice: "run sallyport confirm, which decides about the slot that runs; then try again",
 		}
 	}
-	return true, l.change(ctx, v, view{primary: n, good: map[slot.Name]bool{n: true, running: true}}, n)
+	return nil
 }
 
 // Commit makes the running slot good and primary.

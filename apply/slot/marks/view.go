@@ -16,20 +16,12 @@ type view struct {
 
 // view asks the tool about both slots.
 func (l *Loader) view(ctx context.Context) (view, error) {
-	name, err := l.tool.Primary(ctx)
+	told, err := l.tool.Slots(ctx)
 	if err != nil {
 		return view{}, err
 	}
-	v := view{good: map[slot.Name]bool{}}
-	if v.primary, err = l.slot(name, "is booted next"); err != nil {
-		return view{}, err
-	}
-	for _, n := range []slot.Name{slot.A, slot.B} {
-		if v.good[n], err = l.tool.State(ctx, l.names.Of(n)); err != nil {
-			return view{}, err
-		}
-	}
-	return v, nil
+	primary, err := l.slot(told.Primary, "is booted next")
+	return view{primary: primary, good: map[slot.Name]bool{slot.A: told.GoodA, slot.B: told.GoodB}}, err
 }
 
 // first is the slot that is booted next: a loader passes over a primary slot that is bad.

@@ -17,21 +17,22 @@ type move struct {
 	// situation brings the rig there, and call is what is broken off.
 	situation func(s *bench) error
 	call      func(s *bench) func() error
+	sample    bool // what is looked at of slow loaders, too
 }
 
 var moves = []move{
-	{"disarm before the first write", func(*bench) error { return nil }, func(s *bench) func() error { return s.disarm(b) }},
-	{"arm", func(s *bench) error { return steps(s.disarm(b)) }, func(s *bench) func() error { return s.arm(b) }},
-	{"arm again", func(s *bench) error { return steps(s.disarm(b), s.arm(b)) }, func(s *bench) func() error { return s.arm(b) }},
-	{"disarm what is armed", func(s *bench) error { return steps(s.disarm(b), s.arm(b)) }, func(s *bench) func() error { return s.disarm(b) }},
-	{"commit", onTrial, func(s *bench) func() error { return s.commit(b) }},
-	{"disarm what runs", onTrial, func(s *bench) func() error { return s.disarm(b) }},
-	{"disarm what fell back", fellBack, func(s *bench) func() error { return s.disarm(b) }},
-	{"arm what fell back", fellBack, func(s *bench) func() error { return s.arm(b) }},
-	{"disarm the first slot", committed, func(s *bench) func() error { return s.disarm(a) }},
-	{"arm the first slot", committed, func(s *bench) func() error { return s.arm(a) }},
+	{"disarm before the first write", func(*bench) error { return nil }, func(s *bench) func() error { return s.disarm(b) }, false},
+	{"arm", func(s *bench) error { return steps(s.disarm(b)) }, func(s *bench) func() error { return s.arm(b) }, false},
+	{"arm again", func(s *bench) error { return steps(s.disarm(b), s.arm(b)) }, func(s *bench) func() error { return s.arm(b) }, false},
+	{"disarm what is armed", func(s *bench) error { return steps(s.disarm(b), s.arm(b)) }, func(s *bench) func() error { return s.disarm(b) }, false},
+	{"commit", onTrial, func(s *bench) func() error { return s.commit(b) }, true},
+	{"disarm what runs", onTrial, func(s *bench) func() error { return s.disarm(b) }, false},
+	{"disarm what fell back", fellBack, func(s *bench) func() error { return s.disarm(b) }, false},
+	{"arm what fell back", fellBack, func(s *bench) func() error { return s.arm(b) }, false},
+	{"disarm the first slot", committed, func(s *bench) func() error { return s.disarm(a) }, false},
+	{"arm the first slot", committed, func(s *bench) func() error { return s.arm(a) }, false},
 	{"commit the first slot", func(s *bench) error { return steps(func() error { return committed(s) }, s.arm(a), s.boots(a)) },
-		func(s *bench) func() error { return s.commit(a) }},
+		func(s *bench) func() error { return s.commit(a) }, false},
 }
 
 func onTrial(s *bench) error { return steps(s.disarm(b), s.arm(b), s.boots(b)) }

@@ -21,6 +21,9 @@ type Rig struct {
 	Tries int
 	// Coarse is of a loader that does not tell a trial from a good slot, nor how many tries are left.
 	Coarse bool
+	// Slow is of a loader that takes seconds where others take moments: of its steps only the commit is broken off, unless
+	// $SALLYPORT_MATRIX is "all".
+	Slow bool
 	// Boot is one start of the machine: the model reads the place of state, takes a try where one is due, leaves behind what the
 	// loader leaves (command line, variables) and returns the slot that runs now; slot.None if there is nothing to boot.
 	Boot func(t *testing.T) slot.Name
@@ -50,7 +53,11 @@ func Run(t *testing.T, open Opener) {
 		})
 	}
 	t.Run("cuts", func(t *testing.T) {
+		all := !open(t, durable.Disk{}).Slow || Whole()
 		for _, m := range moves {
+			if !all && !m.sample {
+				continue
+			}
 			t.Run(m.name, func(t *testing.T) {
 				n, err := cutMove(t, open, m)
 				if err != nil {
@@ -72,3 +79,6 @@ func inMemory(t *testing.T) {
 		t.Setenv("TMPDIR", shm)
 	}
 }
+
+// Whole tells whether tests are to go through everything, which takes minutes, and not through a sample of it.
+func Whole() bool { return os.Getenv("SALLYPORT_MATRIX") == "all" }

@@ -26,6 +26,7 @@ const tries = 3
 const program = `#!/bin/sh
 set -eu
 cd "${0%/*}/state"
+[ ! -e ../slow ] || sleep 0.3
 put() { [ ! -e ../readonly ] || { echo "read-only file system" >&2; exit 1; }; echo "$2" >"$1"; }
 show() { read -r is <"$1"; echo "$is"; }
 case "$1 ${3-}" in
