@@ -28,6 +28,13 @@ type reboot struct {
 	Back string `json:"back,omitempty"`
 }
 
+// touched is b once the slot on trial may have worked on the site's data.
+func (b *reboot) touched() *reboot {
+	t := *b
+	t.Ran = true
+	return &t
+}
+
 func (b *reboot) check(trial *Release) error {
 	switch {
 	case b == nil:
@@ -221,8 +228,7 @@ func (r *run) switchBoot(ctx context.Context) (Phase, func(*journal), error) {
 		return "", nil, err
 	case running == trial.Boot:
 		_, err := r.backend.Arm(ctx, trial.Slot)
-		b.Ran = true
-		return Trial, func(j *journal) { j.Reboot = &b }, err
+		return Trial, func(j *journal) { j.Reboot = b.touched() }, err
 	case b.Armed && b.Since == now:
 		r.rebootDue = true
 		return Armed, nil, nil
@@ -348,6 +354,12 @@ func (r *run) bootBack(ctx context.Context) (there bool, err error) {
 	running, err := r.booted(ctx)
 	if err == nil && running == b.Home {
 		return true, r.restoreData(ctx, false)
+	}
+	if !b.Ran {
+		if err := r.change(func(j *journal) { j.Reboot = b.touched() }); err != nil {
+			return false, err
+		}
+		b = r.journal.Reboot
 	}
 	if b.Back != "" && b.Back != now {
 		if err == nil {

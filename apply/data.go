@@ -52,9 +52,8 @@ func (r *run) giveBackData(ctx context.Context) error {
 	if b.Restore == "" || r.deps.Data == nil {
 		return nil
 	}
-	touched := *b
-	touched.Ran = true // if this is cut, or the trial fails, what was saved a moment ago is put back
-	if err := r.change(func(j *journal) { j.Reboot = &touched }); err != nil {
+	// If this is cut, or the trial fails, what was saved a moment ago is put back.
+	if err := r.change(func(j *journal) { j.Reboot = b.touched() }); err != nil {
 		return err
 	}
 	r.say("data", "putting back what was saved before the release that is left")

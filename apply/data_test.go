@@ -105,6 +105,32 @@ func TestDataComeBackWithTheFormerRelease(t *testing.T) {
 	}
 }
 
+// Nobody said a word in the new slot, but it ran.
+func TestDataComeBackIfNobodyConfirms(t *testing.T) {
+	f := newFleet(t)
+	for name, end := range map[string]func(s *testSite) error{
+		"deadline": func(s *testSite) error { _, err := s.Overdue(t.Context()); return err },
+		"rollback": func(s *testSite) error { _, err := s.Rollback(t.Context(), RollbackOptions{}); return err },
+	} {
+		s, l := f.siteWithData(t)
+		s.onto(f.one)
+		l.n = 2
+		if _, err := s.apply(f.two); err != nil {
+			t.Fatal(err)
+		}
+		s.world.machine.boot(t)
+		l.n = 20
+		if err := end(s); err != nil && reasonOf(err) != "reboot" {
+			t.Errorf("%s: %v", name, err)
+		}
+		s.world.machine.boot(t)
+		s.confirm("rolled-back")
+		if l.n != 2 {
+			t.Errorf("%s: the data are at %d", name, l.n)
+		}
+	}
+}
+
 func TestBackupThatFailsStopsTheUpdate(t *testing.T) {
 	f := newFleet(t)
 	s, l := f.siteWithData(t)
