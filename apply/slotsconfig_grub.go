@@ -53,10 +53,14 @@ func (s *SlotsConfig) grubEnv() string {
 	return s.GRUB.Env
 }
 
-func openGRUB(s *SlotsConfig, names slot.BootNames, h host.Host, disk durable.Disk) (slot.Loader, error) {
+func (s *SlotsConfig) grubConfig(names slot.BootNames, h host.Host, disk durable.Disk) grub.Config {
 	c := grub.Config{Env: s.grubEnv(), Names: names, Tries: s.Tries, Host: h, Disk: disk}
 	if s.GRUB != nil {
 		c.Dialect = s.GRUB.Dialect
 	}
-	return grub.New(c)
+	return c
+}
+
+func openGRUB(s *SlotsConfig, names slot.BootNames, h host.Host, disk durable.Disk) (slot.Loader, error) {
+	return grub.New(s.grubConfig(names, h, disk))
 }

@@ -16,6 +16,7 @@ import (
 
 func (p *program) siteVerb() *cobra.Command {
 	var force, state bool
+	var boot string
 	init := &cobra.Command{
 		Use:   "init",
 		Short: "Write a commented site.yaml",
@@ -24,18 +25,28 @@ factory's public key where it says, and ask sallyport doctor what is missing.
 
 --state makes the state folder that an existing site.yaml names, with a marker in it, and notes beside site.yaml where its
 disk is mounted: an empty folder in its place is then not taken for a new site. The first apply does the same. Run it
-by hand where the state of a site is lost for good and a new disk takes its place.`,
-		Example: "  sallyport site init --site /etc/sallyport/site.yaml",
+by hand where the state of a site is lost for good and a new disk takes its place.
+
+--boot grub has GRUB boot the slots that an existing site.yaml describes (spec.slots): it writes sallyport.cfg into GRUB's folder,
+the state of the slots into GRUB's environment block, and what has update-grub read the one. The slot that runs is good
+from then on, the other one bad. A state that is there stays, unless --force asks for a new one.`,
+		Example: "  sallyport site init --site /etc/sallyport/site.yaml\n  sallyport site init --boot grub",
 		Args:    args(),
 		RunE: func(*cobra.Command, []string) error {
-			if state {
+			switch {
+			case boot != "" && state:
+				return &usageError{"--boot and --state exclude each other", "run one after the other"}
+			case boot != "":
+				return p.siteInitBoot(boot, force)
+			case state:
 				return p.siteInitState()
 			}
 			return p.siteInit(force)
 		},
 	}
 	init.Flags().BoolVar(&state, "state", false, "make the state folder of a site.yaml that is there")
-	init.Flags().BoolVar(&force, "force", false, "replace a file that is there")
+	init.Flags().StringVar(&boot, "boot", "", "set up this boot `LOADER` for the slots of a site.yaml that is there: grub")
+	init.Flags().BoolVar(&force, "force", false, "replace a file that is there; with --boot, the state of the slots")
 	return group(&cobra.Command{
 		Use:     "site",
 		Short:   "Set up this machine as a site",
@@ -76,6 +87,32 @@ func (p *program) siteInitState() error {
 		return p.object(map[string]string{"apiVersion": bundle.APIVersion, "kind": "SiteInit", "state": dir})
 	}
 	p.ui.print("%s is the state folder of %s.\n", dir, s.Config().Metadata.Name)
+	return nil
+}
+
+// siteInitBoot has a boot loader boot the slots of site.yaml.
+func (p *program) siteInitBoot(loader string, force bool) error {
+	cfg, err := apply.LoadConfig(p.flags.site)
+	if err != nil {
+		return err
+	}
+	done, err := cfg.SetUpBoot(loader, force)
+	if err != nil {
+		return err
+	}
+	if p.flags.json {
+		return p.object(struct {
+			APIVersion string `json:"apiVersion"`
+			Kind       string `json:"kind"`
+			*apply.BootSetup
+		}{bundle.APIVersion, "SiteInit", done})
+	}
+	for _, file := range done.Files {
+		p.ui.print("%s written.\n", file)
+	}
+	for i, step := range done.Next {
+		p.ui.print("%-7s %s\n", []string{"Next:", "Then:"}[min(i, 1)], step)
+	}
 	return nil
 }
 

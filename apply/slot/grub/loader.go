@@ -205,7 +205,7 @@ func (l *Loader) Disarm(_ context.Context, n slot.Name) error {
 		return err
 	}
 	other := l.other(n)
-	s, ok := l.dialect.alone(t.state[other])
+	s, ok := l.dialect.alone(t, other)
 	if !ok {
 		return l.wantGood(t, other)
 	}

@@ -26,7 +26,7 @@ func (raucDialect) decode(b *block, names []string) (*table, error) {
 		return nil, err
 	}
 	t := &table{order: order, state: map[string]slot.State{}}
-	trial, _ := b.get(trialVar)
+	t.trial, _ = b.get(trialVar)
 	for _, name := range names {
 		ok, err := flag(b, okVar(name))
 		if err != nil {
@@ -36,7 +36,7 @@ func (raucDialect) decode(b *block, names []string) (*table, error) {
 		if err != nil {
 			return nil, err
 		}
-		t.state[name] = raucState(ok, tried, name == trial)
+		t.state[name] = raucState(ok, tried, name == t.trial)
 	}
 	t.mark, err = decodeMark(b)
 	return t, err
@@ -65,7 +65,10 @@ func flag(b *block, name string) (bool, error) {
 
 func (raucDialect) encode(t *table, names []string) []variable {
 	vars := []variable{{raucOrder, strings.Join(t.order, " ")}}
-	trial := ""
+	trial := t.trial
+	if t.state[trial].Verdict != slot.Trial {
+		trial = ""
+	}
 	for _, name := range names {
 		s := t.state[name]
 		ok, tried := "1", "0"
@@ -90,7 +93,9 @@ func (raucDialect) ours(name string, names []string) bool {
 // tries is one: a slot that has been tried once is passed over.
 func (raucDialect) tries(int) int { return 1 }
 
-// alone takes the boot that runs for what it is: were its X_TRY left, RAUC's script would boot the slot that is being written.
-func (raucDialect) alone(s slot.State) (slot.State, bool) {
-	return slot.State{Verdict: slot.Good}, s.Verdict != slot.Bad
+// alone takes the boot of a slot that was good for what it is: were its X_TRY left, RAUC's script would boot the slot that is being
+// written. A slot that is on trial has no verdict yet.
+func (raucDialect) alone(t *table, name string) (slot.State, bool) {
+	s := t.state[name]
+	return slot.State{Verdict: slot.Good}, s.Verdict == slot.Good || s.Verdict == slot.Trial && t.trial != name
 }

@@ -14,6 +14,8 @@ type table struct {
 	order []string // as GRUB looks at them; slots of others among them
 	state map[string]slot.State
 	mark  string
+	// trial is the slot that RAUC's script boots on trial, or has booted so; it does not tell that from a good one.
+	trial string
 }
 
 // next is the slot that GRUB would boot; empty if none can be.
@@ -43,7 +45,7 @@ type dialect interface {
 	// tries is how many times a slot on trial can be booted if so many are asked for.
 	tries(wanted int) int
 	// alone makes of the slot that runs one that is booted again if it is the only one left, and tells whether it can be that.
-	alone(s slot.State) (slot.State, bool)
+	alone(t *table, name string) (slot.State, bool)
 }
 
 // plain is the dialect of sallyport.cfg.
@@ -112,7 +114,9 @@ func (plain) ours(name string, _ []string) bool { return strings.HasPrefix(name,
 
 func (plain) tries(wanted int) int { return min(wanted, maxLeft) }
 
-func (plain) alone(s slot.State) (slot.State, bool) { return s, s.Verdict == slot.Good }
+func (plain) alone(t *table, name string) (slot.State, bool) {
+	return t.state[name], t.state[name].Verdict == slot.Good
+}
 
 // want is a variable that must be there.
 func want(b *block, name string) (string, error) {

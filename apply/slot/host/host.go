@@ -48,6 +48,12 @@ func (h Host) Param(key string) (value string, found bool, err error) {
 	return value, found, nil
 }
 
+// Params are the parameters on the kernel's command line, each as it stands there.
+func (h Host) Params() ([]string, error) {
+	line, err := h.CommandLine()
+	return words(line), err
+}
+
 // words splits a command line as the kernel does: double quotes keep spaces together.
 func words(line string) []string {
 	quoted := false
