@@ -193,5 +193,7 @@ func (s *SlotsConfig) openLoader(h host.Host, disk durable.Disk) (slot.Loader, e
 	if err != nil {
 		return nil, err
 	}
-	return witness.New(l, h, s.bootNames(), map[slot.Name]map[string]string{slot.A: s.A.Parts, slot.B: s.B.Parts}), nil
+	w := witness.New(l, h, s.bootNames(), map[slot.Name]map[string]string{slot.A: s.A.Parts, slot.B: s.B.Parts})
+	w.Alone = s.Backend == backendExec
+	return w, nil
 }

@@ -31,6 +31,19 @@ const (
 	EnvParam  = "sallyport.env"
 )
 
+// RAUCSlotParam is what RAUC's boot scripts call SlotParam.
+const RAUCSlotParam = "rauc.slot"
+
+// SlotName is the loader's name of the slot, as a boot script put it on the kernel's command line; empty if none did.
+func (h Host) SlotName() (string, error) {
+	for _, param := range []string{SlotParam, RAUCSlotParam} {
+		if name, found, err := h.Param(param); err != nil || found {
+			return name, err
+		}
+	}
+	return "", nil
+}
+
 // CommandLine is the kernel's.
 func (h Host) CommandLine() (string, error) { return h.read("/proc/cmdline", maxCommandLine) }
 

@@ -32,6 +32,26 @@ func TestParam(t *testing.T) {
 	}
 }
 
+func TestSlotName(t *testing.T) {
+	for line, want := range map[string]string{
+		"quiet": "", "rauc.slot=B": "B", "rauc.slot=B sallyport.slot=A": "A", "sallyport.slot=A rauc.slot=B": "A",
+	} {
+		h := Host{Root: t.TempDir()}
+		if err := os.Mkdir(h.Path("/proc"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(h.Path("/proc/cmdline"), []byte(line), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := h.SlotName(); err != nil || got != want {
+			t.Errorf("%q: got %q, %v", line, got, err)
+		}
+	}
+	if _, err := (Host{Root: t.TempDir()}).SlotName(); err == nil {
+		t.Error("a machine without a command line names a slot")
+	}
+}
+
 func TestBootID(t *testing.T) {
 	a, err := Host{}.BootID()
 	if err != nil || a == "" {

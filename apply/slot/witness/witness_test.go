@@ -97,6 +97,7 @@ func TestRunning(t *testing.T) {
 		"overlay":             {"B", mount("0:30", "overlay", "overlay", "rw,lowerdir=/media/root-ro,upperdir=/u") + "2 1 " + onB + " / /media/root-ro ro - ext4 /dev/x ro\n", slot.B, slot.B},
 		"overlay, hidden":     {"B", mount("0:30", "overlay", "overlay", "rw,lowerdir=/gone,upperdir=/u"), slot.B, slot.B},
 		"root of nobody":      {"A", mount("8:1", "ext4", "/dev/sda1", "rw"), slot.A, slot.A},
+		"RAUC's token":        {"B rauc.slot=A", mount(onB, "ext4", "/dev/root", "rw"), slot.B, slot.B},
 		"no token":            {"", mount(onB, "ext4", "/dev/root", "rw"), slot.B, slot.B},
 		"loader without word": {"B", mount(onB, "ext4", "/dev/root", "rw"), slot.None, slot.B},
 	} {
@@ -171,6 +172,28 @@ func TestCommandLineThatDoesNotTellTheSlot(t *testing.T) {
 		if _, err := l.Running(t.Context()); !errors.As(err, &u) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v", name, err)
 		}
+	}
+}
+
+// TestAlone has a program of the site's that tells deployments of one file system apart.
+func TestAlone(t *testing.T) {
+	nobody := mount("8:1", "xfs", "/dev/sda1", "rw")
+	l, inner := wrap(newHost(t, "root=UUID=0a0b ostree=/ostree/boot.1/default/3f2a/0", nobody), slot.B)
+	if _, err := l.Running(t.Context()); err == nil {
+		t.Error("a loader's word that is not said to suffice is believed")
+	}
+	l.Alone = true
+	if n, err := l.Running(t.Context()); err != nil || n != slot.B {
+		t.Errorf("slot %s runs, %v", n, err)
+	}
+	if err := l.Ready(t.Context()); err != nil || inner.did != 1 {
+		t.Errorf("%v", err)
+	}
+	l, _ = wrap(newHost(t, "root=UUID=0a0b sallyport.slot=A", nobody), slot.B)
+	l.Alone = true
+	var disagree *DisagreeError
+	if _, err := l.Running(t.Context()); !errors.As(err, &disagree) {
+		t.Errorf("a token that says otherwise is passed over: %v", err)
 	}
 }
 
