@@ -20,7 +20,7 @@ import (
 
 // Finding is one thing that Doctor looked at.
 type Finding struct {
-	Name    string `json:"name"` // state, room, trust, clock, journal, mirror, push, release, overlays, target, objects, checks, boot, runtime
+	Name    string `json:"name"` // state, room, trust, clock, journal, mirror, push, release, overlays, target, objects, checks, boot, places, parts, runtime
 	OK      bool   `json:"ok"`
 	Message string `json:"message"`
 	// Mend is what to do about it, one sentence; empty if nothing has to be done. On a good finding it is advice.
@@ -44,6 +44,7 @@ func (s *Site) Doctor(ctx context.Context, push bool) []Finding {
 	findings = append(findings, s.releasesWhole(ctx)...)
 	findings = append(findings, s.overlaysFit()...)
 	findings = append(findings, s.bootReady(ctx)...)
+	findings = append(findings, s.partsReady(ctx)...)
 	return append(findings, s.targetAnswers(ctx), s.objectsStand(ctx), s.checksLoad(), s.runtimeAsksMirror())
 }
 

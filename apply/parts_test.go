@@ -119,6 +119,14 @@ func (s *osSite) update(b sealed) *Result {
 // asDevices gives the slots' roots places of which only what differs is written.
 func asDevices(s *testSite) {
 	s.deps.Host.Root = s.t.TempDir()
+	mounts := s.deps.Host.Path("/proc/self/mountinfo")
+	err := os.MkdirAll(filepath.Dir(mounts), 0o755)
+	if err == nil {
+		err = os.WriteFile(mounts, []byte("21 1 0:99 / / rw - tmpfs tmpfs rw\n"), 0o644)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	s.cfg.Spec.Slots.A.Parts["root"] = "/dev/disk/by-partlabel/root-a"
 	s.cfg.Spec.Slots.B.Parts["root"] = "/dev/disk/by-partlabel/root-b"
 }
@@ -288,5 +296,33 @@ func TestPartsTakenUp(t *testing.T) {
 	res := s.update(two)
 	if !strings.HasPrefix(s.holds(slot.A), next) || res.Bytes.Skipped < 3<<20 {
 		t.Errorf("%+v", res.Bytes)
+	}
+}
+
+// Doctor says so before a bundle is built that could not be used.
+func TestDoctorLooksAtParts(t *testing.T) {
+	s := newOSSite(t, asDevices)
+	finding := func(name string) Finding {
+		for _, f := range s.Doctor(context.Background(), false) {
+			if f.Name == name {
+				return f
+			}
+		}
+		t.Fatalf("nothing was found of %s", name)
+		return Finding{}
+	}
+	if f := finding("parts"); !f.OK || f.Mend != "" {
+		t.Errorf("as it was brought: %+v", f)
+	}
+	if f := finding("places"); !f.OK {
+		t.Errorf("as it should be: %+v", f)
+	}
+	s.put(slot.B, strings.Replace(s.old, "stays", "STAYS", 1))
+	if f := finding("parts"); f.OK || !strings.Contains(f.Message, "part root of boot slot B") || !strings.Contains(f.Mend, "keepImages") {
+		t.Errorf("changed in place: %+v", f)
+	}
+	s.cfg.Spec.Slots.A.Parts["root"] = s.cfg.Spec.Slots.B.Parts["root"]
+	if f := finding("places"); f.OK || !strings.Contains(f.Message, "the slot that runs") {
+		t.Errorf("one place in both slots: %+v", f)
 	}
 }

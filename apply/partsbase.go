@@ -12,7 +12,6 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/sallyport-dev/sallyport/apply/slot"
-	"github.com/sallyport-dev/sallyport/apply/slot/host"
 	"github.com/sallyport-dev/sallyport/apply/slot/part"
 	"github.com/sallyport-dev/sallyport/bundle"
 )
@@ -46,14 +45,10 @@ func (r *run) placeIs(ctx context.Context, path string, want digest.Digest, size
 // findPart finds bytes that a part's patch addresses: in a copy that was kept, or in the slot that runs. They are read before
 // anything is written, for a place may have been written to since.
 func (r *run) findPart(ctx context.Context, p *partsPlan, name string, base bundle.BaseBlob) (string, error) {
-	if r.hasCopy(base.Digest, base.Size) {
-		got, err := part.Digest(ctx, host.Host{}, r.copyPath(base.Digest), base.Size)
-		if err == nil && got == base.Digest {
-			return r.copyPath(base.Digest), nil
-		}
-		if ctx.Err() != nil {
-			return "", ctx.Err()
-		}
+	if r.copyStands(ctx, base.Digest, base.Size) {
+		return r.copyPath(base.Digest), nil
+	}
+	if r.hasCopy(base.Digest, base.Size) && ctx.Err() == nil {
 		r.say("note", "the copy of part %s in %s is damaged, and is not used", name, r.copiesPath())
 	}
 	places := r.cfg.Spec.Slots.places(p.boot.Other())
