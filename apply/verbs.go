@@ -176,6 +176,9 @@ func (s *Site) Confirm(ctx context.Context) (res *Result, err error) {
 			return nil, err
 		}
 	}
+	if err := r.keepBoot(ctx); err != nil {
+		return nil, err
+	}
 	return r.result(ResultNothing, r.journal.Current), nil
 }
 

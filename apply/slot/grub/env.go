@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/apply/slot"
@@ -31,7 +30,7 @@ func (l *Loader) read() (*block, *table, error) {
 }
 
 func (l *Loader) readBlock() (*block, error) {
-	data, err := readSmall(l.host.Path(l.env))
+	data, err := l.readEnv()
 	if err != nil {
 		return nil, &slot.UnreadyError{Text: "GRUB's environment block cannot be read", Err: err,
 			Advice: "name it in spec.slots.grub.env of site.yaml; sallyport site init --boot grub makes one where there is none"}
@@ -49,9 +48,9 @@ func (l *Loader) damaged(err error) error {
 		Advice: "sallyport site init --boot grub --force makes a new state, in which the slot that runs is good; other variables in the block may be lost"}
 }
 
-// readSmall reads a file that should be a block.
-func readSmall(path string) ([]byte, error) {
-	f, err := os.Open(path)
+// readEnv reads what the medium has of the file that should be a block.
+func (l *Loader) readEnv() ([]byte, error) {
+	f, err := l.host.OpenFresh(l.env)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +60,7 @@ func readSmall(path string) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no file", path)
+		return nil, fmt.Errorf("%s is no file", l.env)
 	}
 	return io.ReadAll(io.LimitReader(f, blockSize+1))
 }
@@ -109,14 +108,10 @@ func (l *Loader) replace(b *block, t *table) error {
 
 // write writes the block, and reads back what the medium has of it.
 func (l *Loader) write(data []byte) error {
-	path := l.host.Path(l.env)
-	if err := l.disk.Overwrite(path, data, 0); err != nil {
+	if err := l.disk.Overwrite(l.host.Path(l.env), data, 0); err != nil {
 		return err
 	}
-	if err := forget(path); err != nil {
-		return err
-	}
-	got, err := readSmall(path)
+	got, err := l.readEnv()
 	if err != nil {
 		return err
 	}

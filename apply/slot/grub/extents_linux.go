@@ -131,13 +131,3 @@ func checkHoles(f *os.File) error {
 	_, back := f.Seek(0, io.SeekStart)
 	return errors.Join(err, back)
 }
-
-// forget makes the next reader ask the medium, not the memory of what was written to it.
-func forget(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
-}
