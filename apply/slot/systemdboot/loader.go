@@ -81,12 +81,15 @@ func (l *Loader) State(_ context.Context, n slot.Name) (slot.State, error) {
 		return slot.State{}, err
 	}
 	e := l.find(t, n)
-	if e == nil || e.left == 0 {
+	if e == nil {
 		return slot.State{Verdict: slot.Bad}, nil
 	}
 	elsewhere, err := l.chosenElsewhere()
 	s := slot.State{Verdict: slot.Good, First: t[0] == e && elsewhere == ""}
-	if e.left != uncounted {
+	switch {
+	case e.left == 0 && e.done == 0: // as Disarm leaves it; a trial whose tries are used up has some that are done
+		s.Verdict = slot.Bad
+	case e.left != uncounted:
 		s.Verdict, s.Left = slot.Trial, e.left
 	}
 	return s, err

@@ -174,6 +174,23 @@ func TestNameInUse(t *testing.T) {
 	}
 }
 
+// TestUsedUp: a trial whose tries are used up is told from a slot that was disarmed.
+func TestUsedUp(t *testing.T) {
+	for file, want := range map[string]slot.State{
+		"slot-b+0-3.conf": {Verdict: slot.Trial}, "slot-b+0.conf": {Verdict: slot.Bad}, "slot-b+1-2.conf": {Verdict: slot.Trial, Left: 1},
+		"slot-b.conf": {Verdict: slot.Good}, "slot-b.txt": {Verdict: slot.Bad},
+	} {
+		m, l := machine(t)
+		remove(t, m, "/efi/loader/entries/slot-b+0.conf")
+		m.Put("/efi/loader/entries/"+file, strings.ReplaceAll(kernel, "slot-a", "slot-b"))
+		// The same sort key and version as slot A's: the name decides, and that of B is the higher one.
+		want.First = want.Verdict == slot.Good || want.Left > 0
+		if got, err := l.State(t.Context(), slot.B); err != nil || got != want {
+			t.Errorf("%s: got %+v, %v", file, got, err)
+		}
+	}
+}
+
 // TestStale: after kexec the loader's word is still that of the last boot of the firmware; it is the token that tells.
 func TestStale(t *testing.T) {
 	m, l := machine(t)
