@@ -335,7 +335,7 @@ func (l *Loader) withFirst(f *firmware, n slot.Name) []uint16 {
 			back = append(back, number)
 		}
 	}
-	ours := append(front, back...)
+	ours := slices.Concat(front, back)
 	order := slices.Clone(f.order)
 	for i, number := range order {
 		if l.slot(f.number(&number)) != slot.None {
