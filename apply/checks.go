@@ -41,8 +41,25 @@ func (r *run) checkEnv(rel *slotRelease) check.Env {
 			"SALLYPORT_VERSION=" + rel.descriptor.Version,
 		},
 		Patience: r.cfg.Spec.Target.patience(),
+		Deadline: r.checksEnd(),
 		Observe:  t.check,
 	}
+}
+
+// verdictTime is what the checks of a trial leave of its deadline, for what follows from them.
+const verdictTime = 30 * time.Second
+
+// checksEnd is when the checks have to have ended: a trial of another boot slot ends in a reboot by its deadline, and what failed
+// is to be told before. Zero: they may take as long as each says.
+func (r *run) checksEnd() time.Time {
+	if r.journal.Reboot == nil || r.journal.Phase != Trial || r.deps.Uptime == nil {
+		return time.Time{}
+	}
+	up, err := r.deps.Uptime()
+	if err != nil {
+		return time.Time{}
+	}
+	return time.Now().Add(r.cfg.Spec.Slots.deadline() - up - verdictTime)
 }
 
 const (

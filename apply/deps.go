@@ -43,6 +43,8 @@ type Deps struct {
 	Uptime func() (time.Duration, error)
 	// Reboot boots the machine; nil: people do.
 	Reboot func(ctx context.Context) error
+	// Watchdog leaves the hardware watchdog running, for about want and no less than least, and returns what it took; nil: nobody does.
+	Watchdog func(want, least time.Duration) (took time.Duration, err error)
 	// Data are the site's data; nil of a site that names none.
 	Data Data
 	// RunChecks decides a trial: check.Run.

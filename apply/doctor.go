@@ -16,11 +16,12 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sallyport-dev/sallyport/apply/kube"
+	"github.com/sallyport-dev/sallyport/apply/slot/host"
 )
 
 // Finding is one thing that Doctor looked at.
 type Finding struct {
-	Name    string `json:"name"` // state, room, trust, clock, journal, mirror, push, release, overlays, target, objects, checks, boot, places, parts, runtime
+	Name    string `json:"name"` // state, room, trust, clock, journal, mirror, push, release, overlays, target, objects, checks, boot, places, parts, watchdog, runtime
 	OK      bool   `json:"ok"`
 	Message string `json:"message"`
 	// Mend is what to do about it, one sentence; empty if nothing has to be done. On a good finding it is advice.
@@ -45,6 +46,9 @@ func (s *Site) Doctor(ctx context.Context, push bool) []Finding {
 	findings = append(findings, s.overlaysFit()...)
 	findings = append(findings, s.bootReady(ctx)...)
 	findings = append(findings, s.partsReady(ctx)...)
+	if s.cfg.Spec.Slots.OS() {
+		findings = append(findings, watchdogReady(host.Host{}))
+	}
 	return append(findings, s.targetAnswers(ctx), s.objectsStand(ctx), s.checksLoad(), s.runtimeAsksMirror())
 }
 

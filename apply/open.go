@@ -14,6 +14,7 @@ import (
 	"github.com/sallyport-dev/sallyport/apply/mirror/embedded"
 	"github.com/sallyport-dev/sallyport/apply/slot"
 	"github.com/sallyport-dev/sallyport/apply/slot/host"
+	"github.com/sallyport-dev/sallyport/apply/slot/watchdog"
 	"github.com/sallyport-dev/sallyport/internal/durable"
 	"github.com/sallyport-dev/sallyport/internal/ownfile"
 	"github.com/sallyport-dev/sallyport/verify"
@@ -36,6 +37,7 @@ func Open(cfg *Config, observe func(Event)) *Site {
 		Observe:    observe,
 	}
 	if slots := &cfg.Spec.Slots; slots.OS() {
+		deps.Watchdog = func(want, least time.Duration) (time.Duration, error) { return watchdog.Arm(host.Host{}, want, least) }
 		deps.Loader = func() (slot.Loader, error) { return slots.openLoader(host.Host{}, durable.Disk{}) }
 	}
 	if data := cfg.openBackups(durable.Disk{}); data != nil {

@@ -3,20 +3,28 @@ package apply
 import (
 	"context"
 	"os"
-	"os/exec"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sallyport-dev/sallyport/internal/program"
 )
 
-// shutdownTime bounds how long an orderly shutdown may take before the kernel is told to boot at once.
-const shutdownTime = 3 * time.Minute
+const (
+	// rebootAskTime bounds how long systemd may take to hear of it.
+	rebootAskTime = 30 * time.Second
+	// flushTime bounds how long the flush of all file systems is waited for.
+	flushTime = 30 * time.Second
+)
 
 // rebootMachine asks systemd for an orderly shutdown and, where there is none or it hangs, flushes all file systems and has the
 // kernel boot at once (reboot(2)).
 func rebootMachine(ctx context.Context) error {
 	if _, err := os.Stat("/run/systemd/system"); err == nil {
-		if err := exec.CommandContext(ctx, "systemctl", "reboot").Run(); err == nil {
+		asking, cancel := context.WithTimeout(ctx, rebootAskTime)
+		err := program.Run(asking, program.Command{Args: []string{"systemctl", "reboot"}})
+		cancel()
+		if err == nil {
 			select {
 			case <-ctx.Done(): // a shutdown ends this program
 				return context.Cause(ctx)
@@ -24,6 +32,14 @@ func rebootMachine(ctx context.Context) error {
 			}
 		}
 	}
-	unix.Sync()
+	flushed := make(chan struct{})
+	go func() {
+		unix.Sync()
+		close(flushed)
+	}()
+	select {
+	case <-flushed:
+	case <-time.After(flushTime): // a file system that does not answer must not keep the machine from booting
+	}
 	return unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART)
 }

@@ -29,6 +29,9 @@ type SlotsConfig struct {
 	KeepImages bool `json:"keepImages"`
 	// Deadline is how long after a boot a trial may be undecided before the machine is booted again; the default is 15 min.
 	Deadline *bundle.Duration `json:"deadline"`
+	// Watchdog is how long the hardware watchdog is left to wait when sallyport reboots the machine; the default is 10 min, 0 is
+	// not at all.
+	Watchdog *bundle.Duration `json:"watchdog"`
 	// UBoot is for the backend uboot.
 	UBoot *UBootConfig `json:"uboot"`
 	// GPTPrio is for the backend gptprio.
