@@ -184,7 +184,7 @@ func (c *Config) check(pos *strictyaml.Positions) error {
 	c.Spec.Mirror.check(fail)
 	c.Spec.Target.check(fail)
 	c.Spec.Slots.check(fail)
-	c.Spec.Data.check(fail)
+	c.Spec.Data.check(&c.Spec.Slots, fail)
 	c.Spec.checkSupported(fail)
 	return first
 }

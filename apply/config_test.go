@@ -128,3 +128,13 @@ func FuzzConfig(f *testing.F) {
 		}
 	})
 }
+
+// Data that nobody would save must not look as if they were.
+func TestDataWithoutLoader(t *testing.T) {
+	for _, slots := range []string{"", "  slots: {backend: none}\n"} {
+		text := strings.Replace(least, "  trust:", slots+"  data: {k3s: {}}\n  trust:", 1)
+		if _, err := parseConfig("site.yaml", []byte(text)); reasonOf(err) != "spec" || !strings.Contains(err.Error(), "spec.data goes with a boot loader") {
+			t.Errorf("%q: got %v", slots, err)
+		}
+	}
+}

@@ -62,9 +62,12 @@ const (
 	maxKeep            = 100
 )
 
-func (d *DataConfig) check(fail failFunc) {
+func (d *DataConfig) check(slots *SlotsConfig, fail failFunc) {
 	if d == nil {
 		return
+	}
+	if !slots.OS() {
+		fail("spec.data", "goes with a boot loader: data are saved before another operating system is booted", "name the loader in spec.slots.backend, or remove it")
 	}
 	kinds := 0
 	for _, set := range []bool{d.Backup != nil || d.Restore != nil || d.Version != nil, d.K3s != nil, d.MicroK8s != nil, d.Etcd != nil} {

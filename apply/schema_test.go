@@ -29,6 +29,9 @@ func TestSchemaHasTheFieldsThatWork(t *testing.T) {
 	}
 }
 
+// twoSlots are those of a site with a boot loader, which data go with.
+const twoSlots = "  slots: {backend: grub, a: {boot: A, parts: {root: /a}}, b: {boot: B, parts: {root: /b}}}\n"
+
 func TestSchemaAgreesWithLoadConfig(t *testing.T) {
 	schema, err := doccheck.Site()
 	if err != nil {
@@ -42,10 +45,10 @@ func TestSchemaAgreesWithLoadConfig(t *testing.T) {
 		"embedded, in full": {`{url: "http://127.0.0.1:5000"}`, `{dir: /d, url: "", insecure: false, names: [mirror.store, 192.0.2.1]}`},
 		"cluster":           {"manifestsDir: {path: /m}", "kubernetes: {kubeconfig: /k, context: c, patience: 90s}"},
 		"the rest":          {"  trust:", "  slots: {backend: none}\n  state: s\n  platform: linux/arm/v7\n  checksDir: c\n  trust:"},
-		"data by commands":  {"  trust:", "  data: {backup: {command: [save]}, restore: {command: [load, -x]}, version: {command: [v]}, timeout: 90s, keep: 3, maxBytes: 1000}\n  trust:"},
-		"data of k3s":       {"  trust:", "  data: {k3s: {dataDir: /k, service: rke2-server}}\n  trust:"},
-		"data of MicroK8s":  {"  trust:", "  data: {microk8s: {}}\n  trust:"},
-		"data of etcd":      {"  trust:", "  data: {etcd: {endpoint: 'https://a:2379', dataDir: /d, ca: c, cert: c, key: k, services: [a, b]}}\n  trust:"},
+		"data by commands":  {"  trust:", twoSlots + "  data: {backup: {command: [save]}, restore: {command: [load, -x]}, version: {command: [v]}, timeout: 90s, keep: 3, maxBytes: 1000}\n  trust:"},
+		"data of k3s":       {"  trust:", twoSlots + "  data: {k3s: {dataDir: /k, service: rke2-server}}\n  trust:"},
+		"data of MicroK8s":  {"  trust:", twoSlots + "  data: {microk8s: {}}\n  trust:"},
+		"data of etcd":      {"  trust:", twoSlots + "  data: {etcd: {endpoint: 'https://a:2379', dataDir: /d, ca: c, cert: c, key: k, services: [a, b]}}\n  trust:"},
 		"labels":            {"{name: store-0142}", "{name: store-0142, labels: {region: emea}}"},
 	} {
 		text := strings.Replace(least, change[0], change[1], 1)
@@ -77,15 +80,15 @@ func TestSchemaAgreesWithLoadConfig(t *testing.T) {
 		"no kubeconfig":         {"manifestsDir: {path: /m}", "kubernetes: {context: c}"},
 		"no path":               {"manifestsDir: {path: /m}", `manifestsDir: {path: ""}`},
 		"backend":               {"  trust:", "  slots: {backend: lilo}\n  trust:"},
-		"no data":               {"  trust:", "  data: {keep: 3}\n  trust:"},
-		"two kinds of data":     {"  trust:", "  data: {k3s: {}, etcd: {}}\n  trust:"},
-		"k3s and commands":      {"  trust:", "  data: {k3s: {}, backup: {command: [a]}, restore: {command: [b]}}\n  trust:"},
-		"backup alone":          {"  trust:", "  data: {backup: {command: [a]}}\n  trust:"},
-		"restore alone":         {"  trust:", "  data: {restore: {command: [a]}}\n  trust:"},
-		"no command":            {"  trust:", "  data: {backup: {command: []}, restore: {command: [b]}}\n  trust:"},
-		"keep too many":         {"  trust:", "  data: {k3s: {}, keep: 1000}\n  trust:"},
-		"fewer than no bytes":   {"  trust:", "  data: {k3s: {}, maxBytes: -1}\n  trust:"},
-		"data in no time":       {"  trust:", "  data: {k3s: {}, timeout: -1s}\n  trust:"},
+		"no data":               {"  trust:", twoSlots + "  data: {keep: 3}\n  trust:"},
+		"two kinds of data":     {"  trust:", twoSlots + "  data: {k3s: {}, etcd: {}}\n  trust:"},
+		"k3s and commands":      {"  trust:", twoSlots + "  data: {k3s: {}, backup: {command: [a]}, restore: {command: [b]}}\n  trust:"},
+		"backup alone":          {"  trust:", twoSlots + "  data: {backup: {command: [a]}}\n  trust:"},
+		"restore alone":         {"  trust:", twoSlots + "  data: {restore: {command: [a]}}\n  trust:"},
+		"no command":            {"  trust:", twoSlots + "  data: {backup: {command: []}, restore: {command: [b]}}\n  trust:"},
+		"keep too many":         {"  trust:", twoSlots + "  data: {k3s: {}, keep: 1000}\n  trust:"},
+		"fewer than no bytes":   {"  trust:", twoSlots + "  data: {k3s: {}, maxBytes: -1}\n  trust:"},
+		"data in no time":       {"  trust:", twoSlots + "  data: {k3s: {}, timeout: -1s}\n  trust:"},
 		"platform":              {"  trust:", "  platform: amd64\n  trust:"},
 		"name":                  {"store-0142", "'store 0142'"},
 		"kind":                  {"Site", "Release"},

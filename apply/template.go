@@ -53,7 +53,8 @@ spec:
   #       timeout: 60s
   # checksDir: /etc/sallyport/checks.d
 
-  # The datastore that a release may bring to another form: saved before, put back by a rollback. One of
+  # With a boot loader: the datastore that another operating system may bring to another form. It is saved before, and put back
+  # by a rollback. One of
   # data: {k3s: {}}             # also for RKE2; or microk8s, etcd
   # data: {backup: {command: [PROGRAM, ARG]}, restore: {command: [PROGRAM, ARG]}}
 

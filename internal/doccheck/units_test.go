@@ -54,7 +54,7 @@ func readUnit(t *testing.T, path string) unit {
 
 func units(t *testing.T) map[string]unit {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(doccheck.Root(), "docs", "systemd", "*.service"))
+	files, err := filepath.Glob(filepath.Join(doccheck.Root(), "docs", "systemd", "sallyport-*"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestUnits(t *testing.T) {
 	wants := map[string][]setting{
 		"sallyport-confirm.service": {
 			{"Service", "Type", "oneshot"},
-			{"Service", "ExecStart", "/usr/local/bin/sallyport confirm --progress none"},
+			{"Service", "ExecStart", "/usr/local/bin/sallyport confirm --reboot --progress none"},
 			{"Service", "Restart", "on-failure"},
 			{"Service", "RestartPreventExitStatus", "2 3 4 5 6"}, // 1 and 7 are safe to retry
 			{"Service", "TimeoutStartSec", "infinity"},
@@ -80,6 +80,27 @@ func TestUnits(t *testing.T) {
 			// systemd-bless-boot waits for that target, and must not call a trial good before its checks have.
 			{"Install", "RequiredBy", "boot-complete.target"},
 			{"Unit", "Before", "boot-complete.target"},
+		},
+		// In emergency mode the first process feeds the watchdog and starts no unit of ours (systemd#7063): the deadline hangs on
+		// no other unit, outlives the change to that mode, and is begun there, too.
+		"sallyport-confirm-deadline.timer": {
+			{"Timer", "OnBootSec", "15min"}, // the default of spec.slots.deadline
+			{"Unit", "DefaultDependencies", "no"},
+			{"Unit", "IgnoreOnIsolate", "yes"},
+			{"Install", "WantedBy", "sysinit.target emergency.target rescue.target"},
+		},
+		"sallyport-confirm-deadline.service": {
+			{"Service", "ExecStart", "/usr/local/bin/sallyport confirm --deadline --reboot --progress none"},
+			{"Service", "SuccessExitStatus", "5 6 7"},
+			{"Unit", "DefaultDependencies", "no"},
+			{"Unit", "IgnoreOnIsolate", "yes"},
+			{"Unit", "OnFailure", "sallyport-confirm-reboot.service"},
+		},
+		"sallyport-confirm-reboot.service": {
+			{"Unit", "DefaultDependencies", "no"},
+			{"Unit", "IgnoreOnIsolate", "yes"},
+			{"Unit", "ConditionKernelCommandLine", "|sallyport.trial"},
+			{"Unit", "SuccessAction", "reboot-force"},
 		},
 		"sallyport-mirror.service": {
 			{"Service", "ExecStart", "/usr/local/bin/sallyport mirror serve --progress none"},
@@ -106,6 +127,14 @@ func TestUnits(t *testing.T) {
 				t.Errorf("%s: %s is %q, want %q", name, s.key, got, s.value)
 			}
 		}
+		if u.all("Unit", "DefaultDependencies") != nil {
+			for _, key := range []string{"After", "Wants", "Requires", "BindsTo"} {
+				if got := u.all("Unit", key); got != nil {
+					t.Errorf("%s waits for %q", name, got)
+				}
+			}
+			continue
+		}
 		after := strings.Fields(strings.Join(append(u.all("Unit", "After"), u.all("Unit", "Before")...), " "))
 		for _, other := range []string{"k3s.service", "containerd.service", "network-online.target"} {
 			if !slices.Contains(after, other) {
@@ -124,6 +153,9 @@ func TestUnitsRunVerbs(t *testing.T) {
 	for name, u := range units(t) {
 		for _, line := range u.all("Service", "ExecStart") {
 			words := strings.Fields(line)
+			if words[0] != "/usr/local/bin/sallyport" {
+				continue
+			}
 			verb, rest, err := cmd.Tree().Find(words[1:])
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
@@ -139,8 +171,8 @@ func TestUnitsRunVerbs(t *testing.T) {
 			ran++
 		}
 	}
-	if ran != 2 {
-		t.Errorf("%d programs are run, want 2", ran)
+	if ran != 3 {
+		t.Errorf("%d programs are run, want 3", ran)
 	}
 }
 
@@ -169,11 +201,24 @@ func TestUnitsPleaseSystemd(t *testing.T) {
 
 func verify(t *testing.T, analyze, name, text string) (output string, err error) {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), name)
-	text = strings.ReplaceAll(text, "/usr/local/bin/sallyport", "/bin/true")
-	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
+	dir := t.TempDir()
+	file := filepath.Join(dir, name)
+	for other := range units(t) { // which it may name
+		raw, err := os.ReadFile(filepath.Join(doccheck.Root(), "docs", "systemd", other))
+		if err != nil {
+			t.Fatal(err)
+		}
+		writeUnit(t, filepath.Join(dir, other), string(raw))
 	}
+	writeUnit(t, file, text)
 	out, err := exec.CommandContext(t.Context(), analyze, "verify", "--man=no", file).CombinedOutput()
 	return string(out), err
+}
+
+// writeUnit writes a unit whose program is one that exists here.
+func writeUnit(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(strings.ReplaceAll(text, "/usr/local/bin/sallyport", "/bin/true")), 0o644); err != nil {
+		t.Fatal(err)
+	}
 }
