@@ -24,6 +24,7 @@ var allowed = map[string][]string{
 	"bundle/image":        {"bundle"},
 	"bundle/manifest":     {"bundle", "bundle/overlay"},
 	"bundle/sbom":         {"bundle"},
+	"bundle/rootfs":       {},
 	"bundle/attest":       {"bundle"},
 	"bundle/sign":         {"bundle", "bundle/attest"},
 	"bundle/build":        {"bundle/...", "delta", "verify", "internal/durable"},

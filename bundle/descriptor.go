@@ -196,9 +196,9 @@ type Chart struct {
 	Hooks []ObjectRef `json:"hooks,omitempty"`
 }
 
-// SBOM is a software bill of materials of one image. Reuse: the base carries the very same document.
+// SBOM is a software bill of materials of one image, or of a part of the operating system. Reuse: the base carries the very same document.
 type SBOM struct {
-	Image    digest.Digest `json:"image"`  // the image manifest, not the index
+	Image    digest.Digest `json:"image"`  // the image manifest, not the index; or the part
 	Format   string        `json:"format"` // "spdx" or "cyclonedx"
 	Digest   digest.Digest `json:"digest"` // of the compressed document
 	Size     int64         `json:"size"`

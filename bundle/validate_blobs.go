@@ -3,6 +3,7 @@ package bundle
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"unicode"
 
 	"github.com/Masterminds/semver/v3"
@@ -171,8 +172,8 @@ func (v *validator) sboms() error {
 }
 
 func (v *validator) sbom(s SBOM) error {
-	if _, ok := v.manifests[s.Image]; !ok {
-		return errors.New("the release has no such image manifest")
+	if _, ok := v.manifests[s.Image]; !ok && !v.isPart(s.Image) {
+		return errors.New("the release has no such image manifest, and no such part of an operating system")
 	}
 	if sbomMediaTypes[s.Format] == "" {
 		return errors.New("the format is neither spdx nor cyclonedx")
@@ -190,6 +191,11 @@ func (v *validator) sbom(s SBOM) error {
 		return fmt.Errorf("form %q is neither full nor reuse", string(s.Form))
 	}
 	return v.size(s.Digest, s.Size, MaxBlobSize)
+}
+
+// isPart tells whether a digest is that of a part of the operating system.
+func (v *validator) isPart(d digest.Digest) bool {
+	return v.d.OS != nil && slices.ContainsFunc(v.d.OS.Parts, func(p OSPart) bool { return p.Digest == d })
 }
 
 func (v *validator) checks() error {

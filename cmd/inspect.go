@@ -222,14 +222,28 @@ func printCosts(t *table, in inspection) {
 
 func (p *program) printPackages(in inspection) {
 	for _, im := range in.Images {
-		packages, ok := in.Packages[im.Name]
-		if !ok {
+		if packages, ok := in.Packages[im.Name]; ok {
+			p.printPackageList(im.Name, packages)
+		} else {
 			p.ui.print("\n%s: its SBOM is in the base\n", im.Name)
-			continue
 		}
-		p.ui.print("\n%s: %s\n", im.Name, plural(len(packages), "package"))
-		for _, pkg := range packages {
-			p.ui.print("  %s %s (%s)\n", pkg.Name, pkg.Version, pkg.Type)
+	}
+	if in.OS == nil {
+		return
+	}
+	for _, part := range in.OS.Parts {
+		name := inspect.PartPrefix + part.Name
+		if packages, ok := in.Packages[name]; ok {
+			p.printPackageList(name, packages)
+		} else {
+			p.ui.print("\n%s: its SBOM is in the base, or it has none\n", name)
 		}
+	}
+}
+
+func (p *program) printPackageList(name string, packages []inspect.Package) {
+	p.ui.print("\n%s: %s\n", name, plural(len(packages), "package"))
+	for _, pkg := range packages {
+		p.ui.print("  %s %s (%s)\n", pkg.Name, pkg.Version, pkg.Type)
 	}
 }

@@ -23,7 +23,7 @@ func (b *builder) writeSBOMs(ctx context.Context) error {
 	seen := make(map[digest.Digest]bool)
 	p := b.measure("sbom")
 	p.total = b.unknownLayers()
-	images, packages, fresh := 0, 0, 0
+	images, fresh := 0, 0
 	for _, img := range b.release.images {
 		for _, m := range img.Manifests {
 			if seen[m.Desc.Digest] {
@@ -43,15 +43,43 @@ func (b *builder) writeSBOMs(ctx context.Context) error {
 			}
 			if len(list) > 0 {
 				images++
-				packages += list[0].Packages
 			}
 			b.sboms = append(b.sboms, list...)
 		}
 	}
-	if images > 0 {
-		b.say("sbom", "%s, %s (%d new)", count(images, "image"), count(packages, "package"), fresh)
+	return b.systemSBOMs(ctx, images, fresh)
+}
+
+// systemSBOMs adds the documents of the operating system, and says how many there are of all.
+func (b *builder) systemSBOMs(ctx context.Context, images, fresh int) (err error) {
+	roots, err := b.openRoots()
+	defer func() { err = errors.Join(err, closeRoots(roots)) }()
+	if err != nil {
+		return err
+	}
+	b.lookForConfirm(roots)
+	more, err := b.partSBOMs(ctx, roots)
+	if err != nil {
+		return err
+	}
+	what := count(images, "image")
+	if len(roots) > 0 {
+		what += ", " + count(len(roots), "part")
+	}
+	if packages := packagesOf(b.sboms); len(b.sboms) > 0 {
+		b.say("sbom", "%s, %s (%d new)", what, count(packages, "package"), fresh+more)
 	}
 	return nil
+}
+
+// packagesOf counts the packages, of each image and part once.
+func packagesOf(list []bundle.SBOM) (packages int) {
+	for i, s := range list {
+		if i == 0 || s.Image != list[i-1].Image {
+			packages += s.Packages
+		}
+	}
+	return packages
 }
 
 // unknownLayers gives the bytes of the layers of images whose packages are still to be looked for.
@@ -111,19 +139,12 @@ func (b *builder) newSBOMs(ctx context.Context, img *released, m image.PlatformM
 	if err != nil {
 		return nil, err
 	}
-	b.tellSkipped(img, docs[0].Skipped)
-	var list []bundle.SBOM
-	for _, d := range docs {
-		desc := ocispec.Descriptor{Digest: digest.FromBytes(d.Compressed), Size: int64(len(d.Compressed))}
-		b.addBytes(desc.Digest, d.Compressed)
-		list = append(list, bundle.SBOM{Image: m.Desc.Digest, Format: d.Format, Digest: desc.Digest, Size: desc.Size,
-			Form: bundle.FormFull, Packages: d.Packages})
-	}
-	return list, nil
+	b.tellSkipped(img.name.String(), docs[0].Skipped)
+	return b.addSBOMs(m.Desc.Digest, docs), nil
 }
 
-// tellSkipped says what the SBOM of an image does not know.
-func (b *builder) tellSkipped(img *released, lines []string) {
+// tellSkipped says what the SBOM of an image or a part does not know.
+func (b *builder) tellSkipped(name string, lines []string) {
 	if len(lines) == 0 {
 		return
 	}
@@ -131,7 +152,7 @@ func (b *builder) tellSkipped(img *released, lines []string) {
 	if len(lines) > 1 {
 		text += fmt.Sprintf(" (and %d more, which it names)", len(lines)-1)
 	}
-	b.say("note", "the SBOM of %s is not complete: %s", img.name, text)
+	b.say("note", "the SBOM of %s is not complete: %s", name, text)
 }
 
 // openLayer opens a layer's original bytes, from its file if it has been fetched or is worth fetching.

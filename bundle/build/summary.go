@@ -101,11 +101,7 @@ func (b *builder) summary(d *bundle.Descriptor) *Result {
 		}
 		res.Images = append(res.Images, line)
 	}
-	for i, s := range d.SBOMs {
-		if i == 0 || s.Image != d.SBOMs[i-1].Image {
-			res.Packages += s.Packages
-		}
-	}
+	res.Packages = packagesOf(d.SBOMs)
 	for _, k := range b.Signers {
 		res.Signers = append(res.Signers, Signer{KeyID: k.KeyID(), Name: k.Name()})
 	}

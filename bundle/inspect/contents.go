@@ -85,12 +85,21 @@ func (c *Contents) take(e *bundle.Entry, spdx bool) error {
 // maxListing bounds the lists of all images' packages together, in bytes: images may share their packages.
 const maxListing = 12 << 20
 
-// Packages lists, by the images' names, the packages of all platforms that the bundle has an image for, sorted and each once.
+// Packages lists, by the images' names (and those of an operating system's parts, as os/root), the packages of all platforms that the bundle has an image for, sorted and each once.
 // An image is not in it if an SBOM is not here: the base has it, or there never was one.
 func (c *Contents) Packages() (map[string][]Package, error) {
 	out, size := map[string][]Package{}, 0
+	var names []string
 	for _, im := range c.descriptor.Images {
-		packages, ok := c.packagesOf(im.Name, nil)
+		names = append(names, im.Name)
+	}
+	if c.descriptor.OS != nil {
+		for _, p := range c.descriptor.OS.Parts {
+			names = append(names, PartPrefix+p.Name)
+		}
+	}
+	for _, name := range names {
+		packages, ok := c.packagesOf(name, nil)
 		if !ok {
 			continue
 		}
@@ -100,7 +109,7 @@ func (c *Contents) Packages() (map[string][]Package, error) {
 		if size > maxListing {
 			return nil, fmt.Errorf("the images' packages have more than %d bytes in a list", maxListing)
 		}
-		out[im.Name] = packages
+		out[name] = packages
 	}
 	return out, nil
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// PackagesDiff compares the packages of the images that both bundles have.
+// PackagesDiff compares the packages of the images, and of the parts of an operating system, that both bundles have.
 type PackagesDiff struct {
 	Added   []PackageChange `json:"added"`
 	Removed []PackageChange `json:"removed"`
@@ -36,14 +36,13 @@ func comparePackages(from, to *Contents, pairs []imagePair) (PackagesDiff, error
 	d := PackagesDiff{Added: []PackageChange{}, Removed: []PackageChange{}, Changed: []PackageChange{}, Unknown: []string{}}
 	changes := map[packageKey][]string{}
 	compared, changed := 0, 0
-	for _, p := range pairs {
-		if p.from == nil || p.to == nil || p.from.Digest == p.to.Digest {
-			continue
-		}
-		before, ok := from.packagesOf(p.from.Name, to)
-		after, ok2 := to.packagesOf(p.to.Name, from)
+	for _, p := range slices.Concat(changedPairs(pairs), changedParts(from, to)) {
+		before, ok := from.packagesOf(p.from, to)
+		after, ok2 := to.packagesOf(p.to, from)
 		if !ok || !ok2 {
-			d.Unknown = append(d.Unknown, p.to.Name)
+			if !strings.HasPrefix(p.to, PartPrefix) || ok != ok2 { // a kernel has no packages
+				d.Unknown = append(d.Unknown, p.to)
+			}
 			continue
 		}
 		list := packageChanges(before, after)
@@ -52,11 +51,35 @@ func comparePackages(from, to *Contents, pairs []imagePair) (PackagesDiff, error
 			return d, fmt.Errorf("more than %d packages changed, or more than %d are to be compared", maxChanges, maxCompared)
 		}
 		for _, k := range list {
-			changes[k] = append(changes[k], p.to.Name)
+			changes[k] = append(changes[k], p.to)
 		}
 	}
 	d.fill(changes)
 	return d, nil
+}
+
+// namePair is what is compared, by its name before and after.
+type namePair struct{ from, to string }
+
+func changedPairs(pairs []imagePair) []namePair {
+	var list []namePair
+	for _, p := range pairs {
+		if p.from != nil && p.to != nil && p.from.Digest != p.to.Digest {
+			list = append(list, namePair{p.from.Name, p.to.Name})
+		}
+	}
+	return list
+}
+
+// changedParts gives the parts that both operating systems have.
+func changedParts(from, to *Contents) []namePair {
+	var list []namePair
+	if d := compareOS(from.descriptor.OS, to.descriptor.OS); d != nil {
+		for _, p := range d.Changed {
+			list = append(list, namePair{PartPrefix + p.Name, PartPrefix + p.Name})
+		}
+	}
+	return list
 }
 
 type packageKey struct{ name, kind, from, to string }

@@ -232,9 +232,19 @@ func (s *spdxReader) skip() error {
 	}
 }
 
-// packagesOf gathers the packages of an image; documents that are not here may be in other, if that is not nil.
+// PartPrefix stands before the names of an operating system's parts, where images have theirs: no image is called os/root.
+const PartPrefix = "os/"
+
+// packagesOf gathers the packages of an image, or of a part of the operating system; documents that are not here may be in other, if that is not nil.
 func (c *Contents) packagesOf(image string, other *Contents) ([]Package, bool) {
 	manifests := map[digest.Digest]bool{}
+	if c.descriptor.OS != nil {
+		for _, p := range c.descriptor.OS.Parts {
+			if PartPrefix+p.Name == image {
+				manifests[p.Digest] = true
+			}
+		}
+	}
 	for _, im := range c.descriptor.Images {
 		for _, m := range im.Manifests {
 			if im.Name == image {

@@ -1,4 +1,5 @@
-// Package sbom writes the software bills of materials of container images: SPDX 2.3 and CycloneDX, both JSON.
+// Package sbom writes the software bills of materials of container images, and of file systems: SPDX 2.3 and CycloneDX,
+// both JSON.
 //
 // It works offline and its documents are reproducible: the identifiers and times that syft would draw from chance
 // and the clock come from the image instead. Documents list packages and how they depend on each other, not files;

@@ -27,7 +27,7 @@ type archiveLimits struct {
 }
 
 func defaultLimits() limits {
-	return limits{unpacked: 16 << 30, file: 512 << 20, depth: 128, held: 12 << 20, time: 10 * time.Minute,
+	return limits{unpacked: 16 << 30, file: LargestFile, depth: 128, held: 12 << 20, time: 10 * time.Minute,
 		archive: archiveLimits{unpacked: 4 << 30, text: 64 << 20, entries: 1 << 18, depth: 4}}
 }
 
@@ -41,11 +41,15 @@ type skipped struct {
 }
 
 func (s *skipped) add(what, format string, args ...any) {
+	s.addLine(oneline.Clean(what, 200) + ": " + oneline.Clean(fmt.Sprintf(format, args...), 200))
+}
+
+func (s *skipped) addLine(line string) {
 	if len(s.list) >= maxSkipped {
 		s.more++
 		return
 	}
-	s.list = append(s.list, oneline.Clean(what, 200)+": "+oneline.Clean(fmt.Sprintf(format, args...), 200))
+	s.list = append(s.list, line)
 }
 
 // lines gives one line for each, the last one perhaps for many.

@@ -40,6 +40,17 @@ type Image struct {
 	Config     []byte // verbatim
 	// Open gives a layer's bytes as the manifest names them, verified or not: syft reads what it gets.
 	Open func(ctx context.Context, layer ocispec.Descriptor) (io.ReadCloser, error)
+
+	digest digest.Digest   // by which the documents name it; empty: the manifest's
+	unread func() []string // what else was not looked into, once the layers are read; nil: nothing
+}
+
+// id is the digest by which the documents name the image.
+func (i Image) id() digest.Digest {
+	if i.digest != "" {
+		return i.digest
+	}
+	return digest.FromBytes(i.Manifest)
 }
 
 // Document is an SBOM of one image.
@@ -82,6 +93,11 @@ func generate(ctx context.Context, img Image, tempDir string, lim limits) (docs 
 	files, err := unpack(ctx, m, img, dir, lim, &left)
 	if err != nil {
 		return nil, err
+	}
+	if img.unread != nil {
+		for _, line := range img.unread() {
+			left.addLine(line)
+		}
 	}
 	found, err := search(ctx, m, img, files, dir, lim, &left)
 	if err != nil {
@@ -145,7 +161,7 @@ func failure(err error, lim limits) error {
 
 // documents writes what was found in each format.
 func documents(found *sbom.SBOM, img Image, left []string) (docs []Document, err error) {
-	manifest := digest.FromBytes(img.Manifest)
+	manifest := img.id()
 	packages := found.Artifacts.Packages.PackageCount()
 	for _, format := range []string{FormatSPDX, FormatCycloneDX} {
 		raw, err := encode(format, found, manifest, createdTime(img.Config), left)
@@ -172,7 +188,7 @@ func catalogue(ctx context.Context, m *v1.Manifest, img Image, files []string, d
 	if err != nil {
 		return nil, err
 	}
-	manifest := digest.FromBytes(img.Manifest)
+	manifest := img.id()
 	read := image.New(core, file.NewTempDirGenerator("sallyport"), dir,
 		image.WithManifest(img.Manifest), image.WithManifestDigest(manifest.String()))
 	if err := read.Read(ctx); err != nil {
