@@ -326,3 +326,45 @@ func TestDoctorLooksAtParts(t *testing.T) {
 		t.Errorf("one place in both slots: %+v", f)
 	}
 }
+
+// A part that travels recompressed, and one blob that is two parts: each place gets it.
+func TestPartsThatShareABlob(t *testing.T) {
+	s := newOSSite(t, func(s *testSite) {
+		asDevices(s)
+		for n, c := range map[slot.Name]*SlotConfig{slot.A: s.cfg.Spec.Slots.A, slot.B: s.cfg.Spec.Slots.B} {
+			c.Parts["copy"] = "/boot/copy-" + string(n)
+		}
+		if err := os.MkdirAll(s.deps.Host.Path("/boot"), 0o755); err != nil {
+			s.t.Fatal(err)
+		}
+	})
+	next := osImage("2")
+	c := s.f.osRelease(t, "2.0.0", 2, next)
+	c.d.OS.Parts = append([]bundle.OSPart{c.part("copy", next)}, c.d.OS.Parts...)
+	var small bytes.Buffer
+	if _, err := delta.Diff(context.Background(), &small, strings.NewReader(next), int64(len(next)), nil, delta.Options{TempDir: t.TempDir()}); err != nil {
+		t.Fatal(err)
+	}
+	c.travelAs(bundle.FormRecompressed, digest.FromString(next), small.Bytes())
+	res := s.update(s.f.seal(t, c))
+	copied, err := os.ReadFile(s.deps.Host.Path("/boot/copy-a"))
+	if !strings.HasPrefix(s.holds(slot.A), next) || err != nil || string(copied) != next {
+		t.Errorf("slot A does not hold the second release: %v", err)
+	}
+	if b := res.Bytes; b.Written+b.Skipped+b.Zeroed != 2*int64(len(next)) {
+		t.Errorf("%+v", b)
+	}
+	if last := s.progress(); last.Done != last.Total || last.Total != 4*int64(len(next)) {
+		t.Errorf("what was told last of writing: %+v", last)
+	}
+}
+
+// progress is what was told last of the bytes of parts.
+func (s *testSite) progress() (last Event) {
+	for _, e := range s.said {
+		if e.Label == "writing" {
+			last = e
+		}
+	}
+	return last
+}

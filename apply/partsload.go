@@ -25,7 +25,7 @@ type partLoader struct {
 
 	spoiled     bool // the slot was given up: it may be written to
 	told        int64
-	done, total int64 // bytes of parts
+	done, total int64 // bytes of parts to write and to read back
 	written     part.Written
 }
 
@@ -37,7 +37,7 @@ func (r *run) newPartLoader(dir string) *partLoader {
 	}
 	l := &partLoader{run: r, plan: p, dir: dir}
 	for _, o := range p.descriptor.OS.Parts {
-		l.total += o.Size
+		l.total += 2 * o.Size
 	}
 	return l
 }
@@ -111,7 +111,7 @@ func (l *partLoader) rest(ctx context.Context) error {
 	}
 	l.bytes.Written, l.bytes.Zeroed, l.bytes.Skipped = l.written.Bytes, l.written.Zeroed, l.written.Skipped
 	l.say("written", "boot slot %s: %s, %s of it written (the rest was the same), read back and right",
-		l.plan.boot, size(l.total), size(l.written.Bytes+l.written.Zeroed))
+		l.plan.boot, size(l.total/2), size(l.written.Bytes+l.written.Zeroed))
 	return nil
 }
 
@@ -127,6 +127,7 @@ func (l *partLoader) write(ctx context.Context, b bundle.Blob, image io.Reader) 
 		if err != nil {
 			return err
 		}
+		w.Advanced = l.progress
 		defer func() { err = errors.Join(err, w.Close()) }()
 		places, outs = append(places, w), append(outs, w)
 	}
@@ -138,7 +139,8 @@ func (l *partLoader) write(ctx context.Context, b bundle.Blob, image io.Reader) 
 		defer func() { err = errors.Join(err, kept.close()) }()
 		outs = append(outs, kept)
 	}
-	n, err := io.CopyBuffer(io.MultiWriter(outs...), struct{ io.Reader }{&progressReader{image, l.progress}}, make([]byte, 256<<10))
+	advanced := func(n int64) { l.progress(n * int64(len(places))) }
+	n, err := io.CopyBuffer(io.MultiWriter(outs...), struct{ io.Reader }{&progressReader{image, advanced}}, make([]byte, 256<<10))
 	if err != nil {
 		return err
 	}
@@ -182,6 +184,6 @@ func (l *partLoader) progress(n int64) {
 	l.done += n
 	if l.done >= l.told+l.total/100 || l.done == l.total {
 		l.told = l.done
-		l.tell(Event{Label: "writing", Text: "written", Done: min(l.done, l.total), Total: l.total})
+		l.tell(Event{Label: "writing", Text: "written and read back", Done: min(l.done, l.total), Total: l.total})
 	}
 }

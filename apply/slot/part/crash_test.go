@@ -3,11 +3,14 @@ package part
 import (
 	"bytes"
 	"errors"
+	"io"
 	"math/rand/v2"
 	"os"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/opencontainers/go-digest"
 
 	"github.com/sallyport-dev/sallyport/internal/durable"
 	"github.com/sallyport-dev/sallyport/internal/durable/durabletest"
@@ -141,4 +144,39 @@ func TestDeviceVanishes(t *testing.T) {
 			t.Errorf("the next try: %+v, %v", done, err)
 		}
 	}
+}
+
+// A piece of the device that cannot be read, such as a block that was never written or went bad, does not stop the writing.
+func TestWhatCannotBeReadIsWritten(t *testing.T) {
+	m := newMachine(t)
+	image := noise(9, 3*chunk)
+	place := m.put("/dev/root-b", image)
+	target, err := m.fit(place, len(image))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := target.Open(t.Context(), durable.Disk{}, "root", int64(len(image)), digest.FromBytes(image))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := w.to.(*deviceWriter)
+	d.olds.close()
+	d.olds = readAhead(badChunk{d.f}, d.size, d.sector)
+	if _, err := w.Write(image); err != nil {
+		t.Fatal(err)
+	}
+	done, err := w.Finish(t.Context())
+	if err != nil || done != (Written{Bytes: chunk, Skipped: 2 * chunk}) {
+		t.Errorf("%+v, %v", done, err)
+	}
+}
+
+// badChunk cannot be read in its second chunk.
+type badChunk struct{ io.ReaderAt }
+
+func (b badChunk) ReadAt(p []byte, off int64) (int, error) {
+	if off == chunk {
+		return 0, syscall.EIO
+	}
+	return b.ReaderAt.ReadAt(p, off)
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"syscall"
 
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sys/unix"
@@ -69,7 +70,10 @@ func (t *Target) sameDevice(f *os.File, p *place) error {
 	if err != nil {
 		return p.plain(err)
 	}
-	dev, ok := deviceNumber(t.host, p.path, info)
+	dev, ok := deviceAt(t.host, p.path)
+	if st, known := info.Sys().(*syscall.Stat_t); known && info.Mode()&os.ModeDevice != 0 {
+		dev = uint64(st.Rdev) //nolint:unconvert // its type is another one on other systems
+	}
 	if !ok || dev != p.dev {
 		return p.unfit(renamed, "it was block device %s when it was looked at, and is another one now", number(p.dev))
 	}
@@ -123,7 +127,8 @@ func (w *deviceWriter) chunk(now []byte, off int64) error {
 	if err != nil {
 		old = nil
 	}
-	if n := len(now); n%w.sector != 0 { // the image's last bytes: the rest of their sector stays as it is
+	n := len(now)
+	if n%w.sector != 0 { // the image's last bytes: the rest of their sector stays as it is
 		end := int(roundUp(int64(n), w.sector))
 		if len(old) < end {
 			return fmt.Errorf("read the sector of byte %d: %w", off+int64(n), cmp.Or(err, io.ErrUnexpectedEOF))
@@ -131,29 +136,33 @@ func (w *deviceWriter) chunk(now []byte, off int64) error {
 		now = append(now, old[n:end]...)
 	}
 	for _, s := range spans(now, old) {
-		if err := w.span(now[s.from:s.to], off+int64(s.from), s.zeros); err != nil {
+		zeroed, err := w.span(now[s.from:s.to], off+int64(s.from), s.zeros)
+		if err != nil {
 			return err
+		}
+		if of := int64(min(s.to, n) - s.from); zeroed {
+			w.written.Zeroed += of
+		} else {
+			w.written.Bytes += of
 		}
 	}
 	return w.bounded()
 }
 
-// span writes a piece that differs.
-func (w *deviceWriter) span(p []byte, off int64, zeros bool) error {
+// span writes a piece that differs, and tells whether the device wrote the zeros of it.
+func (w *deviceWriter) span(p []byte, off int64, zeros bool) (zeroed bool, err error) {
 	if zeros && w.zeroOut != nil {
 		if w.zero(p, off) {
-			w.written.Zeroed += int64(len(p))
-			return nil
+			return true, nil
 		}
 		w.zeroOut = nil
 	}
-	err := w.disk.Step(durable.Op{Kind: durable.OpWrite, Path: w.path}, func() error {
+	err = w.disk.Step(durable.Op{Kind: durable.OpWrite, Path: w.path}, func() error {
 		_, err := w.f.WriteAt(p, off)
 		return err
 	})
-	w.written.Bytes += int64(len(p))
 	w.unsynced += int64(len(p))
-	return err
+	return false, err
 }
 
 // zero lets the device write zeros, and looks whether it has: some take such a request and keep the old bytes.
@@ -183,7 +192,7 @@ func (w *deviceWriter) sync() error {
 	return w.disk.Step(durable.Op{Kind: durable.OpSync, Path: w.path}, w.f.Sync)
 }
 
-func (w *deviceWriter) finish(ctx context.Context, want digest.Digest) (Written, error) {
+func (w *deviceWriter) finish(ctx context.Context, want digest.Digest, advanced func(n int64)) (Written, error) {
 	if len(w.now) > 0 {
 		w.pass()
 	}
@@ -196,11 +205,10 @@ func (w *deviceWriter) finish(ctx context.Context, want digest.Digest) (Written,
 	}
 	if err == nil {
 		dropCache(w.f)
-		err = readBack(ctx, w.f, w.size, w.sector, w.path, want)
+		err = readBack(ctx, &reading{w.f, w.size, w.sector, advanced}, w.path, want)
 	}
 	w.closing.Do(func() { err = errors.Join(err, w.f.Close()) })
-	// The rest of the last sector is written with it.
-	w.written.Skipped = max(0, w.size-w.written.Bytes-w.written.Zeroed)
+	w.written.Skipped = w.size - w.written.Bytes - w.written.Zeroed
 	return w.written, err
 }
 
@@ -215,8 +223,8 @@ func (w *deviceWriter) close() (err error) {
 }
 
 // readBack wants the bytes on the medium to have the digest.
-func readBack(ctx context.Context, r io.ReaderAt, size int64, sector int, place string, want digest.Digest) error {
-	got, err := digestOf(ctx, r, size, sector)
+func readBack(ctx context.Context, r *reading, place string, want digest.Digest) error {
+	got, err := r.digest(ctx)
 	if err != nil {
 		return err
 	}

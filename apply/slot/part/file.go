@@ -73,10 +73,10 @@ func (w *fileWriter) flush() error {
 	return err
 }
 
-func (w *fileWriter) finish(ctx context.Context, want digest.Digest) (Written, error) {
+func (w *fileWriter) finish(ctx context.Context, want digest.Digest, advanced func(n int64)) (Written, error) {
 	err := w.flush()
 	if err == nil {
-		err = readBack(ctx, w.file.File, w.size, 1, w.path, want)
+		err = readBack(ctx, &reading{w.file.File, w.size, 1, advanced}, w.path, want)
 	}
 	if err != nil {
 		return Written{}, errors.Join(err, w.close())
@@ -104,7 +104,8 @@ type there struct{ size int64 }
 
 func (t *there) Write(p []byte) (int, error) { return len(p), nil }
 
-func (t *there) finish(context.Context, digest.Digest) (Written, error) {
+func (t *there) finish(_ context.Context, _ digest.Digest, advanced func(n int64)) (Written, error) {
+	advanced(t.size)
 	return Written{Skipped: t.size}, nil
 }
 

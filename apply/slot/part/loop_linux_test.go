@@ -246,3 +246,22 @@ func uncleanExt4(t *testing.T, size int64) []byte {
 	}
 	return b
 }
+
+// A file goes neither to a file system that cannot be written, nor to one that is a part of the slot that runs: the file system
+// that it belongs on is not mounted then.
+func TestFilesOnLoops(t *testing.T) {
+	device, _ := loop(t, 32*chunk)
+	tool(t, "mkfs.ext4", "-q", device)
+	point := t.TempDir()
+	tool(t, "mount", device, point)
+	defer tool(t, "umount", point)
+	file, sizes := Places{"kernel": filepath.Join(point, "b.efi")}, map[string]int64{"kernel": 100}
+	if _, err := Fit(host.Host{}, file, Places{}, sizes); err != nil {
+		t.Error(err)
+	}
+	_, err := Fit(host.Host{}, file, Places{"root": device}, sizes)
+	unfit(t, err, "part root of the slot that runs")
+	tool(t, "mount", "-o", "remount,ro", point)
+	_, err = Fit(host.Host{}, file, Places{}, sizes)
+	unfit(t, err, "mounted read-only")
+}

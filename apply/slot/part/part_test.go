@@ -113,7 +113,7 @@ func TestWriteOnlyWhatDiffers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if done.Bytes+done.Zeroed < size || done.Skipped != 0 {
+	if done.Bytes+done.Zeroed != size || done.Skipped != 0 {
 		t.Errorf("of %d new bytes: %+v", size, done)
 	}
 	want := append(bytes.Clone(image), device[size:]...)

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/sallyport-dev/sallyport/apply/slot/host"
 	"golang.org/x/sys/unix"
@@ -28,33 +27,14 @@ type place struct {
 	folder uint64
 }
 
-// Stand-ins for block devices are regular files in /dev of a machine that stands for another one. They have numbers of the
-// kernel's own kind, of the major number that is for devices without one.
-const standInMajor = 259
-
 // deviceAt tells whether a path is that of a block device, and which.
 func deviceAt(h host.Host, path string) (dev uint64, ok bool) {
-	if !strings.HasPrefix(path, "/") {
+	text, ok := h.BlockDevice(path)
+	if !ok || !strings.HasPrefix(path, "/") {
 		return 0, false
 	}
-	info, err := os.Stat(h.Path(path))
-	if err != nil {
-		return 0, false
-	}
-	return deviceNumber(h, path, info)
-}
-
-func deviceNumber(h host.Host, path string, info fs.FileInfo) (dev uint64, ok bool) {
-	st, known := info.Sys().(*syscall.Stat_t)
-	switch {
-	case !known:
-		return 0, false
-	case info.Mode()&fs.ModeDevice != 0 && info.Mode()&fs.ModeCharDevice == 0:
-		return uint64(st.Rdev), true
-	case h.Root != "" && inDev(path) && info.Mode().IsRegular():
-		return unix.Mkdev(standInMajor, uint32(st.Ino)), true
-	}
-	return 0, false
+	dev, err := parseDev(text)
+	return dev, err == nil
 }
 
 // inDev tells whether a path is in the folder of devices, where no file belongs.
@@ -68,7 +48,7 @@ func find(h host.Host, part, path string) (*place, error) {
 	info, err := os.Stat(p.real)
 	switch {
 	case err == nil:
-		if p.dev, p.device = deviceNumber(h, path, info); p.device {
+		if p.dev, p.device = deviceAt(h, path); p.device {
 			return p, nil
 		}
 		if !info.Mode().IsRegular() {

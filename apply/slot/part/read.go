@@ -23,19 +23,27 @@ func Digest(ctx context.Context, h host.Host, path string, size int64) (digest.D
 		dropCache(f)
 		defer dropCache(f) // nor need it stay in memory
 	}
-	d, err := digestOf(ctx, f, size, sector(f))
+	d, err := (&reading{f, size, sector(f), func(int64) {}}).digest(ctx)
 	if err != nil {
 		return "", fmt.Errorf("read %s: %w", path, err)
 	}
 	return d, nil
 }
 
-// digestOf is the SHA-256 digest of the first bytes. That there are fewer is io.ErrUnexpectedEOF.
-func digestOf(ctx context.Context, r io.ReaderAt, size int64, sector int) (digest.Digest, error) {
-	a := readAhead(r, size, sector)
+// reading is about the first bytes of a place, as many as size.
+type reading struct {
+	from     io.ReaderAt
+	size     int64
+	sector   int           // what is read ends at a multiple of so many bytes
+	advanced func(n int64) // is told of n more bytes
+}
+
+// digest is their SHA-256 digest. That there are fewer is io.ErrUnexpectedEOF.
+func (r *reading) digest(ctx context.Context) (digest.Digest, error) {
+	a := readAhead(r.from, r.size, r.sector)
 	defer a.close()
 	sum := digest.SHA256.Digester()
-	for left := size; left > 0; {
+	for left := r.size; left > 0; {
 		if err := ctx.Err(); err != nil {
 			return "", err
 		}
@@ -49,6 +57,7 @@ func digestOf(ctx context.Context, r io.ReaderAt, size int64, sector int) (diges
 		b = b[:min(left, chunk)]
 		sum.Hash().Write(b)
 		left -= int64(len(b))
+		r.advanced(int64(len(b)))
 	}
 	return sum.Digest(), nil
 }

@@ -19,6 +19,9 @@ type Written struct {
 
 // Writer writes the image of one part, front to back. It ends with Finish or Close.
 type Writer struct {
+	// Advanced, if set, is told by Finish of n more bytes that were read back.
+	Advanced func(n int64)
+
 	place *place
 	want  digest.Digest
 	size  int64 // bytes of the image
@@ -30,7 +33,7 @@ type Writer struct {
 type medium interface {
 	io.Writer
 	// finish brings everything to the medium and reads it back; the bytes there are those of the digest, or it is an error.
-	finish(ctx context.Context, want digest.Digest) (Written, error)
+	finish(ctx context.Context, want digest.Digest, advanced func(n int64)) (Written, error)
 	// close gives up what is not finished.
 	close() error
 }
@@ -71,7 +74,10 @@ func (w *Writer) Finish(ctx context.Context) (Written, error) {
 	if w.n != w.size {
 		return Written{}, fmt.Errorf("part %s ends after %d of %d bytes", w.place.part, w.n, w.size)
 	}
-	done, err := w.to.finish(ctx, w.want)
+	if w.Advanced == nil {
+		w.Advanced = func(int64) {}
+	}
+	done, err := w.to.finish(ctx, w.want, w.Advanced)
 	if err != nil {
 		return done, w.place.plain(err)
 	}
