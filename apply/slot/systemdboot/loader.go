@@ -76,6 +76,9 @@ func (l *Loader) slot(stem string) slot.Name {
 
 // State is what the names of the slot's files say, and which entry comes first.
 func (l *Loader) State(_ context.Context, n slot.Name) (slot.State, error) {
+	if _, err := l.mounts(); err != nil {
+		return slot.State{}, err
+	}
 	t, err := readTree(l.roots())
 	if err != nil {
 		return slot.State{}, err

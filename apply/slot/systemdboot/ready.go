@@ -119,26 +119,38 @@ func (l *Loader) sameESP(context.Context) error {
 
 // writable wants file systems with entries that are mounted for writing.
 func (l *Loader) writable() error {
+	mounts, err := l.mounts()
+	if err != nil {
+		return err
+	}
+	for _, m := range mounts {
+		if m.ReadOnly {
+			return &slot.UnreadyError{Text: m.Point + " is mounted read-only", Advice: "mount it for writing: mount -o remount,rw " + m.Point}
+		}
+	}
+	return nil
+}
+
+// mounts are the file systems with entries. An empty folder in their place would be taken for a loader without entries.
+func (l *Loader) mounts() (all []host.Mount, err error) {
 	for _, dir := range []string{l.ESP, l.Extended} {
 		if dir == "" {
 			continue
 		}
 		// Reading it makes systemd mount it, where it does that on demand.
 		if _, err := list(l.Host.Path(dir)); err != nil {
-			return l.unmounted(dir, err)
+			return nil, l.unmounted(dir, err)
 		}
 		m, err := l.Host.MountOf(dir)
 		if err != nil {
-			return l.unmounted(dir, err)
+			return nil, l.unmounted(dir, err)
 		}
 		if m.Type != "vfat" {
-			return l.unmounted(dir, fmt.Errorf("it is on %s, of type %s, and the firmware writes to vfat only", m.Source, m.Type))
+			return nil, l.unmounted(dir, fmt.Errorf("it is on %s, of type %s, and the firmware writes to vfat only", m.Source, m.Type))
 		}
-		if m.ReadOnly {
-			return &slot.UnreadyError{Text: dir + " is mounted read-only", Advice: "mount it for writing: mount -o remount,rw " + dir}
-		}
+		all = append(all, m)
 	}
-	return nil
+	return all, nil
 }
 
 func (l *Loader) unmounted(dir string, err error) error {

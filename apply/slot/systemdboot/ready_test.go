@@ -191,6 +191,15 @@ func TestUsedUp(t *testing.T) {
 	}
 }
 
+// TestStateOfNothing: an ESP that is not mounted is no loader whose slots are bad.
+func TestStateOfNothing(t *testing.T) {
+	m, l := machine(t)
+	m.Put("/proc/self/mountinfo", "31 22 259:2 / / rw - ext4 /dev/sda2 rw\n")
+	if s, err := l.State(t.Context(), slot.A); err == nil {
+		t.Errorf("got %+v", s)
+	}
+}
+
 // TestStale: after kexec the loader's word is still that of the last boot of the firmware; it is the token that tells.
 func TestStale(t *testing.T) {
 	m, l := machine(t)
