@@ -11,15 +11,19 @@ import (
 	"strings"
 )
 
-const (
-	kernelPackage = "linux-image-cloud-amd64"
-	kernelKind    = "debian-cloud-amd64"
-)
-
 // Kernel returns a folder that holds Debian's kernel for virtual machines: vmlinuz, and its modules below modules/. The first
 // call on a machine fetches it by apt-get, and installs nothing.
 func Kernel(ctx context.Context) (string, error) {
-	dir, err := CacheDir("linux", kernelKind)
+	return kernel(ctx, "linux-image-cloud-amd64", "debian-cloud-amd64")
+}
+
+// WholeKernel is Kernel for any machine: it has the drivers of flash, too.
+func WholeKernel(ctx context.Context) (string, error) {
+	return kernel(ctx, "linux-image-amd64", "debian-amd64")
+}
+
+func kernel(ctx context.Context, pkg, kind string) (string, error) {
+	dir, err := CacheDir("linux", kind)
 	if err != nil {
 		return "", err
 	}
@@ -32,17 +36,17 @@ func Kernel(ctx context.Context) (string, error) {
 	if _, err := os.Stat(whole); !errors.Is(err, fs.ErrNotExist) {
 		return whole, err
 	}
-	return whole, fetchKernel(ctx, dir, whole)
+	return whole, fetchKernel(ctx, pkg, dir, whole)
 }
 
 // fetchKernel makes the folder, whole or not at all.
-func fetchKernel(ctx context.Context, dir, whole string) error {
+func fetchKernel(ctx context.Context, pkg, dir, whole string) error {
 	tmp, err := os.MkdirTemp(dir, ".fetch-*")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(tmp)
-	name, err := newestKernel(ctx)
+	name, err := newestKernel(ctx, pkg)
 	if err != nil {
 		return err
 	}
@@ -73,8 +77,8 @@ func fetchKernel(ctx context.Context, dir, whole string) error {
 }
 
 // newestKernel is the package that Debian's name without a version stands for.
-func newestKernel(ctx context.Context) (string, error) {
-	out, err := output(ctx, "", "apt-cache", "depends", kernelPackage)
+func newestKernel(ctx context.Context, pkg string) (string, error) {
+	out, err := output(ctx, "", "apt-cache", "depends", pkg)
 	if err != nil {
 		return "", err
 	}
@@ -83,7 +87,7 @@ func newestKernel(ctx context.Context) (string, error) {
 			return "linux-image-" + name, nil
 		}
 	}
-	return "", fmt.Errorf("%s names no kernel: run apt-get update", kernelPackage)
+	return "", fmt.Errorf("%s names no kernel: run apt-get update", pkg)
 }
 
 func only(glob string) (string, error) {

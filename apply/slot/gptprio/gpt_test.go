@@ -3,6 +3,7 @@ package gptprio
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
 	"os"
 	"slices"
@@ -172,6 +173,24 @@ func TestPowerCutAnywhere(t *testing.T) {
 	}
 }
 
+// The proof of the proof: without a flush between the two copies, both can be cut.
+func TestPowerCutFindsWhoWritesBothCopies(t *testing.T) {
+	disk := testDisk()
+	g, p, err := parseDisk(disk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.lead(slot.B, 3, false); err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range g.writes() {
+		copy(disk[w.off:], w.data[:512]) // the first sector of each
+	}
+	if _, q, err := parseDisk(disk); err == nil {
+		t.Errorf("slot B is %+v", q.state(slot.B))
+	}
+}
+
 // subsets are the prefixes of n sectors, and each alone, and all but each.
 func subsets(n int) func(yield func([]bool) bool) {
 	return func(yield func([]bool) bool) {
@@ -254,8 +273,8 @@ func FuzzParse(f *testing.F) {
 
 func wantUnready(t *testing.T, err error, text string) {
 	t.Helper()
-	u, ok := err.(*slot.UnreadyError)
-	if !ok || !strings.Contains(u.Error(), text) || u.Advice == "" {
+	var u *slot.UnreadyError
+	if !errors.As(err, &u) || !strings.Contains(u.Error(), text) || u.Advice == "" {
 		t.Errorf("got %v, want an UnreadyError about %q", err, text)
 	}
 }

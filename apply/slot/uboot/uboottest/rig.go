@@ -77,8 +77,10 @@ func (m *machine) install(t *testing.T) {
 	}
 	m.file(t, uboot.DefaultConfig, []byte(config))
 	m.file(t, "/var/lock/placeholder", nil)
-	vars := []string{"bootcmd=run distro_bootcmd", "BOOT_ORDER=A B rescue", "BOOT_A_LEFT=3", "sallyport_A=good", "ethaddr=52:54:00:12:34:56",
-		"BOOT_B_LEFT=0", "sallyport_B=bad", "sallyport_mark=8f2c", "empty="}
+	// Ours lie in several sectors, so that a copy of which some were written is neither the old one nor the new one.
+	long := strings.Repeat("run this; ", 60)
+	vars := []string{"bootcmd=" + long, "BOOT_ORDER=A B rescue", "BOOT_A_LEFT=3", "sallyport_A=good", "ethaddr=52:54:00:12:34:56", "menu=" + long,
+		"BOOT_B_LEFT=0", "long=" + long, "sallyport_B=bad", "sallyport_mark=8f2c", "empty="}
 	for i, c := range m.copies {
 		if err := c.write(m.host, vars, byte(254+i)); err != nil {
 			t.Fatal(err)
