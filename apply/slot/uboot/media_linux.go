@@ -1,7 +1,6 @@
 package uboot
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -84,7 +83,8 @@ func (m *mtd) erase(off, n int64) error { return m.range32(unix.MEMERASE, off, n
 
 func (m *mtd) lock(off, n int64) error { return m.range32(unix.MEMLOCK, off, n) }
 
-// unlock asks first: unlocking one block of some chips unlocks all.
+// unlock asks first: unlocking one block of some chips unlocks all. Of a chip that cannot tell, most have no locks, and an erasure
+// tells of the others.
 func (m *mtd) unlock(off, n int64) (was bool, err error) {
 	e := eraseInfo{uint32(off), uint32(n)}
 	locked, _, errno := unix.Syscall(unix.SYS_IOCTL, m.Fd(), unix.MEMISLOCKED, uintptr(unsafe.Pointer(&e)))
@@ -92,10 +92,10 @@ func (m *mtd) unlock(off, n int64) (was bool, err error) {
 		return false, nil
 	}
 	err = m.range32(unix.MEMUNLOCK, off, n)
-	if errno != 0 && errors.Is(err, unix.EOPNOTSUPP) {
+	if errno != 0 {
 		return false, nil
 	}
-	return errno == 0 && err == nil, err
+	return err == nil, err
 }
 
 func (m *mtd) range32(request uintptr, off, n int64) error {
