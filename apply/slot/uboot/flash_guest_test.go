@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -37,10 +38,10 @@ func TestMain(m *testing.M) {
 }
 
 // guestModules are the kernel's drivers of flash, in the order in which they need each other, with their parameters: 16 MiB of NAND in
-// erase blocks of 16 KiB, of which the second and the fifth are bad.
+// erase blocks of 16 KiB, of which the second and the fifth are bad, and UBI on its second half.
 var guestModules = [][2]string{
 	{"mtd", ""}, {"bch", ""}, {"nandcore", ""}, {"nand", ""},
-	{"nandsim", "id_bytes=0x20,0x33,0x00,0x00 badblocks=1,4"},
+	{"nandsim", "id_bytes=0x20,0x33,0x00,0x00 badblocks=1,4 parts=512"}, {"ubi", "mtd=1"},
 }
 
 // guest tries everything that is written for raw flash on the kernel's own.
@@ -59,7 +60,64 @@ func guest() error {
 			return fmt.Errorf("module %s: %w", m[0], err)
 		}
 	}
-	return errors.Join(guestBegins(), guestAgrees(), guestBadBlocks())
+	err := errors.Join(guestBegins("/dev/mtd0 0x0 0x4000 0x4000 3\n/dev/mtd0 0xc000 0x4000 0x4000 3\n"), guestAgrees(), guestBadBlocks())
+	if err != nil {
+		return fmt.Errorf("NAND: %w", err)
+	}
+	err = errors.Join(guestVolume(0), guestVolume(1), guestBegins("/dev/ubi0_0 0x0 0x4000\n/dev/ubi0_1 0x0 0x4000\n"), guestAgrees(), guestCutVolume())
+	if err != nil {
+		return fmt.Errorf("UBI: %w", err)
+	}
+	return nil
+}
+
+// mkvol is struct ubi_mkvol_req of the kernel's ubi-user.h.
+type mkvol struct {
+	id, alignment int32
+	bytes         int64
+	kind, flags   int8
+	nameLen       int16
+	_             int32
+	name          [128]byte
+}
+
+// guestVolume makes a UBI volume.
+func guestVolume(id int32) error {
+	const (
+		ubiIocMkVol = 0x40986f00
+		dynamic     = 3
+	)
+	f, err := os.Open("/dev/ubi0")
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	req := mkvol{id: id, alignment: 1, bytes: 0x4000, kind: dynamic, nameLen: 4}
+	copy(req.name[:], fmt.Sprintf("env%d", id))
+	return ioctl(f, ubiIocMkVol, unsafe.Pointer(&req))
+}
+
+// guestCutVolume begins an update of the volume that does not count, and never ends it: the other one counts.
+func guestCutVolume() error {
+	s, err := openStore(guestConfig())
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(fmt.Sprintf("/dev/ubi0_%d", 1-s.newest), os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	size := int64(0x4000)
+	if err := ioctl(f, unix.UBI_IOCVOLUP, unsafe.Pointer(&size)); err != nil {
+		return err
+	}
+	if _, err := f.Write(make([]byte, 100)); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return guestAgrees()
 }
 
 func guestConfig() Config {
@@ -67,8 +125,7 @@ func guestConfig() Config {
 }
 
 // guestBegins makes an environment on new flash, as U-Boot does.
-func guestBegins() error {
-	config := "/dev/mtd0 0x0 0x4000 0x4000 3\n/dev/mtd0 0xc000 0x4000 0x4000 3\n"
+func guestBegins(config string) error {
 	if err := os.WriteFile(DefaultConfig, []byte(config), 0o644); err != nil {
 		return err
 	}
