@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
@@ -162,7 +163,7 @@ func TestPowerCutAnywhere(t *testing.T) {
 		}
 		copy(disk[w.off:], w.data)
 	}
-	if states < 100 || after == 0 || after == states {
+	if states < 1000 || after == 0 || after == states {
 		t.Errorf("%d states, %d of them the new one", states, after)
 	}
 	if _, q, err := parseDisk(disk); err != nil || q.state(slot.B) != want[1] {
@@ -191,7 +192,7 @@ func TestPowerCutFindsWhoWritesBothCopies(t *testing.T) {
 	}
 }
 
-// subsets are the prefixes of n sectors, and each alone, and all but each.
+// subsets are the prefixes of n sectors, and each alone, and all but each, and some at random.
 func subsets(n int) func(yield func([]bool) bool) {
 	return func(yield func([]bool) bool) {
 		for at := range n + 1 {
@@ -203,6 +204,16 @@ func subsets(n int) func(yield func([]bool) bool) {
 				if !yield(mask) {
 					return
 				}
+			}
+		}
+		r := rand.New(rand.NewPCG(18, uint64(n)))
+		for range 500 {
+			mask := make([]bool, n)
+			for i := range mask {
+				mask[i] = r.IntN(2) == 0
+			}
+			if !yield(mask) {
+				return
 			}
 		}
 	}

@@ -211,6 +211,9 @@ func guestBadBlocks() error {
 			return fmt.Errorf("the block at 0x%x: an environment: %v", at, got)
 		}
 	}
+	if m, err := openMedium(place{device: "/dev/mtd0ro", size: 0x4000}, host.Host{}, durable.Disk{}); err != nil || m.writable() == nil {
+		return fmt.Errorf("a read-only chip could be written: %w", err)
+	}
 	if _, err := openFlash(host.Host{}, "/dev/null", place{device: "/dev/null", size: 0x4000}); err == nil {
 		return errors.New("/dev/null is flash")
 	}

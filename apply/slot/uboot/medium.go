@@ -41,6 +41,8 @@ func openMedium(p place, h host.Host, disk durable.Disk) (medium, error) {
 	switch mode := info.Mode(); {
 	case mode&fs.ModeCharDevice != 0:
 		return openFlash(h, path, p)
+	case mode.IsRegular() && p.offset < 0:
+		return nil, fmt.Errorf("the offset %d counts from the end of %s, which fw_printenv takes of a block device only", p.offset, p.device)
 	case mode.IsRegular(), mode&fs.ModeDevice != 0:
 		return &plain{path: path, place: p, host: h, disk: disk}, nil
 	}

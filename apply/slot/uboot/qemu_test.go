@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -315,5 +316,37 @@ func TestQEMUBothCopiesAreBad(t *testing.T) {
 	}
 	if !strings.Contains(x.last, "sallyport.env= ") {
 		t.Errorf("slot B gets %s", x.last)
+	}
+}
+
+func TestQEMUPowerCuts(t *testing.T) { cutUpdates(t, 10, 1500) }
+
+// A sample of what a power cut leaves, in the real loader: it boots what we read.
+func TestQEMUPowerCutBoots(t *testing.T) {
+	x := started(t, kernel(switchOff), kernel(switchOff))
+	r := rand.New(rand.NewPCG(18, 3))
+	const file = "/boot/uboot.env"
+	for round := range 6 {
+		var before []byte
+		x.edit(file, func(env []byte) { before = bytes.Clone(env) })
+		x.arm() // two writes: one of them to this file
+		x.edit(file, func(env []byte) {
+			for at := 0; at < len(env); at += 512 {
+				if r.IntN(2) == 0 {
+					copy(env[at:at+512], before[at:])
+				}
+			}
+			env[len(env)-1] ^= byte(round % 2) // its first sector holds everything: damage what is zero, too
+		})
+		state, err := x.State(t.Context(), slot.B)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x.boots(map[bool]string{true: "B", false: "A"}[state.First])
+		if state.First {
+			x.wants(slot.B, slot.State{Verdict: slot.Trial, Left: 2, First: true})
+		}
+		// The next round begins in the good slot.
+		x.put(x.h.Path("/proc/cmdline"), []byte(strings.Replace(x.last, "slot=B", "slot=A", 1)))
 	}
 }

@@ -191,10 +191,11 @@ func TestCopiesThatAreOne(t *testing.T) {
 
 func TestPlacesThatAreNone(t *testing.T) {
 	for config, want := range map[string]string{
-		"/boot/a.env 0 0x100\n/boot/none 0 0x100":     "none: no such file",
-		"/boot/a.env 0 0x100\n/boot 0 0x100":          "neither a file nor a device",
-		"/boot/a.env 0 0x100\n/dev/ubi0:env 0 0x100":  "its own node",
-		"/boot/a.env 0x10 0x100\n/boot/b.env 4 0x100": "does not hold 0x100 bytes",
+		"/boot/a.env 0 0x100\n/boot/none 0 0x100":       "none: no such file",
+		"/boot/a.env 0 0x100\n/boot 0 0x100":            "neither a file nor a device",
+		"/boot/a.env 0 0x100\n/dev/ubi0:env 0 0x100":    "its own node",
+		"/boot/a.env 0x10 0x100\n/boot/b.env 4 0x100":   "does not hold 0x100 bytes",
+		"/boot/a.env -0x100 0x100\n/boot/b.env 0 0x100": "of a block device only",
 		"/boot/a.env": "line 1",
 	} {
 		m := newMachine(t, healthy)
@@ -206,6 +207,23 @@ func TestPlacesThatAreNone(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantUnready(t, m.Ready(t.Context()), "fw_env.config")
+}
+
+// On a block device a negative offset counts from the end.
+func TestOffsetFromTheEnd(t *testing.T) {
+	m := newMachine(t, healthy)
+	m.put("/boot/a.env", strings.Repeat("x", 600))
+	p := &plain{path: m.h.Path("/boot/a.env"), host: m.h, place: place{device: "/boot/a.env", offset: -512, size: 256}}
+	if err := p.write([]byte(strings.Repeat("y", 256))); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := p.read(); err != nil || string(got) != m.get("/boot/a.env")[88:344] || got[0] != 'y' {
+		t.Errorf("got %q, %v", got, err)
+	}
+	p.offset = -601
+	if _, err := p.read(); err == nil || !strings.Contains(err.Error(), "too short") {
+		t.Errorf("got %v", err)
+	}
 }
 
 func TestNamesThatNoVariableCanHave(t *testing.T) {
