@@ -72,6 +72,8 @@ func (l *Loader) next(generated bool) []string {
 	switch {
 	case l.rauc:
 		return []string{fmt.Sprintf("put %s=NAME %s=$%s behind the kernel of each slot in grub.cfg", host.SlotParam, host.EnvParam, markVar), boot}
+	case l.sourced():
+		return []string{boot}
 	case generated:
 		return []string{"update-grub", boot}
 	}

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/sallyport-dev/sallyport/apply/slot"
@@ -87,6 +88,9 @@ func TestSetup(t *testing.T) {
 	if want := "if [ -f $prefix/sallyport.cfg ]; then source $prefix/sallyport.cfg; fi\n"; err != nil || string(out) != want {
 		t.Errorf("update-grub gets %q, %v", out, err)
 	}
+	if have, err := os.ReadFile("../../../docs/boot/grub/42_sallyport"); err != nil || string(have) != readFile(t, s.Host, "/etc/grub.d/42_sallyport") {
+		t.Errorf("docs/boot/grub/42_sallyport is another one (%v)", err)
+	}
 	boot(t, s.Host, "A")
 	l, err := grub.New(s.Config)
 	if err != nil {
@@ -108,6 +112,24 @@ func boot(t *testing.T, h host.Host, want string) {
 		t.Errorf("GRUB boots %+v, %v, want %s", b, err, want)
 	}
 	grubtest.Put(t, h, "/proc/cmdline", "root=PARTUUID=x "+b.Param+"\n")
+}
+
+// An image that nothing can be written to has to be told of the script in another way, and where grub.cfg reads it nothing is left to do.
+func TestSetupOfAnImageThatIsReadOnly(t *testing.T) {
+	s := bare(t)
+	s.Disk = durable.Disk{Intercept: func(op durable.Op, do func() error) error {
+		if strings.Contains(op.Path, "/etc/") {
+			return &os.PathError{Op: "open", Path: op.Path, Err: syscall.EROFS}
+		}
+		return do()
+	}}
+	if done := run(t, s); len(done.Files) != 2 || !strings.Contains(done.Next[0], "put this line at the end of grub.cfg: source $prefix/sallyport.cfg") {
+		t.Errorf("did %+v", done)
+	}
+	grubtest.Put(t, s.Host, "/boot/grub/grub.cfg", "set timeout=5\nsource $prefix/sallyport.cfg\n")
+	if done := run(t, s); len(done.Next) != 1 || !strings.HasPrefix(done.Next[0], "boot again") {
+		t.Errorf("did %+v", done)
+	}
 }
 
 // A state that is there stays, with its mark and with what others keep in the block.

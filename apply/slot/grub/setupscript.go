@@ -1,13 +1,16 @@
 package grub
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/sallyport-dev/sallyport/apply/slot"
 	"github.com/sallyport-dev/sallyport/apply/slot/host"
@@ -39,15 +42,32 @@ func (s Setup) writeScript(l *Loader, done *SetupResult) error {
 		return err
 	}
 	done.Files = append(done.Files, path)
-	// Without that folder grub.cfg is made in another way.
+	// Without that folder, or where it lies in an image that nothing is written to, grub.cfg is made in another way.
 	if _, err := os.Stat(s.Host.Path(generators)); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err := s.Disk.WriteFile(s.Host.Path(generator), []byte(generatorText), 0o755); err != nil {
-		return err
+	err = s.Disk.WriteFile(s.Host.Path(generator), []byte(generatorText), 0o755)
+	if err == nil {
+		done.Files = append(done.Files, generator)
 	}
-	done.Files = append(done.Files, generator)
-	return nil
+	if errors.Is(err, syscall.EROFS) {
+		return nil
+	}
+	return err
+}
+
+// maxConfig bounds what is read of grub.cfg, in bytes.
+const maxConfig = 4 << 20
+
+// sourced tells whether grub.cfg reads our part already.
+func (l *Loader) sourced() bool {
+	f, err := os.Open(l.host.Path(filepath.Join(filepath.Dir(l.env), "grub.cfg")))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxConfig))
+	return err == nil && bytes.Contains(text, []byte("source $prefix/"+ScriptFile))
 }
 
 func (s Setup) script(l *Loader) (string, error) {
