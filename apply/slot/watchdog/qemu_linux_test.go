@@ -135,10 +135,14 @@ func TestRealDriver(t *testing.T) {
 	if !static(t, self) {
 		t.Skip("a machine without libraries needs a program without: CGO_ENABLED=0")
 	}
-	initrd := filepath.Join(t.TempDir(), "initrd")
-	if err := os.WriteFile(initrd, archive(t, map[string]string{"init": self,
+	root, err := testtools.Initramfs(map[string]string{"init": self,
 		"watchdog.ko": filepath.Join(kernel, "modules/drivers/watchdog/watchdog.ko"),
-		"softdog.ko":  filepath.Join(kernel, "modules/drivers/watchdog/softdog.ko")}), 0o600); err != nil {
+		"softdog.ko":  filepath.Join(kernel, "modules/drivers/watchdog/softdog.ko")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	initrd := filepath.Join(t.TempDir(), "initrd")
+	if err := os.WriteFile(initrd, root, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
@@ -167,33 +171,4 @@ func static(t *testing.T, path string) bool {
 	}
 	defer f.Close()
 	return f.Section(".interp") == nil
-}
-
-// archive is a cpio archive ("newc") of files and of three empty folders, as the kernel unpacks it.
-func archive(t *testing.T, files map[string]string) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	add := func(name string, mode uint32, data []byte) {
-		fmt.Fprintf(&b, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%s\x00",
-			0, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name)+1, 0, name)
-		for b.Len()%4 != 0 {
-			b.WriteByte(0)
-		}
-		b.Write(data)
-		for b.Len()%4 != 0 {
-			b.WriteByte(0)
-		}
-	}
-	for _, dir := range []string{"proc", "sys", "dev"} {
-		add(dir, unix.S_IFDIR|0o755, nil)
-	}
-	for name, path := range files {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		add(name, unix.S_IFREG|0o755, data)
-	}
-	add("TRAILER!!!", 0, nil)
-	return b.Bytes()
 }
