@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -124,9 +125,14 @@ func (s *Site) examineSlots(h *Health, j *journal) (all []heldRelease) {
 	return all
 }
 
-// examineMirror asks for everything that the releases need.
+// examineMirror asks for everything that the releases need. A mirror that none needs anything of need not be there.
 func (s *Site) examineMirror(ctx context.Context, h *Health, all []heldRelease) {
 	if len(all) == 0 {
+		return
+	}
+	all = slices.DeleteFunc(all, func(x heldRelease) bool { return len(x.descriptor.Images) == 0 })
+	if len(all) == 0 {
+		h.Mirror = "0 images, complete"
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTime)

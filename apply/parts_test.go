@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -367,4 +368,13 @@ func (s *testSite) progress() (last Event) {
 		}
 	}
 	return last
+}
+
+// A site whose releases bring nothing but operating systems has no use for a mirror, and lacks nothing without one.
+func TestSiteWithoutImagesNeedsNoMirror(t *testing.T) {
+	s := newOSSite(t)
+	s.deps.LookAtMirror = func(context.Context) (ImageStore, func() error, error) { return nil, nil, fs.ErrNotExist }
+	if h := s.Examine(context.Background()); len(h.Problems) != 0 {
+		t.Errorf("%+v", h)
+	}
 }
