@@ -140,7 +140,7 @@ func TestPowerCutAnywhere(t *testing.T) {
 	}
 	want := [2]slot.State{{Verdict: slot.Bad}, {Verdict: slot.Trial, Left: 3, First: true}}
 	disk, states, after := bytes.Clone(before), 0, 0
-	for _, w := range g.writes() {
+	for number, w := range g.writes() {
 		n := len(w.data) / 512
 		for mask := range subsets(n) {
 			cut := bytes.Clone(disk)
@@ -149,9 +149,12 @@ func TestPowerCutAnywhere(t *testing.T) {
 					copy(cut[int(w.off)+512*i:], w.data[512*i:512*(i+1)])
 				}
 			}
-			_, q, err := parseDisk(cut)
+			h, q, err := parseDisk(cut)
 			if err != nil {
 				t.Fatalf("%v of the write at %d: %v", mask, w.off, err)
+			}
+			if number == 0 && h.first.err() != nil {
+				t.Fatalf("the first copy, which a kernel wants to see, is written before the second is whole")
 			}
 			got := q.state(slot.B)
 			if i := slices.Index(want[:], got); i < 0 || q.state(slot.A).Verdict != slot.Good {

@@ -94,7 +94,7 @@ func (p pair) lead(n slot.Name, tries int, successful bool) error {
 			return fmt.Errorf("there is no priority above those of the other partitions, of which each of 1 to %d is taken", maxPriority)
 		}
 	}
-	p.of(n).set(max(top+1, p.of(n).priority()), tries, successful)
+	p.of(n).set(top+1, tries, successful)
 	return nil
 }
 

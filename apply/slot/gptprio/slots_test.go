@@ -96,7 +96,23 @@ func TestPrioritiesWithoutRoom(t *testing.T) {
 	}
 }
 
-func TestNoRead(t *testing.T) {
+// A partition without priority is never booted, not even if there is no other.
+func TestNoPriority(t *testing.T) {
+	_, p, err := parseDisk(testDisk())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range p.rivals() {
+		p.table[i].set(0, 3, true)
+	}
+	for _, n := range []slot.Name{slot.A, slot.B} {
+		if got := p.state(n); got != (slot.State{Verdict: slot.Bad}) {
+			t.Errorf("slot %s is %+v", n, got)
+		}
+	}
+}
+
+func TestDisksThatCannotBeRead(t *testing.T) {
 	for _, cfg := range []Config{{Device: "/disk", Tries: 16}, {}} {
 		if _, err := New(cfg); err == nil {
 			t.Errorf("%+v is taken", cfg)
