@@ -131,6 +131,21 @@ func FuzzCompareVersions(f *testing.F) {
 	})
 }
 
+func FuzzName(f *testing.F) {
+	for _, file := range []string{"b.conf", "b+3.conf", "b+2-1.conf", "b+1+2-1.conf", "b+.conf", "+.conf", "b+2147483648.conf", "B+1.CONF"} {
+		f.Add(file)
+	}
+	f.Fuzz(func(t *testing.T, file string) {
+		n, ok := parseName(file, extension)
+		if !ok {
+			return
+		}
+		if !strings.HasPrefix(file, n.stem) || n.left < uncounted || n.done < 0 || n.left == uncounted && len(n.stem) != len(file)-len(extension) {
+			t.Errorf("%q: %+v", file, n)
+		}
+	})
+}
+
 func FuzzEntry(f *testing.F) {
 	for _, file := range []string{"type1", "keys-twice", "no-last-newline", "carriage-returns", "comment", "quoted"} {
 		b, err := os.ReadFile("testdata/" + file + ".conf")
