@@ -163,7 +163,10 @@ func (l *Loader) checkMark(t *table) error {
 		return err
 	case t.mark == "":
 		return &slot.UnreadyError{Text: l.env + " has no mark by which to know that GRUB reads it", Advice: l.setUp()}
-	case !found || seen == "":
+	case found && seen == "":
+		return &slot.UnreadyError{Text: "GRUB found no mark in its environment block when it booted: it read another one than " + l.env + ", or one that was empty",
+			Advice: "boot again; if it stays so, name the block that GRUB reads in spec.slots.grub.env of site.yaml"}
+	case !found:
 		return &slot.UnreadyError{Text: fmt.Sprintf("sallyport's part of GRUB's configuration did not run in this boot: the kernel's command line has no %s", host.EnvParam),
 			Advice: l.setUp()}
 	case seen != t.mark:

@@ -135,7 +135,7 @@ func TestNoMarkOfTheLoader(t *testing.T) {
 	for name, c := range map[string]struct{ line, text, advice string }{
 		"no script":       {"root=PARTUUID=1 quiet", "did not run in this boot", "update-grub"},
 		"slot by hand":    {"root=PARTUUID=1 sallyport.slot=A", "did not run in this boot", "update-grub"},
-		"emptied block":   {"root=PARTUUID=1 sallyport.slot=A sallyport.env=", "did not run in this boot", "update-grub"},
+		"emptied block":   {"root=PARTUUID=1 sallyport.slot=A sallyport.env=", "found no mark", "boot again"},
 		"another block":   {"root=PARTUUID=1 sallyport.slot=A sallyport.env=fedcba9876543210", "another environment block", "spec.slots.grub.env"},
 		"no slot":         {"root=PARTUUID=1 sallyport.env=" + grubtest.Mark, "does not tell which slot", "update-grub"},
 		"a slot not ours": {"root=PARTUUID=1 sallyport.slot=C sallyport.env=" + grubtest.Mark, `booted slot "C"`, "spec.slots.a.boot"},
