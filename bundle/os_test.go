@@ -112,3 +112,16 @@ func TestImagesHaveNoParts(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestSBOMOfPart holds the documents of a part beside those of images.
+func TestSBOMOfPart(t *testing.T) {
+	d := bundletest.System().Contents(t).Descriptor
+	d.SBOMs = []bundle.SBOM{{Image: d.OS.Parts[2].Digest, Format: "spdx", Digest: digest.FromString("document"), Size: 8, Form: bundle.FormFull}}
+	if err := d.Validate(); err != nil {
+		t.Error(err)
+	}
+	d.SBOMs[0].Image = digest.FromString("nobody's")
+	if err := d.Validate(); err == nil || !strings.Contains(err.Error(), "no such part") {
+		t.Errorf("got %v", err)
+	}
+}

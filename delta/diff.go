@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -29,7 +30,7 @@ func Diff(ctx context.Context, w io.Writer, blob io.ReaderAt, size int64, olds [
 		return Result{}, fmt.Errorf("delta: %d olds, at most %d", len(olds), maxOlds)
 	}
 	m := &meter{tell: o.Advanced, size: size}
-	plain, err := expandToFile(ctx, m.readerAt(expanding, blob, size), size, o.TempDir)
+	plain, err := expandBlob(ctx, blob, m.readerAt(expanding, blob, size), size, o.TempDir)
 	if err != nil {
 		return Result{}, err
 	}
@@ -44,21 +45,31 @@ func Diff(ctx context.Context, w io.Writer, blob io.ReaderAt, size int64, olds [
 
 // plainFile holds a blob's plain bytes.
 type plainFile struct {
-	*os.File
+	io.ReaderAt
+	file   *os.File // temporary; nil: they are the blob's own
 	size   int64
 	sum    [sha256.Size]byte
 	layout *recompress.Layout // of the blob
 }
 
-func expandToFile(ctx context.Context, blob io.ReaderAt, size int64, dir string) (*plainFile, error) {
-	f, err := os.CreateTemp(dir, "sallyport-plain-")
-	if err != nil {
-		return nil, fmt.Errorf("expand blob: %w", err)
+// expandBlob expands a blob into a file, unless it is plain already, as the image of a disk is: that may be large, and mostly
+// holes. Metered is the same bytes as blob.
+func expandBlob(ctx context.Context, blob, metered io.ReaderAt, size int64, dir string) (*plainFile, error) {
+	magic := make([]byte, 4)
+	n, err := blob.ReadAt(magic, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("read blob: %w", err)
 	}
-	p := &plainFile{File: f}
-	h := sha256.New()
-	out := bufio.NewWriterSize(f, 1<<20)
-	p.layout, err = recompress.ExpandLayout(ctx, io.MultiWriter(out, h), io.NewSectionReader(blob, 0, size), maxSize)
+	p, h := &plainFile{ReaderAt: blob}, sha256.New()
+	out := bufio.NewWriterSize(h, 1<<20)
+	if !recompress.IsPlain(magic[:n]) {
+		if p.file, err = os.CreateTemp(dir, "sallyport-plain-"); err != nil {
+			return nil, fmt.Errorf("expand blob: %w", err)
+		}
+		p.ReaderAt = p.file
+		out = bufio.NewWriterSize(io.MultiWriter(p.file, h), 1<<20)
+	}
+	p.layout, err = recompress.ExpandLayout(ctx, out, io.NewSectionReader(metered, 0, size), maxSize)
 	if err == nil {
 		err = out.Flush()
 	}
@@ -72,8 +83,10 @@ func expandToFile(ctx context.Context, blob io.ReaderAt, size int64, dir string)
 }
 
 func (p *plainFile) close() {
-	p.Close()
-	os.Remove(p.Name())
+	if p.file != nil {
+		p.file.Close()
+		os.Remove(p.file.Name())
+	}
 }
 
 // builder makes one patch.

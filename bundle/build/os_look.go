@@ -10,8 +10,9 @@ import (
 
 // What confirms a trial after a reboot, as docs/systemd ships it, and what it needs.
 const (
-	confirmUnit = "sallyport-confirm.service"
-	defaultSite = "/etc/sallyport/site.yaml"
+	confirmUnit   = "sallyport-confirm.service"
+	deadlineTimer = "sallyport-confirm-deadline.timer"
+	defaultSite   = "/etc/sallyport/site.yaml"
 )
 
 // unitFolders are where systemd looks for units, the first before the others (systemd.unit(5)).
@@ -40,6 +41,10 @@ func (b *builder) lookForConfirm(roots []rooted) {
 	for _, missing := range l.missing {
 		b.warn("the operating system (part %s) %s: after the reboot nobody in it says that the release is good, and every site goes back to what it ran before",
 			strings.Join(names, ", "), missing)
+	}
+	if len(l.missing) == 0 && !l.enabled(deadlineTimer) {
+		b.warn("the operating system (part %s) has no %s that something wants: a trial that ends in emergency mode, or that nobody decides, stays until somebody boots the machine",
+			strings.Join(names, ", "), deadlineTimer)
 	}
 }
 
@@ -109,7 +114,7 @@ func (l *look) confirm() {
 		l.missing = append(l.missing, "has no unit "+confirmUnit)
 		return
 	}
-	if !l.enabled() {
+	if !l.enabled(confirmUnit) {
 		l.missing = append(l.missing, "has "+confirmUnit+", and no target wants it (systemctl --root=DIR enable "+confirmUnit+")")
 	}
 	program, site := started(string(unit))
@@ -121,14 +126,14 @@ func (l *look) confirm() {
 	}
 }
 
-// enabled tells whether a target or another unit pulls the unit in, by a link as systemctl enable makes it.
-func (l *look) enabled() bool {
+// enabled tells whether a target or another unit pulls a unit in, by a link as systemctl enable makes it.
+func (l *look) enabled(unit string) bool {
 	for _, dir := range unitFolders {
 		for _, name := range l.list(dir) {
 			if ext := path.Ext(name); ext != ".wants" && ext != ".requires" {
 				continue
 			}
-			if slices.Contains(l.list(dir+"/"+name), confirmUnit) {
+			if slices.Contains(l.list(dir+"/"+name), unit) {
 				return true
 			}
 		}

@@ -47,6 +47,7 @@ func system(t *testing.T) map[string]string {
 		"etc/sallyport/site.yaml":           "kind: Site",
 		"etc/systemd/system/" + confirmUnit: string(unit),
 		"etc/systemd/system/multi-user.target.wants/" + confirmUnit: "->/etc/systemd/system/" + confirmUnit,
+		"etc/systemd/system/sysinit.target.wants/" + deadlineTimer:  "->/etc/systemd/system/" + deadlineTimer,
 	}
 }
 
@@ -153,7 +154,7 @@ func TestSystemThatConfirmsItself(t *testing.T) {
 // elsewhere lets the unit start the program with another site.yaml.
 func elsewhere(s map[string]string, command string) {
 	unit := "etc/systemd/system/" + confirmUnit
-	s[unit] = strings.Replace(s[unit], "confirm --progress none", command, 1)
+	s[unit] = strings.Replace(s[unit], "bin/sallyport confirm", "bin/sallyport "+command, 1)
 	s["opt/site.yaml"] = "kind: Site"
 }
 
@@ -172,6 +173,9 @@ func TestSystemThatNeverConfirms(t *testing.T) {
 		{"no program", "has no program /usr/local/bin/sallyport", func(s map[string]string) { delete(s, "usr/local/bin/sallyport") }},
 		{"no way to site.yaml", "has no /etc/sallyport/site.yaml", func(s map[string]string) { delete(s, "etc/sallyport/site.yaml") }},
 		{"another site.yaml", "has no /srv/site.yaml", func(s map[string]string) { elsewhere(s, "confirm --site=/srv/site.yaml") }},
+		{"no deadline", "has no sallyport-confirm-deadline.timer that something wants", func(s map[string]string) {
+			delete(s, "etc/systemd/system/sysinit.target.wants/"+deadlineTimer)
+		}},
 		{"a plain Debian", "has no unit", func(s map[string]string) {
 			for name := range s {
 				if strings.Contains(name, "sallyport") {

@@ -253,6 +253,9 @@ func FuzzSpec(f *testing.F) {
 	f.Add([]byte(wholeSpec))
 	f.Add([]byte("apiVersion: sallyport.dev/v1\nkind: Release\nmetadata: {name: x}\nspec: {version: 1.0.0}\n"))
 	f.Add([]byte("spec: {checks: [{name: x, image: {}}, {name: x, prometheus: 1}], sites: []}"))
+	f.Add([]byte("apiVersion: sallyport.dev/v1\nkind: Release\nmetadata: {name: x}\nspec: {version: 1.0.0, os: {image: \"oci:./os#root.img\"}}\n"))
+	f.Add([]byte("apiVersion: sallyport.dev/v1\nkind: Release\nmetadata: {name: x}\nspec: {version: 1.0.0, os: {version: \"12\", parts: [{name: root, image: oci://h.example/os:1}, {name: b, image: \"oci-archive:x.tar:n#p\"}]}}\n"))
+	f.Add([]byte("spec: {os: {image: x, parts: [{name: root}, [], {name: root, image: /dev/null}]}}"))
 	f.Add([]byte("a: &a [*a]"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		s, err := parseSpec("release.yaml", raw)
@@ -264,6 +267,9 @@ func FuzzSpec(f *testing.F) {
 		}
 		if s.Name == "" || s.Version == "" || len(s.Platforms) == 0 || len(s.JSON) == 0 {
 			t.Fatalf("accepted without name, version or platform: %+v", s)
+		}
+		if s.OS != nil && len(s.OS.Parts) == 0 {
+			t.Fatal("accepted an operating system without a part")
 		}
 	})
 }

@@ -177,6 +177,13 @@ func (m *maker) sbom(s SBOM) {
 			out.Image = im.Manifests[0].Digest
 		}
 	}
+	if m.d.OS != nil {
+		for _, p := range m.d.OS.Parts {
+			if "os/"+p.Name == s.Image {
+				out.Image = p.Digest
+			}
+		}
+	}
 	if s.Reuse {
 		out.Form = bundle.FormReuse
 	} else {

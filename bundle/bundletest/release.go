@@ -80,9 +80,9 @@ type OSPart struct {
 	Layer
 }
 
-// SBOM is a document on the first image manifest of an image.
+// SBOM is a document on the first image manifest of an image, or on a part of the operating system.
 type SBOM struct {
-	Image  string
+	Image  string // os/root is the part root
 	Format string // default spdx
 	Bytes  []byte // compressed
 	Reuse  bool

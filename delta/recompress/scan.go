@@ -91,6 +91,9 @@ func scanTokens(blob io.Reader, out io.Writer, t *Tokens, visit func(segment) er
 	return s.add(segment{kind: kindStored, size: n, plainSize: n})
 }
 
+// IsPlain tells by the first four bytes of a blob whether it expands to itself.
+func IsPlain(magic []byte) bool { return !isGzip(magic) && !isZstd(magic) }
+
 func isGzip(magic []byte) bool {
 	return len(magic) >= 3 && magic[0] == 0x1f && magic[1] == 0x8b && magic[2] == 8
 }
