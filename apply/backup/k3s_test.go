@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -32,6 +33,11 @@ func newStandIn(t *testing.T) *standIn {
 	mustWrite(t, filepath.Join(server, "cred/passwd"), "secret,node:pad\n")
 	mustWrite(t, filepath.Join(server, "tls/server-ca.key"), "key\n")
 	mustWrite(t, filepath.Join(server, "tls/etcd/peer-ca.key"), "key\n")
+	// What is no file is left out, and opened by nobody.
+	if err := errors.Join(os.MkdirAll(filepath.Join(server, "db"), 0o700), syscall.Mkfifo(filepath.Join(server, "db/pipe"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	mustWrite(t, filepath.Join(server, "db/pipe-wal"), "no log")
 	mustWrite(t, k.password(), "pass\n")
 	if err := errors.Join(os.Symlink("server-ca.key", filepath.Join(server, "tls/link")), os.MkdirAll(filepath.Join(server, "db"), 0o700)); err != nil {
 		t.Fatal(err)

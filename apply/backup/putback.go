@@ -53,7 +53,14 @@ func putFile(disk durable.Disk, from, to string, e entry) error {
 	if _, err := disk.WriteFrom(to, in, e.Mode&kept); err != nil {
 		return err
 	}
-	return e.own(to)
+	if err := e.own(to); err != nil {
+		return err
+	}
+	f, err := os.Open(to)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close()) // whose it is, too
 }
 
 // fillTree writes a copied folder into the empty one that takes its place, and looks whether its databases are whole.

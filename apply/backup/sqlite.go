@@ -26,6 +26,9 @@ var companions = []string{"-wal", "-journal", "-shm"}
 
 // isDatabase tells whether a file is a SQLite database.
 func isDatabase(path string) bool {
+	if st, err := os.Stat(path); err != nil || !st.Mode().IsRegular() { // to open a pipe is to wait for its other end
+		return false
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return false
