@@ -372,3 +372,29 @@ func TestStagedSystem(t *testing.T) {
 	s.confirm("")
 	s.runs(&f.two, slot.A)
 }
+
+// The power goes after the last check and before the loader is told, in the last try: the release that was good is not what runs.
+func TestCutBeforeTheCommit(t *testing.T) {
+	f := newFleet(t)
+	s := f.site(t)
+	s.onto(f.one)
+	if _, err := s.apply(f.two); err != nil {
+		t.Fatal(err)
+	}
+	m := s.world.machine
+	m.boot(t)
+	m.readOnly = true
+	if _, err := s.Confirm(t.Context()); err == nil || s.status().Phase != Good {
+		t.Fatalf("%v, phase %s", err, s.status().Phase)
+	}
+	m.readOnly = false
+	m.states[slot.A] = slot.State{Verdict: slot.Trial}
+	m.boot(t)
+	s.confirm("rolled-back")
+	s.runs(&f.one, slot.B)
+	if last := s.status().LastAttempted; !strings.Contains(last.Reason, "before it was committed") {
+		t.Errorf("%+v", last)
+	}
+	s.onto(f.two) // it is not known bad
+	s.runs(&f.two, slot.A)
+}

@@ -116,6 +116,15 @@ func (r *run) runsTrial(ctx context.Context) (why string, err error) {
 	return "", nil
 }
 
+// uncommitted tells why a release that has passed its checks does not run any more: the power went before the loader was told, and
+// the tries were used up.
+func (r *run) uncommitted(ctx context.Context) (why string, err error) {
+	if r.journal.Reboot == nil {
+		return "", nil
+	}
+	return r.runsTrial(ctx)
+}
+
 // commitBoot makes the boot slot of the release on trial the one that every later boot takes.
 func (r *run) commitBoot(ctx context.Context) error {
 	if r.journal.Reboot == nil {

@@ -338,6 +338,13 @@ func firstFailure(results []check.Result) string {
 
 // commit deletes what left with the release before, and makes the release on trial the current one.
 func (r *run) commit(ctx context.Context) (Phase, func(*journal), error) {
+	other, err := r.uncommitted(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	if other != "" {
+		return r.fail(unlucky, r.journal.Attempt.Checks, "it passed its checks, and the machine was booted before it was committed: %s", other)
+	}
 	if err := r.commitBoot(ctx); err != nil {
 		return "", nil, err
 	}
