@@ -29,7 +29,7 @@ const (
 	OpSyncDir  Kind = "syncdir"  // flush a directory
 	OpMkdir    Kind = "mkdir"    // create one directory
 	OpRemove   Kind = "remove"   // remove a file or a whole folder
-	OpCall     Kind = "call"     // have something else write: a tool, the firmware; see Disk.Do
+	OpCall     Kind = "call"     // have something else write: a tool, the firmware; see Disk.Step
 )
 
 // Op is one operation on the disk. To is set for OpRename and OpExchange only.
@@ -45,10 +45,6 @@ type Disk struct {
 	// an operation fails or is the last one before the power goes.
 	Intercept func(op Op, do func() error) error
 }
-
-// Do makes what is not done here one more operation of the disk, so that tests can break it off, too: a tool or the firmware
-// writes, and is as durable as it is.
-func (d Disk) Do(op Op, do func() error) error { return d.do(op, do) }
 
 func (d Disk) do(op Op, do func() error) error {
 	if d.Intercept == nil {

@@ -103,7 +103,7 @@ func (t tool) ask(ctx context.Context, verb ...string) (string, error) {
 
 // tell has the program write. A write that has begun is not broken off because somebody loses patience.
 func (t tool) tell(ctx context.Context, verb ...string) error {
-	return t.Disk.Do(durable.Op{Kind: durable.OpCall, Path: strings.Join(verb, " ")}, func() error {
+	return t.Disk.Step(durable.Op{Kind: durable.OpCall, Path: strings.Join(verb, " ")}, func() error {
 		_, err := t.run(context.WithoutCancel(ctx), verb)
 		return err
 	})

@@ -115,7 +115,7 @@ func (c client) mark(ctx context.Context, how, name string) error {
 	if err != nil {
 		return err
 	}
-	return c.disk.Do(durable.Op{Kind: durable.OpCall, Path: how + " " + rauc}, func() error {
+	return c.disk.Step(durable.Op{Kind: durable.OpCall, Path: how + " " + rauc}, func() error {
 		_, err := c.run(ctx, answer, "status", how, rauc)
 		return err
 	})
@@ -125,7 +125,7 @@ func (c client) mark(ctx context.Context, how, name string) error {
 func (c client) install(ctx context.Context, path string) error {
 	ctx, cancel := context.WithTimeout(ctx, c.patience)
 	defer cancel()
-	return c.disk.Do(durable.Op{Kind: durable.OpCall, Path: "install " + path}, func() error {
+	return c.disk.Step(durable.Op{Kind: durable.OpCall, Path: "install " + path}, func() error {
 		for {
 			_, err := c.run(ctx, c.patience, "install", path)
 			if err == nil || !strings.Contains(err.Error(), busy) {

@@ -86,7 +86,7 @@ func cutMove(t *testing.T, open Opener, m move) (n int, err error) {
 			if err != nil {
 				return n, fmt.Errorf("%s: %w", f, err)
 			}
-			if torn, ok := f.(*tear); ok && torn.spent {
+			if torn, ok := f.(*Tear); ok && torn.spent {
 				continue
 			}
 			if !fell {
@@ -107,15 +107,15 @@ func (m move) at(t *testing.T, open Opener) (*bench, error) {
 }
 
 // faults are the ways of breaking off, each as a maker of the fault at an operation. Only writes of bytes can be torn.
-func faults(tears bool) func(yield func(func(at int) fault) bool) {
-	return func(yield func(func(at int) fault) bool) {
+func faults(tears bool) func(yield func(func(at int) Fault) bool) {
+	return func(yield func(func(at int) Fault) bool) {
 		for _, mode := range durabletest.Modes {
-			if !yield(func(at int) fault { return &durabletest.Faults{At: at, Mode: mode} }) {
+			if !yield(func(at int) Fault { return &durabletest.Faults{At: at, Mode: mode} }) {
 				return
 			}
 		}
 		for _, sectors := range []int{1, 2, 5, 13} {
-			if !tears || !yield(func(at int) fault { return &tear{at: at, sectors: sectors} }) {
+			if !tears || !yield(func(at int) Fault { return &Tear{At: at, Sectors: sectors} }) {
 				return
 			}
 		}
@@ -123,7 +123,7 @@ func faults(tears bool) func(yield func(func(at int) fault) bool) {
 }
 
 // broken makes the call with the fault and looks at what is left. It tells whether the fault fell.
-func (s *bench) broken(m move, f fault, want outcome) (bool, error) {
+func (s *bench) broken(m move, f Fault, want outcome) (bool, error) {
 	s.gate.fault = f
 	err := m.call(s)()
 	s.gate.fault = nil
@@ -153,7 +153,7 @@ func (s *bench) broken(m move, f fault, want outcome) (bool, error) {
 }
 
 // flushed cuts the power after a call that has told success: what it did must last.
-func (s *bench) flushed(f fault, want outcome) error {
+func (s *bench) flushed(f Fault, want outcome) error {
 	_ = f.Disk().Intercept(durable.Op{Kind: "end"}, func() error { return nil })
 	now, err := s.both()
 	if err == nil && now != want.after {
@@ -163,7 +163,7 @@ func (s *bench) flushed(f fault, want outcome) error {
 }
 
 // alive tells whether the machine still runs after the fault.
-func alive(f fault) bool {
+func alive(f Fault) bool {
 	faults, ok := f.(*durabletest.Faults)
 	return ok && !faults.Crashed()
 }

@@ -10,8 +10,8 @@ import (
 
 const sector = 512
 
-// fault breaks one operation off.
-type fault interface {
+// Fault breaks one operation off: a *durabletest.Faults, or a *Tear.
+type Fault interface {
 	Disk() durable.Disk
 	Fell() bool
 	String() string
@@ -19,7 +19,7 @@ type fault interface {
 
 // gate is the disk of a rig: a good one, until a fault is set.
 type gate struct {
-	fault fault
+	fault Fault
 	wrote bool // bytes were written
 }
 
@@ -36,21 +36,29 @@ func (g *gate) disk() durable.Disk {
 	}}
 }
 
-// tear is a power cut in the middle of write at: of the sectors that it changes, only the first ones reached the disk.
-type tear struct {
-	at, sectors int
+// Tear is a power cut in the middle of write At, which counts from 0: of the sectors that it changes, only the first ones reached the disk.
+type Tear struct {
+	At, Sectors int
 
 	count          int
 	crashed, spent bool
 }
 
-func (f *tear) Disk() durable.Disk { return durable.Disk{Intercept: f.intercept} }
-func (f *tear) Fell() bool         { return f.crashed }
-func (f *tear) String() string {
-	return fmt.Sprintf("write %d torn after %d sectors", f.at, f.sectors)
+// Disk returns a disk that fails so.
+func (f *Tear) Disk() durable.Disk { return durable.Disk{Intercept: f.intercept} }
+
+// Fell tells whether the power has gone.
+func (f *Tear) Fell() bool { return f.crashed }
+
+// Whole tells whether the write came, and cannot tear: there was too little of it, or it went to a file that is renamed later.
+func (f *Tear) Whole() bool { return f.spent }
+
+// String names the write.
+func (f *Tear) String() string {
+	return fmt.Sprintf("write %d torn after %d sectors", f.At, f.Sectors)
 }
 
-func (f *tear) intercept(op durable.Op, do func() error) error {
+func (f *Tear) intercept(op durable.Op, do func() error) error {
 	if f.crashed {
 		return durabletest.ErrCrashed
 	}
@@ -63,10 +71,10 @@ func (f *tear) intercept(op durable.Op, do func() error) error {
 	return do()
 }
 
-func (f *tear) write(op durable.Op, do func() error) error {
+func (f *Tear) write(op durable.Op, do func() error) error {
 	at := f.count
 	f.count++
-	if at != f.at {
+	if at != f.At {
 		return do()
 	}
 	old, err := os.ReadFile(op.Path)
@@ -87,7 +95,7 @@ func (f *tear) write(op durable.Op, do func() error) error {
 
 // tear puts back the old content of all the sectors but the first ones that the write has changed. It tells if that leaves
 // nothing torn: a file that grew will be renamed, and one sector cannot tear.
-func (f *tear) tear(path string, old []byte) (whole bool, err error) {
+func (f *Tear) tear(path string, old []byte) (whole bool, err error) {
 	now, err := os.ReadFile(path)
 	if err != nil {
 		return false, err
@@ -106,7 +114,7 @@ func (f *tear) tear(path string, old []byte) (whole bool, err error) {
 		if string(now[from:to]) == string(old[from:to]) {
 			continue
 		}
-		if changed++; changed <= f.sectors {
+		if changed++; changed <= f.Sectors {
 			continue
 		}
 		back++
