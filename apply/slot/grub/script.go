@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"text/template"
 )
 
 // ScriptFile is the name of our part of GRUB's configuration, in GRUB's folder.
@@ -13,8 +12,6 @@ const ScriptFile = "sallyport.cfg"
 
 //go:embed sallyport.cfg.tmpl
 var scriptText string
-
-var scriptTemplate = template.Must(template.New(ScriptFile).Parse(scriptText))
 
 // Script is what our part of GRUB's configuration has to know of a machine.
 type Script struct {
@@ -40,9 +37,6 @@ var (
 // DefaultArgs are on the kernel's command line where nobody says otherwise.
 const DefaultArgs = "ro"
 
-// step is one step of a counter: GRUB's scripts cannot subtract.
-type step struct{ From, To int }
-
 // Text is the script as GRUB runs it.
 func (s Script) Text() (string, error) {
 	for _, c := range []ScriptSlot{s.A, s.B} {
@@ -59,14 +53,16 @@ func (s Script) Text() (string, error) {
 	if !argsSyntax.MatchString(s.Args) || !blockSyntax.MatchString(s.Block) {
 		return "", fmt.Errorf("%q and %q cannot stand in a script of GRUB's", clip(s.Args), clip(s.Block))
 	}
-	var counts []step
+	// A package of templates calls methods by their names, for which the linker would keep those of the whole program.
+	return strings.NewReplacer("{{.A.Name}}", s.A.Name, "{{.A.PartUUID}}", s.A.PartUUID, "{{.B.Name}}", s.B.Name, "{{.B.PartUUID}}", s.B.PartUUID,
+		"{{.Args}}", s.Args, "{{.Block}}", s.Block, "{{.Counts}}", counts()).Replace(scriptText), nil
+}
+
+// counts are the steps of a counter: GRUB's scripts cannot subtract.
+func counts() string {
+	var lines []string
 	for n := maxLeft; n > 0; n-- {
-		counts = append(counts, step{n, n - 1})
+		lines = append(lines, fmt.Sprintf(`      if [ "$sallyport_left" = "%d" ]; then set sallyport_next=%d; fi`, n, n-1))
 	}
-	var b strings.Builder
-	err := scriptTemplate.Execute(&b, struct {
-		Script
-		Counts []step
-	}{s, counts})
-	return b.String(), err
+	return strings.Join(lines, "\n")
 }
