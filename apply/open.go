@@ -38,7 +38,7 @@ func Open(cfg *Config, observe func(Event)) *Site {
 	}
 	if slots := &cfg.Spec.Slots; slots.OS() {
 		deps.Watchdog = func(want, least time.Duration) (time.Duration, error) { return watchdog.Arm(host.Host{}, want, least) }
-		deps.Loader = func() (slot.Loader, error) { return slots.openLoader(host.Host{}, durable.Disk{}) }
+		deps.Loader = func() (slot.Loader, error) { return slots.openLoader(host.Host{}) }
 	}
 	if data := cfg.openBackups(durable.Disk{}); data != nil {
 		deps.Data = data

@@ -191,8 +191,8 @@ func (s *SlotsConfig) resolve(base string) {
 func (s *SlotsConfig) bootNames() slot.BootNames { return slot.BootNames{A: s.A.Boot, B: s.B.Boot} }
 
 // openLoader makes the boot loader of a site that has one; of the slot that runs it is not the only witness.
-func (s *SlotsConfig) openLoader(h host.Host, disk durable.Disk) (slot.Loader, error) {
-	l, err := loaders()[s.Backend](s, s.bootNames(), h, disk)
+func (s *SlotsConfig) openLoader(h host.Host) (slot.Loader, error) {
+	l, err := loaders()[s.Backend](s, s.bootNames(), h, durable.Disk{})
 	if err != nil {
 		return nil, err
 	}

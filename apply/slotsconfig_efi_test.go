@@ -7,7 +7,6 @@ import (
 	"github.com/sallyport-dev/sallyport/apply/slot/efi"
 	"github.com/sallyport-dev/sallyport/apply/slot/host"
 	"github.com/sallyport-dev/sallyport/internal/doccheck"
-	"github.com/sallyport-dev/sallyport/internal/durable"
 )
 
 const bothEntries = `, efi: {a: {path: '\EFI\a\linux.efi', partition: 6a1d2c3b-1122-4000-8000-00000000000a}, ` +
@@ -28,7 +27,7 @@ func TestEFIConfig(t *testing.T) {
 		if err := schema.Validate(string(text)); err != nil {
 			t.Errorf("%q: the schema refuses it: %v", own, err)
 		}
-		l, err := cfg.Spec.Slots.openLoader(host.Host{Root: t.TempDir()}, durable.Disk{})
+		l, err := cfg.Spec.Slots.openLoader(host.Host{Root: t.TempDir()})
 		if got, ok := l.(*efi.Loader); err != nil || !ok || got.B.Options != "quiet sallyport.slot=B" || got.Names.B != "B" || got.A.Same(got.B.File) {
 			t.Errorf("%q: %+v, %v", own, l, err)
 		}

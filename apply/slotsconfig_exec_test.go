@@ -6,7 +6,6 @@ import (
 
 	"github.com/sallyport-dev/sallyport/apply/slot/host"
 	"github.com/sallyport-dev/sallyport/internal/doccheck"
-	"github.com/sallyport-dev/sallyport/internal/durable"
 )
 
 const bothBundles = "a: {boot: A, parts: {bundle: /var/lib/a.raucb}}, b: {boot: B, parts: {bundle: /var/lib/b.raucb}}"
@@ -30,7 +29,7 @@ func TestExecAndRAUCConfig(t *testing.T) {
 		if err := schema.Validate(string(withSlots(slots))); err != nil {
 			t.Errorf("%s: the schema refuses it: %v", slots, err)
 		}
-		if l, err := cfg.Spec.Slots.openLoader(host.Host{Root: t.TempDir()}, durable.Disk{}); err != nil || l == nil {
+		if l, err := cfg.Spec.Slots.openLoader(host.Host{Root: t.TempDir()}); err != nil || l == nil {
 			t.Errorf("%s: %v", slots, err)
 		}
 	}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/sallyport-dev/sallyport/apply/slot/host"
 	"github.com/sallyport-dev/sallyport/internal/doccheck"
-	"github.com/sallyport-dev/sallyport/internal/durable"
 )
 
 func TestGPTPrioConfig(t *testing.T) {
@@ -22,7 +21,7 @@ func TestGPTPrioConfig(t *testing.T) {
 	if err := schema.Validate(string(text)); err != nil {
 		t.Error(err)
 	}
-	if l, err := cfg.Spec.Slots.openLoader(host.Host{Root: t.TempDir()}, durable.Disk{}); err != nil || l == nil {
+	if l, err := cfg.Spec.Slots.openLoader(host.Host{Root: t.TempDir()}); err != nil || l == nil {
 		t.Error(err)
 	}
 	for slots, field := range map[string]string{

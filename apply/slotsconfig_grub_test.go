@@ -8,7 +8,6 @@ import (
 
 	"github.com/sallyport-dev/sallyport/apply/slot/host"
 	"github.com/sallyport-dev/sallyport/internal/doccheck"
-	"github.com/sallyport-dev/sallyport/internal/durable"
 	"github.com/sallyport-dev/sallyport/internal/strictyaml"
 )
 
@@ -35,7 +34,7 @@ func TestGRUBConfig(t *testing.T) {
 		if env := got.Spec.Slots.grubEnv(); env != c.env {
 			t.Errorf("%s: the block is %s", c.more, env)
 		}
-		if l, err := got.Spec.Slots.openLoader(host.Host{}, durable.Disk{}); err != nil || l == nil {
+		if l, err := got.Spec.Slots.openLoader(host.Host{}); err != nil || l == nil {
 			t.Errorf("%s: %v, %v", c.more, l, err)
 		}
 		if err := schema.Validate(text); err != nil {

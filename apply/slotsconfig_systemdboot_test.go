@@ -8,7 +8,6 @@ import (
 	"github.com/sallyport-dev/sallyport/apply/slot/host"
 	"github.com/sallyport-dev/sallyport/apply/slot/systemdboot"
 	"github.com/sallyport-dev/sallyport/internal/doccheck"
-	"github.com/sallyport-dev/sallyport/internal/durable"
 )
 
 func TestSystemdBootConfig(t *testing.T) {
@@ -26,7 +25,7 @@ func TestSystemdBootConfig(t *testing.T) {
 		if err := schema.Validate(string(text)); err != nil {
 			t.Errorf("%q: the schema refuses it: %v", own, err)
 		}
-		l, err := cfg.Spec.Slots.openLoader(host.Host{Root: t.TempDir()}, durable.Disk{})
+		l, err := cfg.Spec.Slots.openLoader(host.Host{Root: t.TempDir()})
 		alone, wrapped := l.(interface{ Unwrap() slot.Loader })
 		if err != nil || !wrapped {
 			t.Errorf("%q: %+v, %v", own, l, err)

@@ -6,7 +6,6 @@ import (
 
 	"github.com/sallyport-dev/sallyport/apply/slot/host"
 	"github.com/sallyport-dev/sallyport/internal/doccheck"
-	"github.com/sallyport-dev/sallyport/internal/durable"
 )
 
 const bothSlots = "a: {boot: A, parts: {root: /dev/a}}, b: {boot: B, parts: {root: /dev/b}}"
@@ -31,7 +30,7 @@ func TestUBootConfig(t *testing.T) {
 		if err := schema.Validate(string(text)); err != nil {
 			t.Errorf("%q: the schema refuses it: %v", own, err)
 		}
-		if l, err := cfg.Spec.Slots.openLoader(host.Host{Root: t.TempDir()}, durable.Disk{}); err != nil || l == nil {
+		if l, err := cfg.Spec.Slots.openLoader(host.Host{Root: t.TempDir()}); err != nil || l == nil {
 			t.Errorf("%q: %v", own, err)
 		}
 	}

@@ -35,11 +35,11 @@ func etcdMembers(path string) (int, error) {
 		return 0, err
 	}
 	defer f.Close()
-	return boltCount(f, "members")
+	return boltMembers(f)
 }
 
-// boltCount counts what is in a bucket of the root.
-func boltCount(r io.ReaderAt, bucket string) (int, error) {
+// boltMembers counts what is in the bucket members of the root.
+func boltMembers(r io.ReaderAt) (int, error) {
 	root, size, err := boltRoot(r)
 	if err != nil {
 		return 0, err
@@ -48,7 +48,7 @@ func boltCount(r io.ReaderAt, bucket string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	value, err := boltFind(page, bucket)
+	value, err := boltFind(page, "members")
 	if err != nil || len(value) < boltBucket {
 		return 0, errBolt
 	}

@@ -50,21 +50,21 @@ func boltFile(bucket string, n int, inline bool) []byte {
 
 func TestBoltCount(t *testing.T) {
 	for _, inline := range []bool{true, false} {
-		if n, err := boltCount(bytes.NewReader(boltFile("members", 3, inline)), "members"); err != nil || n != 3 {
+		if n, err := boltMembers(bytes.NewReader(boltFile("members", 3, inline))); err != nil || n != 3 {
 			t.Errorf("inline %t: %d, %v", inline, n, err)
 		}
-		if _, err := boltCount(bytes.NewReader(boltFile("other", 3, inline)), "members"); err == nil {
+		if _, err := boltMembers(bytes.NewReader(boltFile("other", 3, inline))); err == nil {
 			t.Errorf("inline %t: a bucket that is not there was counted", inline)
 		}
 	}
 	// The newer meta page is damaged: the older one counts.
 	torn := boltFile("members", 1, true)
 	torn[512+boltPageHead+16]++
-	if n, err := boltCount(bytes.NewReader(torn), "members"); err != nil || n != 1 {
+	if n, err := boltMembers(bytes.NewReader(torn)); err != nil || n != 1 {
 		t.Errorf("with a torn meta page: %d, %v", n, err)
 	}
 	torn[boltPageHead+16]++
-	if _, err := boltCount(bytes.NewReader(torn), "members"); err == nil {
+	if _, err := boltMembers(bytes.NewReader(torn)); err == nil {
 		t.Error("two torn meta pages were believed")
 	}
 }
@@ -76,7 +76,7 @@ func FuzzBoltCount(f *testing.F) {
 	f.Add([]byte{})
 	f.Add(boltFile("members", 3, false)[:1500])
 	f.Fuzz(func(t *testing.T, file []byte) {
-		n, err := boltCount(bytes.NewReader(file), "members")
+		n, err := boltMembers(bytes.NewReader(file))
 		if err == nil && n*boltElement > max(len(file), maxBoltPage) {
 			t.Errorf("%d elements in %d bytes", n, len(file))
 		}

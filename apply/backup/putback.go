@@ -74,7 +74,7 @@ func fillTree(ctx context.Context, from, dir string, entries []entry) error {
 		case e.Mode&fs.ModeSymlink != 0:
 			err = os.Symlink(e.Link, path)
 		default:
-			err = copyFile(ctx, copied, path, 0o600)
+			err = copyFile(ctx, copied, path)
 		}
 		if err != nil {
 			return err

@@ -59,7 +59,7 @@ func copyDatabase(ctx context.Context, path, rel, to string) (more []entry, err 
 	}
 	defer locks.release()
 	// By the file that is locked: to close another one of the same database gives up the locks of this process.
-	if err := copyOpen(ctx, locks.main, to, 0o600); err != nil {
+	if err := copyOpen(ctx, locks.main, to); err != nil {
 		return nil, err
 	}
 	if err := locks.holdLog(ctx); err != nil {
@@ -68,7 +68,7 @@ func copyDatabase(ctx context.Context, path, rel, to string) (more []entry, err 
 	for _, suffix := range []string{"-wal", "-journal"} {
 		e, err := entryOf(path+suffix, rel+suffix)
 		if err == nil {
-			err = copyFile(ctx, path+suffix, to+suffix, 0o600)
+			err = copyFile(ctx, path+suffix, to+suffix)
 		}
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

@@ -127,11 +127,11 @@ func TestCopyWithoutLocksIsNotWhole(t *testing.T) {
 	startWriter(t, path, "WAL")
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
 		copied := filepath.Join(t.TempDir(), "state.db")
-		if copyFile(t.Context(), path+"-wal", copied+"-wal", 0o600) != nil {
+		if copyFile(t.Context(), path+"-wal", copied+"-wal") != nil {
 			continue
 		}
 		time.Sleep(20 * time.Millisecond)
-		if copyFile(t.Context(), path, copied, 0o600) != nil {
+		if copyFile(t.Context(), path, copied) != nil {
 			continue
 		}
 		out, err := exec.Command("sqlite3", "-batch", "-init", "/dev/null", copied, "PRAGMA integrity_check; SELECT (SELECT count(*) FROM a) = (SELECT count(*) FROM b);").CombinedOutput()

@@ -57,7 +57,7 @@ func copyTree(ctx context.Context, from, to string) ([]entry, error) {
 			more, err = copyDatabase(ctx, path, rel, target)
 			all = append(all, more...)
 		default:
-			err = copyFile(ctx, path, target, 0o600)
+			err = copyFile(ctx, path, target)
 			if errors.Is(err, fs.ErrNotExist) && rel != "." {
 				return nil
 			}
@@ -80,19 +80,19 @@ func entryOf(path, rel string) (entry, error) {
 	return e, nil
 }
 
-// copyFile copies what a file holds now.
-func copyFile(ctx context.Context, from, to string, perm fs.FileMode) error {
+// copyFile copies what a file holds now, for the owner alone.
+func copyFile(ctx context.Context, from, to string) error {
 	in, err := os.Open(from)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	return copyOpen(ctx, in, to, perm)
+	return copyOpen(ctx, in, to)
 }
 
 // copyOpen copies an open file from where it stands.
-func copyOpen(ctx context.Context, in *os.File, to string, perm fs.FileMode) error {
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
+func copyOpen(ctx context.Context, in *os.File, to string) error {
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}

@@ -78,7 +78,7 @@ func TestSchemaAgreesWithLoad(t *testing.T) {
 		"os of nothing":          {wholeOS, "  os: {version: \"12.8\"}\n"},
 		"os of no parts":         {wholeOS, "  os: {parts: []}\n"},
 		"image beside parts":     {"    version: \"12.8\"", "    image: ./root.img"},
-		"field of the os":        {"    version: \"12.8\"", "    versoin: \"12.8\""},
+		"field of the os":        {"    version: \"12.8\"", "    release: \"12.8\""},
 		"number as os version":   {"    version: \"12.8\"", "    version: {}"},
 		"long os version":        {"12.8\"", strings.Repeat("1", 129) + "\""},
 		"part without a name":    {"{name: root, image: ./root.img}", "{image: ./root.img}"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -20,7 +21,7 @@ func (t tool) run(ctx context.Context, verb []string) (string, error) {
 	limited, cancel := context.WithTimeout(ctx, t.Timeout)
 	defer cancel()
 	var out bounded
-	args := append(t.Command[:len(t.Command):len(t.Command)], verb...)
+	args := slices.Concat(t.Command, verb)
 	err := program.Run(limited, program.Command{Args: args, Output: &out})
 	text, over := out.all()
 	switch {

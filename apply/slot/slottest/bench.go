@@ -73,8 +73,12 @@ func (s *bench) boots(want ...slot.Name) func() error {
 			if got != n {
 				return fmt.Errorf("boot %d runs slot %s, want %s", i+1, got, n)
 			}
-			if said, err := s.Loader.Running(s.ctx); err != nil || said != got {
-				return fmt.Errorf("slot %s runs, and the loader is said to have booted %s (%v)", got, said, err)
+			said, err := s.Loader.Running(s.ctx)
+			if err != nil {
+				return fmt.Errorf("slot %s runs, and nothing tells: %w", got, err)
+			}
+			if said != got {
+				return fmt.Errorf("slot %s runs, and the loader is said to have booted %s", got, said)
 			}
 		}
 		return nil
@@ -175,7 +179,7 @@ func (s *bench) unready(what string, step func() error) func() error {
 			return fmt.Errorf("%s: %w, which is no *slot.UnreadyError", what, refusal)
 		}
 		if typed.Text == "" || typed.Advice == "" {
-			return fmt.Errorf("%s: the error lacks what is wrong or what to do: %+v", what, typed)
+			return fmt.Errorf("%s: the error lacks what is wrong (%q) or what to do (%q)", what, typed.Text, typed.Advice)
 		}
 		return nil
 	}
