@@ -126,11 +126,23 @@ func (l *Loader) Ready(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if ambiguous(root) {
+	if ambiguous(root) && l.onDevices() {
 		return &slot.UnreadyError{Text: fmt.Sprintf("the kernel's command line does not tell the slot: root=%.80s lies in the image, and both slots may hold the same one", root),
 			Advice: "have each slot's boot entry say root=PARTUUID=… or root=PARTLABEL=…; see docs/bootloaders.md"}
 	}
 	return l.Loader.Ready(ctx)
+}
+
+// onDevices tells whether slots have partitions of their own. Where they differ in files only they may share a root file system.
+func (l *Loader) onDevices() bool {
+	for _, places := range l.places {
+		for _, path := range places {
+			if _, ok := l.host.BlockDevice(path); ok {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // ambiguous tells whether a root is named by what stands in its file system.

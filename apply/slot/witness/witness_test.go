@@ -197,6 +197,21 @@ func TestAlone(t *testing.T) {
 	}
 }
 
+// Slots that differ in their kernels alone share a root file system, which may be named in any way.
+func TestSharedRoot(t *testing.T) {
+	h := newHost(t, "root=UUID=0a0b sallyport.slot=B", mount("8:1", "ext4", "/dev/sda1", "rw"))
+	put(t, h, "/boot/a/vmlinuz", "")
+	put(t, h, "/boot/b/vmlinuz", "")
+	inner := &fakeLoader{says: slot.B}
+	l := New(inner, h, names, map[slot.Name]map[string]string{slot.A: {"kernel": "/boot/a/vmlinuz"}, slot.B: {"kernel": "/boot/b/vmlinuz"}})
+	if err := l.Ready(t.Context()); err != nil || inner.did != 1 {
+		t.Error(err)
+	}
+	if n, err := l.Running(t.Context()); err != nil || n != slot.B {
+		t.Errorf("slot %s runs, %v", n, err)
+	}
+}
+
 func TestCommitOfAnotherSlot(t *testing.T) {
 	l, inner := wrap(newHost(t, "root=PARTUUID=1 sallyport.slot=A", mount(onA, "ext4", "/dev/root", "rw")), slot.A)
 	if err := l.Commit(t.Context(), slot.B); err == nil || inner.did != 0 {
