@@ -45,6 +45,11 @@ spec:
 
   # How slots are switched: none means that the operating system is not part of a release.
   slots: {backend: none}
+  # With an operating system in releases, a boot loader boots one of two slots; docs/bootloaders.md says how it is set up:
+  # slots:
+  #   backend: grub
+  #   a: {boot: A, parts: {root: /dev/disk/by-partlabel/root-a}}
+  #   b: {boot: B, parts: {root: /dev/disk/by-partlabel/root-b}}
 
   # The site's own checks, run after those of a release. Each *.yaml file in the folder is a list, as in
   #   checks:
