@@ -17,7 +17,7 @@ LDFLAGS := -s -w -buildid= -X github.com/sallyport-dev/sallyport/cmd.version=$(V
 MAN := SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} CGO_ENABLED=0 go run ./internal/man
 BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
 
-.PHONY: help build site man demo demo-cluster test lint bench charts e2e pairs fuzz dist clean
+.PHONY: help build site man demo demo-cluster test lint bench charts e2e pairs matrix fuzz dist clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -89,6 +89,10 @@ pairs: ## 200 random pairs of releases on a real API server: forward, a failed c
 	internal/testtools/setup test
 	go run ./internal/testcluster/build kube-apiserver
 	SALLYPORT_PAIRS=$(PAIRS) CGO_ENABLED=0 go test -timeout 40m -run TestRandomPairs -v ./apply
+
+matrix: ## machines broken off at each single write, with every boot loader's model (an hour)
+	internal/testtools/setup test
+	SALLYPORT_MATRIX=all CGO_ENABLED=0 go test -timeout 3h -run 'TestBootCrashMatrix|TestLoader' ./apply ./apply/slot/...
 
 fuzz: ## every fuzz target for FUZZTIME (1m)
 	@for pkg in $$(go list ./...); do \
