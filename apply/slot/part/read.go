@@ -80,13 +80,3 @@ func OpenBase(h host.Host, path string, size int64) (*Base, error) {
 
 // Close ends the reading.
 func (b *Base) Close() error { return b.f.Close() }
-
-// Size is how many bytes a place holds: all of a block device, or of a file.
-func Size(h host.Host, path string) (int64, error) {
-	f, err := os.Open(h.Path(path))
-	if err != nil {
-		return 0, err
-	}
-	defer f.Close()
-	return f.Seek(0, io.SeekEnd)
-}
