@@ -28,7 +28,7 @@ func TestEFIConfig(t *testing.T) {
 			t.Errorf("%q: the schema refuses it: %v", own, err)
 		}
 		l, err := cfg.Spec.Slots.openLoader(host.Host{Root: t.TempDir()})
-		if got, ok := l.(*efi.Loader); err != nil || !ok || got.B.Options != "quiet sallyport.slot=B" || got.Names.B != "B" || got.A.Same(got.B.File) {
+		if got, ok := alone(l).(*efi.Loader); err != nil || !ok || got.B.Options != "quiet sallyport.slot=B" || got.Names.B != "B" || got.A.Same(got.B.File) {
 			t.Errorf("%q: %+v, %v", own, l, err)
 		}
 	}

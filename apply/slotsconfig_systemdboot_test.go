@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sallyport-dev/sallyport/apply/slot"
 	"github.com/sallyport-dev/sallyport/apply/slot/host"
 	"github.com/sallyport-dev/sallyport/apply/slot/systemdboot"
 	"github.com/sallyport-dev/sallyport/internal/doccheck"
@@ -26,12 +25,7 @@ func TestSystemdBootConfig(t *testing.T) {
 			t.Errorf("%q: the schema refuses it: %v", own, err)
 		}
 		l, err := cfg.Spec.Slots.openLoader(host.Host{Root: t.TempDir()})
-		alone, wrapped := l.(interface{ Unwrap() slot.Loader })
-		if err != nil || !wrapped {
-			t.Errorf("%q: %+v, %v", own, l, err)
-			continue
-		}
-		if got, ok := alone.Unwrap().(*systemdboot.Loader); !ok || got.ESP != want {
+		if got, ok := alone(l).(*systemdboot.Loader); err != nil || !ok || got.ESP != want {
 			t.Errorf("%q: %+v, %v", own, l, err)
 		}
 	}

@@ -4,11 +4,20 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sallyport-dev/sallyport/apply/slot"
 	"github.com/sallyport-dev/sallyport/apply/slot/host"
 	"github.com/sallyport-dev/sallyport/internal/doccheck"
 )
 
 const bothSlots = "a: {boot: A, parts: {root: /dev/a}}, b: {boot: B, parts: {root: /dev/b}}"
+
+// alone is a boot loader without the other witnesses.
+func alone(l slot.Loader) slot.Loader {
+	if w, ok := l.(interface{ Unwrap() slot.Loader }); ok {
+		return w.Unwrap()
+	}
+	return l
+}
 
 // withSlots is a site whose slots are those.
 func withSlots(slots string) []byte {
