@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/opencontainers/go-digest"
@@ -243,17 +244,23 @@ func listBlob(ctx context.Context, file io.ReadSeeker) (listing, error) {
 	return l, errors.Join(err, ctx.Err())
 }
 
-// tellForms says how the layers travel.
+// tellForms says how the layers and parts that were worked on travel.
 func (b *builder) tellForms(layers int) {
-	forms := make(map[bundle.Form]int)
-	noun := "layer"
+	forms, parts := make(map[bundle.Form]int), 0
 	for _, x := range b.blobs {
 		if x.worked() {
 			forms[x.out.Form]++
-		}
-		if x.part != nil {
-			noun = "layer and part"
+			if x.part != nil {
+				parts++
+			}
 		}
 	}
-	b.say("deltas", "%s: %s", count(layers, noun), describeForms(forms))
+	var what []string
+	if layers > parts {
+		what = append(what, count(layers-parts, "layer"))
+	}
+	if parts > 0 {
+		what = append(what, count(parts, "part"))
+	}
+	b.say("deltas", "%s: %s", strings.Join(what, ", "), describeForms(forms))
 }

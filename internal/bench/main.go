@@ -39,7 +39,7 @@ func start() error {
 	program := flag.String("program", "bin/sallyport", "the sallyport to measure")
 	corpus := flag.String("corpus", corpusDir(), "the folder of pairs")
 	only := flag.String("only", os.Getenv("BENCH_PAIRS"), "measure these pairs only (comma-separated); $BENCH_PAIRS")
-	list := flag.String("sections", "start,delta,speed,program,load,cluster,slot", "what to measure, of these and growth, which takes long")
+	list := flag.String("sections", "start,delta,speed,program,load,cluster,slot,os", "what to measure, of these and growth, which takes long")
 	flag.Parse()
 	wanted := sections{}
 	for _, s := range strings.Split(*list, ",") {
@@ -77,6 +77,14 @@ func run(ctx context.Context, program, corpus, only string, wanted sections) err
 		}
 		if delete(wanted, "slot"); len(wanted) == 0 {
 			return nil // no pair is needed
+		}
+	}
+	if wanted["os"] {
+		if err := systems(ctx, corpus, work); err != nil {
+			return err
+		}
+		if delete(wanted, "os"); len(wanted) == 0 {
+			return nil
 		}
 	}
 	pairs, err := findPairs(corpus, only)
