@@ -17,7 +17,7 @@ LDFLAGS := -s -w -buildid= -X github.com/sallyport-dev/sallyport/cmd.version=$(V
 MAN := SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} CGO_ENABLED=0 go run ./internal/man
 BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
 
-.PHONY: help build site man demo demo-cluster test lint bench charts e2e pairs matrix fuzz dist clean
+.PHONY: help build site man demo demo-boot demo-cluster boot test lint bench charts e2e pairs matrix fuzz dist clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,6 +37,10 @@ demo: build ## the main job on this machine: a good update, a bad one, a tampere
 	@echo 'building the demo: a minute the first time'
 	@go run ./internal/demo -program bin/sallyport
 
+demo-boot: build ## an update of an operating system in QEMU, a kernel panic and the way back (Debian's packages)
+	internal/testtools/setup boot
+	@go run ./internal/bootrig/demo -program bin/sallyport
+
 demo-cluster: build ## the same on a real Kubernetes node (root; Debian's packages)
 	internal/testtools/setup node
 	go run ./internal/testcluster/build kube-apiserver kube-controller-manager kube-scheduler kubelet kubectl
@@ -48,7 +52,7 @@ test: ## all tests; installs what they need where it may
 	@echo 'building a Kubernetes API server for the tests: five to ten minutes the first time'
 	go run ./internal/testcluster/build kube-apiserver
 	@echo 'building cosign and helm for the tests: minutes the first time'
-	go run ./internal/testtools/build cosign helm
+	go run ./internal/testtools/build cosign helm kernel
 	@echo 'testing: nothing is shown for minutes the first time, while each package is built'
 	CGO_ENABLED=0 go test -timeout 20m ./...
 	CGO_ENABLED=0 go test -tags site ./cmd/... .
@@ -59,6 +63,7 @@ lint: $(LINT) ## gofmt, vet, golangci-lint, shellcheck
 	@out=$$(gofmt -l $$(git ls-files '*.go')); [[ -z $$out ]] || { echo "not gofmt-ed: $$out"; exit 1; }
 	go vet ./...
 	go vet -tags e2e ./internal/e2e/...
+	go vet -tags boot ./internal/bootrig
 	go vet -tags charts ./bundle/manifest/helm
 	go vet -tags site . ./cmd/...
 	go vet -tags boot ./apply/slot/...
@@ -84,6 +89,10 @@ e2e: build ## the main job, and ways back, on a real Kubernetes node (root; Debi
 	go run ./internal/testtools/build cosign
 	CGO_ENABLED=0 go test -c -tags e2e -o bin/e2e.test ./internal/e2e
 	SALLYPORT=$(CURDIR)/bin/sallyport BIN=$(KUBERNETES) internal/e2e/node.sh bin/e2e.test -test.v
+
+boot: build ## machines in QEMU: every boot loader through every scenario, and power cuts replayed (Debian's packages)
+	internal/testtools/setup boot
+	SALLYPORT=$(CURDIR)/bin/sallyport CGO_ENABLED=0 go test -count=1 -timeout 3h -tags boot -v ./internal/bootrig/... ./apply/slot/...
 
 pairs: ## 200 random pairs of releases on a real API server: forward, a failed check, and back; PAIRS=17,23 chooses
 	internal/testtools/setup test

@@ -13,15 +13,17 @@ const (
 	labelRootB = "root-b"
 	labelData  = "data"
 	labelBoot  = "boot"
+	labelESP   = "esp"
 )
 
 const dataMiB = 96
 
-// Machine is a machine that is switched off: its disk, and what of QEMU's arguments its firmware needs.
+// Machine is a machine that is switched off.
 type Machine struct {
-	Disk     string
-	Layout   *Layout
-	Firmware []string
+	Disk   string
+	Layout *Layout
+	// Vars is the file of UEFI's variables; empty for a BIOS.
+	Vars string
 	// Stick is the disk that bundles come on; empty for none.
 	Stick string
 	// Devices are more of QEMU's arguments.
@@ -32,10 +34,14 @@ type Machine struct {
 type Loader struct {
 	// Name is the loader's, as tests print it.
 	Name string
+	// Slots is what stands in site.yaml below spec.slots for it.
+	Slots string
 	// Partitions makes what stands before the slots on the disk.
 	Partitions func(ctx context.Context, w *Workshop, dir string) ([]Partition, error)
-	// Install writes what lies outside of partitions, and returns what of QEMU's arguments the firmware needs.
-	Install func(ctx context.Context, m *Machine, dir string) (firmware []string, err error)
+	// Install writes what lies outside of partitions, and gives the machine its firmware.
+	Install func(m *Machine, dir string) error
+	// SetUp makes the machine, which has booted slot A, one that its loader boots by sallyport's script.
+	SetUp func(r *Running) error
 }
 
 // New makes a machine whose slot a holds root, and whose slot b holds what other says: empty leaves zeros.
@@ -60,8 +66,7 @@ func (w *Workshop) New(ctx context.Context, dir string, l Loader, rootA, rootB s
 	if err != nil {
 		return nil, err
 	}
-	m.Firmware, err = l.Install(ctx, m, dir)
-	return m, err
+	return m, l.Install(m, dir)
 }
 
 // data makes the image of the data partition.
@@ -69,6 +74,9 @@ func (w *Workshop) data(ctx context.Context, dir string, files map[string]string
 	tree, file := filepath.Join(dir, "data.d"), filepath.Join(dir, "data.img")
 	defer os.RemoveAll(tree)
 	if err := copyFile(w.site, filepath.Join(tree, "bin/sallyport")); err != nil {
+		return "", err
+	}
+	if err := os.Mkdir(filepath.Join(tree, "manifests"), 0o755); err != nil {
 		return "", err
 	}
 	for path, text := range files {
@@ -100,23 +108,34 @@ func (m *Machine) Clone(ctx context.Context, dir string) (*Machine, error) {
 	if _, err := tool(ctx, "", "cp", "--sparse=always", "--reflink=auto", m.Disk, c.Disk); err != nil {
 		return nil, err
 	}
+	if m.Vars != "" {
+		c.Vars = filepath.Join(dir, varsName)
+		return &c, copyFile(m.Vars, c.Vars)
+	}
 	return &c, nil
 }
 
 // Start switches the machine on. log is where QEMU records the disk's writes; empty for nowhere.
 func (m *Machine) Start(ctx context.Context, log string) (*VM, error) {
-	disk := fmt.Sprintf("driver=raw,node-name=disk,file.driver=file,file.filename=%s", m.Disk)
-	args := append([]string{"-M", "pc", "-blockdev", disk}, m.Firmware...)
+	return Start(ctx, filepath.Join(filepath.Dir(m.Disk), "console.log"), func(boot int) []string { return m.args(log, boot > 0) })
+}
+
+// args are QEMU's arguments. A recording goes on over a reboot.
+func (m *Machine) args(log string, appends bool) []string {
+	args := []string{"-M", "pc", "-blockdev", "driver=raw,node-name=disk,file.driver=file,file.filename=" + m.Disk}
+	if m.Vars != "" {
+		args = append(args, firmwareArgs(m.Vars)...)
+	}
 	node := "disk"
 	if log != "" {
 		node = "logged"
 		args = append(args, "-blockdev", "driver=raw,node-name=log,file.driver=file,file.filename="+log,
-			"-blockdev", "driver=blklogwrites,node-name=logged,file=disk,log=log")
+			"-blockdev", fmt.Sprintf("driver=blklogwrites,node-name=logged,file=disk,log=log,log-append=%t", appends))
 	}
-	args = append(args, "-device", "nvme,serial=disk,drive="+node)
+	args = append(args, "-device", "nvme,serial=disk,bootindex=0,drive="+node)
 	if m.Stick != "" {
 		args = append(args, "-blockdev", "driver=raw,node-name=stick,read-only=on,file.driver=file,file.locking=off,file.filename="+m.Stick,
 			"-device", "nvme,serial=stick,drive=stick")
 	}
-	return Start(ctx, filepath.Join(filepath.Dir(m.Disk), "console.log"), append(args, m.Devices...)...)
+	return append(args, m.Devices...)
 }

@@ -4,13 +4,9 @@ import (
 	"fmt"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/bootrig/wire"
 )
-
-// upTimeout is many times what a boot takes on an idle machine.
-const upTimeout = 2 * time.Minute
 
 // oneSlot is a grub.cfg that boots a slot and no other.
 func oneSlot(slot, partition string) string {
@@ -30,17 +26,18 @@ func TestMachineBootsTheSlotThatGRUBNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mounts := []wire.Mount{{Label: labelData, Path: "/var/lib", Type: "ext4", Wanted: true}, {Label: labelBoot, Path: "/boot", Type: "ext4", Wanted: true}}
 	var roots [2]string
 	for i := range roots {
 		roots[i] = filepath.Join(dir, fmt.Sprintf("root-%d.img", i))
-		image := wire.Image{Version: fmt.Sprint(i + 1), Mode: wire.Well, Mounts: mounts}
+		image := wire.Image{Version: fmt.Sprint(i + 1), Mode: wire.Well, Mounts: mounts()}
 		if err := w.Root(ctx, roots[i], Root{Image: image}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, c := range []struct{ slot, partition, version, root string }{{"A", "3", "1", labelRootA}, {"B", "4", "2", labelRootB}} {
-		m, err := w.New(ctx, filepath.Join(dir, c.slot), GRUB(oneSlot(c.slot, c.partition)), roots[0], roots[1], nil)
+	for _, c := range []struct {
+		slot, partition, version, root string
+	}{{"A", "3", "1", labelRootA}, {"B", "4", "2", labelRootB}} {
+		m, err := w.New(ctx, filepath.Join(dir, c.slot), onBIOS(oneSlot(c.slot, c.partition)), roots[0], roots[1], nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -49,11 +46,11 @@ func TestMachineBootsTheSlotThatGRUBNames(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer vm.Cut()
-		up, err := vm.Up(upTimeout)
+		up, err := vm.Up(bootTime)
 		if err != nil || up.Slot != c.slot || up.Version != c.version || up.Root != c.root {
 			t.Errorf("runs %+v, want slot %s with version %s: %v", up, c.slot, c.version, err)
 		}
-		a, err := vm.Do(upTimeout, wire.Request{Run: []string{"/usr/local/bin/sallyport", "--version"}})
+		a, err := vm.Do(bootTime, wire.Request{Run: []string{"/usr/local/bin/sallyport", "--version"}})
 		if err != nil || a.Exit != 0 {
 			t.Errorf("sallyport --version: %+v: %v", a, err)
 		}

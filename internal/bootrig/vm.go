@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -19,30 +20,58 @@ import (
 // Memory is what a machine gets, in MiB.
 const Memory = 384
 
-// VM is a machine that runs.
+// VM is a machine that runs. A reboot ends QEMU, and another one is started with the same disks: what is left in memory and in
+// the devices is gone, as it is after a power cycle.
 type VM struct {
-	cmd    *exec.Cmd
-	stdin  io.WriteCloser
 	events chan wire.Event
-	done   chan struct{}
-	stop   sync.Once
+	done   chan struct{} // closed once the machine is off for good
 	// Console is the file that the kernel and the loader write to.
 	Console string
+
+	mu    sync.Mutex
+	cmd   *exec.Cmd
+	stdin io.WriteCloser
+	off   bool // no reboot any more
 }
 
-// Start boots a machine: its disks, and what of QEMU's arguments its firmware needs.
-func Start(ctx context.Context, console string, args ...string) (*VM, error) {
+// Start boots a machine. args are QEMU's arguments for its disks and firmware; boot counts from 0.
+func Start(ctx context.Context, console string, args func(boot int) []string) (*VM, error) {
 	qemu, err := find("qemu-system-x86_64")
 	if err != nil {
 		return nil, err
 	}
-	base := []string{"-nodefaults", "-no-user-config", "-display", "none", "-accel", "tcg", "-cpu", "max", "-m", fmt.Sprint(Memory),
+	vm := &VM{events: make(chan wire.Event, 64), done: make(chan struct{}), Console: console}
+	base := []string{qemu, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-accel", "tcg", "-cpu", "max", "-m", fmt.Sprint(Memory),
 		"-chardev", "file,id=console,append=on,path=" + console, "-serial", "chardev:console",
 		"-chardev", "stdio,id=rig,signal=off", "-serial", "chardev:rig"}
-	cmd := exec.CommandContext(ctx, qemu, append(base, args...)...)
+	stdout, err := vm.boot(ctx, slices.Concat(base, args(0)))
+	if err != nil {
+		return nil, err
+	}
+	go func() {
+		defer close(vm.done)
+		for n := 1; err == nil; n++ {
+			vm.listen(stdout)
+			_ = vm.cmd.Wait()
+			stdout, err = vm.boot(ctx, slices.Concat(base, args(n)))
+		}
+	}()
+	return vm, nil
+}
+
+var errOff = errors.New("the machine is off")
+
+// boot starts QEMU, unless the machine is to stay off.
+func (vm *VM) boot(ctx context.Context, argv []string) (io.Reader, error) {
+	vm.mu.Lock()
+	defer vm.mu.Unlock()
+	if vm.off {
+		return nil, errOff
+	}
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	// A test that is killed takes its machines along.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	log, err := os.OpenFile(console+".qemu", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	log, err := os.OpenFile(vm.Console+".qemu", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, err
 	}
@@ -56,12 +85,8 @@ func Start(ctx context.Context, console string, args ...string) (*VM, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	vm := &VM{cmd: cmd, stdin: stdin, events: make(chan wire.Event, 64), done: make(chan struct{}), Console: console}
-	go vm.listen(stdout)
-	return vm, nil
+	vm.cmd, vm.stdin = cmd, stdin
+	return stdout, cmd.Start()
 }
 
 // maxLine bounds what a guest says at once.
@@ -69,7 +94,6 @@ const maxLine = 4 << 20
 
 // listen passes on what the guest says. The firmware and a loader may write to its line, too: that is passed over.
 func (vm *VM) listen(r io.Reader) {
-	defer close(vm.done)
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxLine)
 	for lines.Scan() {
@@ -89,7 +113,7 @@ func (vm *VM) Next(timeout time.Duration) (wire.Event, error) {
 	case e := <-vm.events:
 		return e, nil
 	case <-vm.done:
-		return wire.Event{}, errors.New("the machine is off")
+		return wire.Event{}, errOff
 	case <-time.After(timeout):
 		return wire.Event{}, fmt.Errorf("%w for %v", ErrSilent, timeout)
 	}
@@ -124,6 +148,8 @@ func (vm *VM) Ask(r wire.Request) error {
 	if err != nil {
 		return err
 	}
+	vm.mu.Lock()
+	defer vm.mu.Unlock()
 	_, err = vm.stdin.Write(append(b, '\n'))
 	return err
 }
@@ -146,18 +172,30 @@ func (vm *VM) Do(timeout time.Duration, r wire.Request) (wire.Answer, error) {
 	}
 }
 
+// Last makes the next end of QEMU the machine's: it does not boot again.
+func (vm *VM) Last() {
+	vm.mu.Lock()
+	defer vm.mu.Unlock()
+	vm.off = true
+}
+
+// Cycle takes the power away, and gives it back.
+func (vm *VM) Cycle() {
+	vm.mu.Lock()
+	defer vm.mu.Unlock()
+	_ = vm.cmd.Process.Kill()
+}
+
 // Cut takes the power away. What the guest has written stands in the disk's file; what a disk would have lost of it is the
 // replay's matter.
 func (vm *VM) Cut() {
-	vm.stop.Do(func() {
-		_ = vm.cmd.Process.Kill()
-		for {
-			select {
-			case <-vm.events:
-			case <-vm.done:
-				_ = vm.cmd.Wait()
-				return
-			}
+	vm.Last()
+	_ = vm.cmd.Process.Kill()
+	for {
+		select {
+		case <-vm.events:
+		case <-vm.done:
+			return
 		}
-	})
+	}
 }

@@ -113,7 +113,8 @@ func (w *Workshop) tree(tree string, r *Root) error {
 			return err
 		}
 	}
-	return links(tree, map[string]string{"usr/local/bin/sallyport": SiteProgram, "usr/local/bin/rig-check": "/sbin/init"})
+	return links(tree, map[string]string{"usr/local/bin/sallyport": SiteProgram, "usr/local/bin/rig-check": "/sbin/init",
+		"usr/local/bin/rig-manifest": "/sbin/init", "etc/sallyport": siteFolder})
 }
 
 // SiteProgram is where a machine has the program for sites: on the data, so that an image stays small.

@@ -6,9 +6,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -63,7 +65,8 @@ func (l *line) say(e wire.Event) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if _, err := l.out.Write(append(b, '\n')); err != nil {
+	// What firmware and loader have left on the line ends here.
+	if _, err := l.out.Write(slices.Concat([]byte("\n"), b, []byte("\n"))); err != nil {
 		report(err)
 	}
 }
@@ -106,7 +109,9 @@ func (l *line) answer(r wire.Request) {
 	case r.Remount != "":
 		err = unix.Mount("none", r.Remount, "", unix.MS_REMOUNT|unix.MS_RDONLY, "")
 	case r.Reboot:
-		err = reboot()
+		err = end(unix.LINUX_REBOOT_CMD_RESTART)
+	case r.PowerOff:
+		err = end(unix.LINUX_REBOOT_CMD_POWER_OFF)
 	default:
 		err = errors.New("nothing that a guest knows")
 	}
@@ -136,14 +141,21 @@ func run(argv ...string) (a wire.Answer) {
 	return a
 }
 
-// confirm plays the shipped unit: it is run again after 1 and 7, which pass.
+// confirm plays the shipped unit: it reboots where that leads on, and is run again after 1 and 7, which pass.
 func confirm(l *line) {
 	for {
-		a := run(sallyport, "confirm", "--json", "--progress", "none")
+		a := run(sallyport, "confirm", "--reboot", "--json", "--progress", "none")
 		l.say(wire.Event{Confirm: &a})
 		if a.Exit != 1 && a.Exit != 7 {
 			return
 		}
 		time.Sleep(3 * time.Second)
 	}
+}
+
+// overdue plays the shipped timer.
+func overdue(after time.Duration) {
+	time.Sleep(after)
+	a := run(sallyport, "confirm", "--deadline", "--reboot", "--progress", "none")
+	report(fmt.Errorf("confirm --deadline: exit %d", a.Exit))
 }

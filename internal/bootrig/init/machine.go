@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -26,34 +25,6 @@ func mountKernel() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// namePartitions makes /dev/disk/by-partlabel as udev does, and returns the devices by the partition's name.
-func namePartitions() map[string]string {
-	const links = "/dev/disk/by-partlabel"
-	if err := os.MkdirAll(links, 0o755); err != nil {
-		report(err)
-	}
-	names := map[string]string{}
-	files, _ := filepath.Glob("/sys/class/block/*/uevent")
-	for _, file := range files {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			continue
-		}
-		values := map[string]string{}
-		for line := range strings.Lines(string(b)) {
-			k, v, _ := strings.Cut(strings.TrimSpace(line), "=")
-			values[k] = v
-		}
-		if name := values["PARTNAME"]; name != "" {
-			names[name] = "/dev/" + values["DEVNAME"]
-			if err := os.Symlink("../../"+values["DEVNAME"], filepath.Join(links, name)); err != nil && !errors.Is(err, os.ErrExist) {
-				report(err)
-			}
-		}
-	}
-	return names
 }
 
 // mountPartition mounts a partition by its name, or what the kernel offers under a type of file system.
@@ -156,8 +127,8 @@ func panicKernel() {
 	}
 }
 
-// reboot boots the machine again after everything is on the disk.
-func reboot() error {
+// end reboots the machine, or switches it off, after everything is on the disk.
+func end(how int) error {
 	unix.Sync()
-	return unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART)
+	return unix.Reboot(how)
 }

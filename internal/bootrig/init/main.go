@@ -1,7 +1,8 @@
 // Init is pid 1 of the boot rig's guests: it mounts what the image wants, plays what the image is to do, and then does what its
 // host asks for over the second serial line.
 //
-// Called as rig-check it is the check of a release: it fails in an image that is sick, and wherever SickFile is.
+// Called as rig-check it is the check of a release: it fails in an image that is sick, and wherever sickFile is. Called as
+// rig-manifest it prints the version that the manifests in the folder bear.
 package main
 
 import (
@@ -9,6 +10,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/bootrig/wire"
@@ -19,8 +22,11 @@ const sickFile = "/var/lib/rig-sick"
 
 func main() {
 	image, err := readImage()
-	if filepath.Base(os.Args[0]) == "rig-check" {
+	switch filepath.Base(os.Args[0]) {
+	case "rig-check":
 		os.Exit(check(image, err))
+	case "rig-manifest":
+		os.Exit(manifest())
 	}
 	if err != nil {
 		report(err)
@@ -41,6 +47,26 @@ func check(image wire.Image, err error) int {
 		return 0
 	}
 	return 1
+}
+
+var versionLine = regexp.MustCompile(`"?version"?: "?([0-9]+[.][0-9]+[.][0-9]+)`)
+
+// manifest prints each version that the manifests bear. Of a whole release it is one.
+func manifest() int {
+	files, _ := filepath.Glob("/var/lib/manifests/*")
+	var versions []string
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			fmt.Println(err)
+			return 1
+		}
+		for _, m := range versionLine.FindAllStringSubmatch(string(b), -1) {
+			versions = append(versions, m[1])
+		}
+	}
+	fmt.Println(strings.Join(versions, " "))
+	return 0
 }
 
 func readImage() (image wire.Image, err error) {
@@ -67,6 +93,9 @@ func serve(image wire.Image) {
 		}
 	}
 	play(image.Mode)
+	if image.Deadline > 0 {
+		go overdue(time.Duration(image.Deadline) * time.Second)
+	}
 	partitions := namePartitions()
 	for _, m := range image.Mounts {
 		if err := mountPartition(m, partitions); err != nil {

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -66,6 +67,15 @@ func (d *Disk) Save(file string) (err error) {
 		}
 	}
 	return f.Truncate(int64(len(d.data)))
+}
+
+// Is tells whether a file has the same content.
+func (d *Disk) Is(file string) (bool, error) {
+	other, err := OpenDisk(file)
+	if err != nil {
+		return false, err
+	}
+	return bytes.Equal(d.data, other.data), other.Close()
 }
 
 // write changes the content, and returns what was there.

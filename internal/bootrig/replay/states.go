@@ -133,7 +133,7 @@ func (r *replayer) subset(i, n int) error {
 		}
 		kept = append(kept, change{b, e.Offset})
 	}
-	return r.with(r.flushed, kept, State{Name: fmt.Sprintf("entry %d, subset %d of %d unflushed writes", i, n, len(r.pending)), Lost: lost, Entry: i})
+	return r.with(r.flushed, kept, State{Name: fmt.Sprintf("entry %d, choice %d among %d unflushed writes", i, n, len(r.pending)), Lost: lost, Entry: i})
 }
 
 // settle makes every write so far one that no cut takes away.

@@ -13,6 +13,9 @@ type Image struct {
 	Modules []string `json:"modules"`
 	// Watchdog is the time in seconds after which the kernel reboots a machine whose pid 1 has gone silent; 0 is none.
 	Watchdog int `json:"watchdog"`
+	// Deadline is the uptime in seconds at which a trial that nobody has confirmed is ended, as the shipped timer does, in
+	// emergency mode, too; 0 is none.
+	Deadline int `json:"deadline"`
 }
 
 // ImageFile is where an image says what it is.
@@ -56,6 +59,8 @@ type Request struct {
 	Remount string `json:"remount,omitempty"`
 	// Reboot boots the machine again, in good order.
 	Reboot bool `json:"reboot,omitempty"`
+	// PowerOff switches the machine off, in good order.
+	PowerOff bool `json:"powerOff,omitempty"`
 }
 
 // Event is what the guest says. Exactly one field is set.

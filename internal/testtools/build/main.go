@@ -24,14 +24,14 @@ func main() {
 
 // tools are those that can be built.
 func tools() map[string]func(context.Context) (string, error) {
-	return map[string]func(context.Context) (string, error){"cosign": testtools.BuildCosign, "helm": testtools.BuildHelm}
+	return map[string]func(context.Context) (string, error){"cosign": testtools.BuildCosign, "helm": testtools.BuildHelm, "kernel": testtools.Kernel}
 }
 
 func build(ctx context.Context, names []string) error {
 	for _, tool := range names {
 		build, ok := tools()[tool]
 		if !ok {
-			return fmt.Errorf("there is no tool %q to build: name cosign or helm", tool)
+			return fmt.Errorf("there is no tool %q to build: name cosign, helm or kernel", tool)
 		}
 		path, err := build(ctx)
 		if err != nil {

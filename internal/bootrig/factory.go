@@ -1,0 +1,77 @@
+package bootrig
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// Release is a release of the rig's factory: an operating system, a manifest that bears the version, and a check.
+type Release struct {
+	Version string
+	// Root is the image of its operating system; empty for a release of manifests only.
+	Root string
+	// Bare leaves the manifests out.
+	Bare bool
+	// Base is the bundle that it is a delta of; empty for none.
+	Base string
+}
+
+// Factory builds signed bundles.
+type Factory struct {
+	w   *Workshop
+	dir string
+}
+
+// NewFactory makes a factory in a folder, with a key of its own.
+func NewFactory(ctx context.Context, w *Workshop, dir string) (*Factory, error) {
+	f := &Factory{w: w, dir: dir}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	return f, f.sallyport(ctx, "key", "generate", "--output-key-prefix", "release")
+}
+
+// PublicKey is what sites trust.
+func (f *Factory) PublicKey() (string, error) {
+	b, err := os.ReadFile(filepath.Join(f.dir, "release.pub"))
+	return string(b), err
+}
+
+// Build makes a bundle, and returns its file: NAME-VERSION.tar in the factory's folder.
+func (f *Factory) Build(ctx context.Context, r Release) (string, error) {
+	text := fmt.Sprintf("apiVersion: sallyport.dev/v1\nkind: Release\nmetadata: {name: rig}\nspec:\n  version: %s\n  platforms: [linux/amd64]\n", r.Version)
+	if !r.Bare {
+		text += fmt.Sprintf("  manifests: [{path: ./manifests-%s}]\n", r.Version)
+		manifest := fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: rig, namespace: default}\ndata: {version: %q}\n", r.Version)
+		if err := writeFile(filepath.Join(f.dir, "manifests-"+r.Version, "rig.yaml"), manifest); err != nil {
+			return "", err
+		}
+	}
+	if r.Root != "" {
+		text += fmt.Sprintf("  os: {version: %q, parts: [{name: root, image: %q}]}\n", r.Version, r.Root)
+	}
+	text += "  checks:\n    - {name: rig, exec: {command: [/usr/local/bin/rig-check]}, timeout: 15s, interval: 1s}\n"
+	if err := writeFile(filepath.Join(f.dir, r.Version+".yaml"), text); err != nil {
+		return "", err
+	}
+	bundle := filepath.Join(f.dir, "rig-"+r.Version+".tar")
+	args := []string{"build", "-f", r.Version + ".yaml", "--key", "release.key", "-o", bundle, "--progress", "none"}
+	if r.Base != "" {
+		args = append(args, "--base", r.Base)
+	}
+	return bundle, f.sallyport(ctx, args...)
+}
+
+func (f *Factory) sallyport(ctx context.Context, args ...string) error {
+	cmd := exec.CommandContext(ctx, f.w.Sallyport, args...)
+	cmd.Dir = f.dir
+	cmd.Env = append(os.Environ(), "COSIGN_PASSWORD=rig")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("sallyport %v: %w: %s", args, err, out)
+	}
+	return nil
+}
