@@ -133,7 +133,8 @@ func cuts(r *Running) error {
 	return steps(arm(Good), boots(away, Good), confirms(0, "committed"))(r)
 }
 
-// ends wants the machine to end by itself with one of the two releases: in its slot, and with its manifests.
+// ends wants the machine to end by itself with one of the two releases: in its slot, and with its manifests. The new one may also
+// rest there, written and not armed.
 func (r *Running) ends() (version string, err error) {
 	if _, err := r.vm.Up(bootTime); err != nil {
 		return "", err
@@ -146,7 +147,11 @@ func (r *Running) ends() (version string, err error) {
 		return "", fmt.Errorf("no release is current: %w", err)
 	}
 	version = s.Current.Version
-	return version, r.Is(Want{Phase: "idle", Current: version, Slot: map[string]string{First: home, Good: away}[version]})
+	rest := "idle"
+	if s.Phase == "written" {
+		rest = s.Phase
+	}
+	return version, r.Is(Want{Phase: rest, Current: version, Slot: map[string]string{First: home, Good: away}[version]})
 }
 
 func write(path, text string) func(*Running) error {
