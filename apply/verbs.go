@@ -189,7 +189,7 @@ func (s *Site) Overdue(ctx context.Context) (res *Result, err error) {
 	r, err := s.beginKnown(verbConfirm)
 	if err != nil {
 		var held *Error
-		if j, readErr := s.readJournal(); readErr == nil && j.Reboot != nil && errors.As(err, &held) && held.Word == "locked" {
+		if j, readErr := s.readJournal(); readErr == nil && j.Reboot != nil && j.Phase != RollingBack && errors.As(err, &held) && held.Word == "locked" {
 			return nil, &Error{Word: "reboot", Text: fmt.Sprintf("nobody has confirmed %s in time", j.Trial), Err: err,
 				Advice: "reboot this machine: the boot loader goes on"}
 		}

@@ -45,6 +45,7 @@ func TestCompareFindsDrift(t *testing.T) {
 		"metadata.labels does not say what its values are",
 		"spec.checkDir is not in the schema",
 		"spec.checksDir is in the schema only",
+		"spec.data is in the schema only",
 		"spec.mirror.ca is in the schema only",
 		"spec.mirror.credentials is in the schema only",
 		"spec.mirror.dir is in the schema only",
