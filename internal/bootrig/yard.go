@@ -102,12 +102,16 @@ func (y *Yard) release(ctx context.Context, f *Factory, dir, version, base strin
 	}
 	r.Root = filepath.Join(dir, "root-"+version+".img")
 	y.Images[version] = r.Root
-	files := map[string]string{"boot/sallyport-slot.cfg": "set sallyport_args=\"ro console=ttyS0\"\n"}
+	files := map[string]string{"boot/sallyport-slot.cfg": "set sallyport_args=\"" + kernelArgs + "\"\n"}
 	if err := y.Root(ctx, r.Root, Root{Image: image(version), NoKernel: version == NoKernel, Files: files}); err != nil {
 		return "", err
 	}
 	return f.Build(ctx, r)
 }
+
+// kernelArgs are what an image wants on its kernel's command line. On a host with much else to do QEMU's NVMe controller now and
+// then loses an interrupt; Linux then looks by itself, after 60 s unless told otherwise.
+const kernelArgs = "ro console=ttyS0 nvme_core.admin_timeout=10 nvme_core.io_timeout=10"
 
 // image is what an operating system of the rig does.
 func image(version string) wire.Image {
