@@ -21,7 +21,7 @@ if [ -f $prefix/sallyport.cfg ]; then
   source $prefix/sallyport.cfg
 else
   set root=(hd0,gpt3)
-  linux /boot/vmlinuz root=PARTLABEL=root-a ro console=ttyS0
+  linux /boot/vmlinuz root=PARTLABEL=root-a ` + kernelArgs + `
   boot
 fi
 `
