@@ -102,7 +102,7 @@ put the previous one back. Does nothing where nothing was under way. Run it at b
 			})
 		},
 	}
-	p.rebootFlag(c)
+	c.Flags().BoolVar(&p.rebootBack, "reboot", false, "reboot this machine if the way back takes that; one that leads to a trial is left to people")
 	c.Flags().BoolVar(&overdue, "deadline", false, "end a trial that nobody has confirmed by now, and go back to the slot that ran before")
 	return exits(c, exit{exitRolledBack, ""}, exit{exitPerson, ""}, exit{exitLocked, ""})
 }
@@ -167,7 +167,7 @@ func (p *program) onSite(ctx context.Context, verb func(*apply.Site) (*apply.Res
 		return err
 	}
 	res, err := verb(s)
-	if p.reboot && rebootDue(res, err) {
+	if p.boots(res, err) {
 		defer p.bootAgain(ctx, s, err)
 	}
 	if res == nil {
@@ -185,9 +185,12 @@ func (p *program) rebootFlag(c *cobra.Command) {
 	c.Flags().BoolVar(&p.reboot, "reboot", false, "reboot this machine if the next step takes that")
 }
 
-// rebootDue tells whether only a reboot leads on.
-func rebootDue(res *apply.Result, err error) bool {
-	return err == nil && res != nil && res.Result == apply.ResultArmed || err != nil && reason(err) == "reboot"
+// boots tells whether the verb is to reboot the machine: only that leads on, and its flag allows it.
+func (p *program) boots(res *apply.Result, err error) bool {
+	if err != nil {
+		return (p.reboot || p.rebootBack) && reason(err) == "reboot"
+	}
+	return p.reboot && res != nil && res.Result == apply.ResultArmed
 }
 
 // bootAgain reboots the machine. Where that fails, the loader's next boot does the same.

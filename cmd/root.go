@@ -35,7 +35,9 @@ type program struct {
 	ui       *ui
 	stall    time.Duration // --stall-timeout, of the verbs that read a bundle
 	reboot   bool          // --reboot, of the verbs after which a reboot may be due
-	failed   error         // of help, which cobra lets return none
+	// rebootBack is --reboot of confirm: a unit that runs it must not begin what somebody has armed for later.
+	rebootBack bool
+	failed     error // of help, which cobra lets return none
 }
 
 // Main runs the command line args, without the program's name, and returns the exit status.
