@@ -69,7 +69,7 @@ func whoHolds(dir string) (string, error) {
 	} else if err != nil {
 		return "", err
 	}
-	return "", nil
+	return "", unix.Flock(int(f.Fd()), unix.LOCK_UN)
 }
 
 func write(f *os.File, s string) error {
@@ -86,5 +86,8 @@ func holder(f *os.File) string {
 	return strings.TrimSpace(string(b))
 }
 
-// release gives the lock back. The file stays: removing it would let two processes lock two files of one name.
-func (l *lock) release() error { return l.f.Close() }
+// release gives the lock back. The file stays: removing it would let two processes lock two files of one name. A program that is
+// being started at this moment has a duplicate of the open file until it runs, so closing alone would give it back some time later.
+func (l *lock) release() error {
+	return errors.Join(unix.Flock(int(l.f.Fd()), unix.LOCK_UN), l.f.Close())
+}

@@ -166,7 +166,7 @@ func TestExecGrandchildren(t *testing.T) {
 				began := time.Now()
 				pid := t.TempDir() + "/pid"
 				script := child + " echo $! >" + pid + "; " + tt.end
-				r := once(t, bundle.Check{Exec: &bundle.ExecCheck{Command: []string{"/bin/sh", "-c", script}}, Timeout: 300 * ms})
+				r := once(t, bundle.Check{Exec: &bundle.ExecCheck{Command: []string{"/bin/sh", "-c", script}}, Timeout: 1500 * ms})
 				if r.Verdict != tt.verdict {
 					t.Errorf("got %s %q", r.Verdict, r.Message)
 				}
