@@ -170,7 +170,7 @@ func TestHostileBundles(t *testing.T) {
 		t.Skip("sites run Linux, and others count memory otherwise")
 	}
 	dir := t.TempDir()
-	pub, site := hostileSite(t, dir)
+	pub := hostileKey(t, dir)
 	peak := shipped(t, dir, "peak", "../internal/fixture/peak")
 	small := measured{peak: peak, path: shipped(t, dir, "sallyport-site", "..", "-tags", "site"), limit: siteRSS}
 	whole := measured{peak: peak, path: shipped(t, dir, "sallyport", "..")}
@@ -185,6 +185,7 @@ func TestHostileBundles(t *testing.T) {
 			}
 		})
 	}
+	sites := 0
 	for name, bundleOf := range hostile(t) {
 		var files []string
 		for _, v := range []string{"1", "2"} {
@@ -194,17 +195,21 @@ func TestHostileBundles(t *testing.T) {
 			}
 			files = append(files, file)
 		}
-		for i, args := range hostileVerbs(files[0], files[1], pub, site) {
-			work <- func() { small.underLimit(t, name, fmt.Sprintf("%s.%d", files[0], i), args) }
-			work <- func() { whole.underLimit(t, name, fmt.Sprintf("%s.%d.whole", files[0], i), args) }
+		for _, m := range []measured{small, whole} {
+			// A site of its own for each: those of others may be locked at the moment.
+			sites++
+			site := hostileSite(t, filepath.Join(dir, fmt.Sprintf("site-%d", sites)), pub)
+			for i, args := range hostileVerbs(files[0], files[1], pub, site) {
+				work <- func() { m.underLimit(t, name, fmt.Sprintf("%s.%d.%s.out", files[0], i, filepath.Base(m.path)), args) }
+			}
 		}
 	}
 	close(work)
 	all.Wait()
 }
 
-// hostileSite makes a key that signed nothing and a site that trusts it.
-func hostileSite(t *testing.T, dir string) (pub, site string) {
+// hostileKey makes the public key of a key that signed nothing.
+func hostileKey(t *testing.T, dir string) (path string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -218,15 +223,23 @@ func hostileSite(t *testing.T, dir string) (pub, site string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pub, site = filepath.Join(dir, "release.pub"), filepath.Join(dir, "site.yaml")
-	settings := "apiVersion: sallyport.dev/v1\nkind: Site\nmetadata: {name: store}\nspec:\n  state: " + dir + "/state\n  trust: " + pub +
-		"\n  mirror: {dir: " + dir + "/mirror, listen: \"127.0.0.1:5999\"}\n  target:\n    manifestsDir: {path: " + dir + "/manifests}\n"
-	for path, b := range map[string][]byte{pub: text, site: []byte(settings)} {
-		if err := os.WriteFile(path, b, 0o600); err != nil {
-			t.Fatal(err)
-		}
+	path = filepath.Join(dir, "release.pub")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
 	}
-	return pub, site
+	return path
+}
+
+// hostileSite makes the site.yaml of a site, whose folders begin with prefix, that trusts a key.
+func hostileSite(t *testing.T, prefix, pub string) (path string) {
+	t.Helper()
+	path = prefix + ".site.yaml"
+	settings := "apiVersion: sallyport.dev/v1\nkind: Site\nmetadata: {name: store}\nspec:\n  state: " + prefix + ".state\n  trust: " + pub +
+		"\n  mirror: {dir: " + prefix + ".mirror, listen: \"127.0.0.1:5999\"}\n  target:\n    manifestsDir: {path: " + prefix + ".manifests}\n"
+	if err := os.WriteFile(path, []byte(settings), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // shipped builds a program as people have it. A test's own program holds more, and has taken more before it does anything.
