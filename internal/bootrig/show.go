@@ -1,6 +1,6 @@
 package bootrig
 
-// Show is what a demonstration plays: an update that is committed, one whose kernel panics, and the way back.
+// Show is what a demonstration plays: an update whose kernel panics, the way back, and one that is committed.
 func Show(r *Running) error {
 	tell := func(text string) func(*Running) error {
 		return func(r *Running) error {
@@ -9,11 +9,10 @@ func Show(r *Running) error {
 		}
 	}
 	return steps(
-		firstUp, tell("a good update: written to the slot that does not run, read back, armed, booted"),
-		arm(Good), boots(away, Good), confirms(0, "committed"), is(Want{Phase: "idle", Current: Good, Slot: away, Result: "committed"}),
-		tell("a bad one: its kernel panics at each of its three tries; GRUB counts them, and boots the slot before"),
-		arm(Panics), boots(away, Good), confirms(5, "rolledBack"),
-		is(Want{Phase: "idle", Current: Good, Slot: away, Result: "rolledBack", Reason: "tries used up"}), why)(r)
+		firstUp, tell("an update that goes wrong: its kernel panics at each of its three tries; GRUB counts them, and boots the slot before"),
+		arm(Panics), boots(home, First), confirms(5, "rolledBack"), is(atHome("tries used up")), why,
+		tell("a good one: written to the slot that does not run, read back, armed, booted"),
+		arm(Good), boots(away, Good), confirms(0, "committed"), is(Want{Phase: "idle", Current: Good, Slot: away, Result: "committed"}))(r)
 }
 
 // why tells what the status says of the last attempt.
