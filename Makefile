@@ -90,7 +90,7 @@ e2e: build ## the main job, and ways back, on a real Kubernetes node (root; Debi
 	CGO_ENABLED=0 go test -c -tags e2e -o bin/e2e.test ./internal/e2e
 	SALLYPORT=$(CURDIR)/bin/sallyport BIN=$(KUBERNETES) internal/e2e/node.sh bin/e2e.test -test.v
 
-boot: build ## machines in QEMU: every boot loader through every scenario, and power cuts replayed (Debian's packages)
+boot: build ## machines in QEMU with GRUB, systemd-boot, EFI and U-Boot, and power cuts replayed (Debian's packages)
 	internal/testtools/setup boot
 	SALLYPORT=$(CURDIR)/bin/sallyport CGO_ENABLED=0 go test -count=1 -timeout 3h -tags boot -v ./internal/bootrig/... ./apply/slot/...
 

@@ -110,7 +110,8 @@ func (y *Yard) release(ctx context.Context, f *Factory, dir, version, base strin
 }
 
 // kernelArgs are what an image wants on its kernel's command line. On a host with much else to do QEMU's NVMe controller now and
-// then loses an interrupt; Linux then looks by itself, after 60 s unless told otherwise.
+// then loses an interrupt; Linux then looks by itself, after 60 s unless told otherwise. A clock that ticks has no single interrupt on which
+// everything waits.
 const kernelArgs = "ro console=ttyS0 nvme_core.admin_timeout=3 nvme_core.io_timeout=2 nohz=off highres=off"
 
 // image is what an operating system of the rig does.
