@@ -36,6 +36,8 @@ var allowed = map[string][]string{
 	"apply/kube":          {"bundle", "internal/durable"},
 	"apply/check":         {"bundle", "internal/durable"},
 	"apply/backup":        {"internal/durable"},
+	"apply/window":        {},
+	"apply/inbox":         {"bundle", "internal/durable"},
 	"apply/slot":          {"bundle", "internal/durable"},
 	"internal/durable":    {},
 	"internal/strictyaml": {},
