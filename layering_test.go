@@ -38,6 +38,7 @@ var allowed = map[string][]string{
 	"apply/backup":        {"internal/durable"},
 	"apply/window":        {},
 	"apply/inbox":         {"bundle", "internal/durable"},
+	"apply/vault":         {},
 	"apply/slot":          {"bundle", "internal/durable"},
 	"internal/durable":    {},
 	"internal/strictyaml": {},

@@ -104,6 +104,9 @@ func (r *run) bootFor(ctx context.Context, d *bundle.Descriptor) (slot.Name, err
 // file system may have been written to since; unless the current release brought others, which needs no reading.
 func (r *run) runsOS(ctx context.Context, want *bundle.OS, home slot.Name) (bool, error) {
 	c := r.journal.Current
+	if c == nil && r.verb == verbRecover {
+		return r.partsHold(ctx, want, home) // nothing else tells any more
+	}
 	if c == nil || c.Boot != home {
 		return false, nil
 	}

@@ -29,10 +29,16 @@ type Deps struct {
 	LookAtMirror func(ctx context.Context) (ImageStore, func() error, error)
 	// SyncMirror, if set, makes what the mirror was given durable.
 	SyncMirror func() error
+	// Scrub reads all that releases need of the mirror and compares digests. Drop deletes what that found damaged, so that it
+	// counts as lacking.
+	Scrub func(ctx context.Context, m ImageStore, releases []*bundle.Descriptor) (*mirror.FsckReport, error)
+	Drop  func(ctx context.Context, m Mirror, found *mirror.FsckReport) error
 	// OpenTarget returns the target.
 	OpenTarget func(ctx context.Context) (Target, error)
 	// LoadTrust returns who may sign.
 	LoadTrust func() (*verify.Trust, error)
+	// Root is where the folders /etc and /var of the cluster's software are; empty is /.
+	Root string
 	// Host is the machine whose block devices and mounts the parts of an operating system are on; the zero value is this one.
 	Host host.Host
 	// Loader returns the boot loader; nil on a site whose operating system is not ours.

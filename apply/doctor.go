@@ -21,7 +21,7 @@ import (
 
 // Finding is one thing that Doctor looked at.
 type Finding struct {
-	Name    string `json:"name"` // state, room, trust, clock, journal, mirror, push, release, overlays, target, objects, checks, boot, places, parts, watchdog, runtime
+	Name    string `json:"name"` // recovery, state, room, trust, clock, journal, mirror, push, release, overlays, target, objects, checks, boot, places, parts, watchdog, runtime
 	OK      bool   `json:"ok"`
 	Message string `json:"message"`
 	// Mend is what to do about it, one sentence; empty if nothing has to be done. On a good finding it is advice.
@@ -40,7 +40,7 @@ const doctorTime = 30 * time.Second
 // Doctor looks at everything that an apply needs and says how to mend what is missing. It writes nothing; with push it
 // pushes a few bytes to the mirror, to see whether it may.
 func (s *Site) Doctor(ctx context.Context, push bool) []Finding {
-	findings := []Finding{s.stateWritable(), s.room(), s.trustLoads(), s.clockSane(), s.journalSound()}
+	findings := []Finding{s.recoveryDue(), s.stateWritable(), s.room(), s.trustLoads(), s.clockSane(), s.journalSound()}
 	findings = append(findings, s.mirrorWorks(ctx, push)...)
 	findings = append(findings, s.releasesWhole(ctx)...)
 	findings = append(findings, s.overlaysFit()...)

@@ -110,6 +110,17 @@ func (s *Site) fits(d *bundle.Descriptor, j *journal) error {
 	return nil
 }
 
+// fitsNow is fits, for what this run is about. A site that has forgotten what it ran, or never ran anything, is built anew from a
+// release that others come to from an earlier one.
+func (r *run) fitsNow(d *bundle.Descriptor) error {
+	if r.verb == verbRecover && r.journal.Current == nil && d.Requires != nil && d.Requires.Releases != "" {
+		anew, requires := *d, *d.Requires
+		requires.Releases, anew.Requires = "", &requires
+		d = &anew
+	}
+	return r.fits(d, r.journal)
+}
+
 func orNone(s string) string {
 	if s == "" {
 		return "none"

@@ -80,6 +80,17 @@ func (r *run) mend(ctx context.Context, b *verify.Bundle, o Options) (*Result, e
 }
 
 func (r *run) mendCurrent(ctx context.Context, b *verify.Bundle, d damage) error {
+	if err := r.mendStores(ctx, b, d); err != nil {
+		return err
+	}
+	if err := r.restore(ctx); err != nil {
+		return err
+	}
+	return r.checkedAgain(ctx)
+}
+
+// mendStores brings back what the site itself holds of the current release: all but its objects on the target.
+func (r *run) mendStores(ctx context.Context, b *verify.Bundle, d damage) error {
 	if err := r.refill(ctx, b, r.journal.Current, d); err != nil {
 		return err
 	}
@@ -89,10 +100,7 @@ func (r *run) mendCurrent(ctx context.Context, b *verify.Bundle, d damage) error
 	if d.journal != nil {
 		r.mended("the journal, as far as history and slots tell")
 	}
-	if err := r.restore(ctx); err != nil {
-		return err
-	}
-	return r.checkedAgain(ctx)
+	return nil
 }
 
 // checkedAgain says that a person is needed if the current release fails its checks.

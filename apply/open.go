@@ -15,6 +15,7 @@ import (
 	"github.com/sallyport-dev/sallyport/apply/slot"
 	"github.com/sallyport-dev/sallyport/apply/slot/host"
 	"github.com/sallyport-dev/sallyport/apply/slot/watchdog"
+	"github.com/sallyport-dev/sallyport/bundle"
 	"github.com/sallyport-dev/sallyport/internal/durable"
 	"github.com/sallyport-dev/sallyport/internal/ownfile"
 	"github.com/sallyport-dev/sallyport/verify"
@@ -28,6 +29,8 @@ func Open(cfg *Config, observe func(Event)) *Site {
 	deps := Deps{
 		OpenMirror: func(ctx context.Context) (Mirror, func() error, error) { return OpenMirror(ctx, cfg) },
 		OpenTarget: func(context.Context) (Target, error) { return openTarget(cfg.Spec.Target, durable.Disk{}, waiting) },
+		Scrub:      scrub,
+		Drop:       dropDamaged,
 		LoadTrust:  func() (*verify.Trust, error) { return loadTrust(cfg.Spec.Trust) },
 		BootID:     host.Host{}.BootID,
 		Uptime:     host.Host{}.Uptime,
@@ -108,6 +111,33 @@ func lookAtMirror(ctx context.Context, cfg MirrorConfig) (ImageStore, func() err
 		return nil, nil, errors.Join(err, stop())
 	}
 	return c, stop, nil
+}
+
+// scrub is Deps.Scrub of the mirrors that Open makes.
+func scrub(ctx context.Context, m ImageStore, releases []*bundle.Descriptor) (*mirror.FsckReport, error) {
+	c, ok := m.(*mirror.Client)
+	if !ok {
+		return nil, fmt.Errorf("%T cannot be read as a mirror", m)
+	}
+	return mirror.Fsck(ctx, c, releases)
+}
+
+// dropDamaged is Deps.Drop of the mirrors that Open makes.
+func dropDamaged(ctx context.Context, m Mirror, found *mirror.FsckReport) error {
+	c, ok := m.(*mirror.Client)
+	if !ok {
+		return fmt.Errorf("%T cannot be mended as a mirror", m)
+	}
+	return mirror.DropDamaged(ctx, c, found)
+}
+
+// MirrorEndpoint is the mirror as the container runtime of this machine reaches it.
+func (c *Config) MirrorEndpoint() mirror.Endpoint {
+	m := c.Spec.Mirror
+	if m.Embedded() {
+		return mirror.Endpoint{URL: "http://" + embedded.Reach(m.Listen)}
+	}
+	return mirror.Endpoint{URL: m.URL, CAFile: m.CA, Insecure: m.Insecure}
 }
 
 // own refuses a file that others could have changed; an empty path names none. That it is missing is told by its reader.

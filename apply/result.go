@@ -13,6 +13,7 @@ const (
 	ResultStaged     = "staged"     // the release is ready; nothing that runs has changed
 	ResultRolledBack = "rolledBack" // the previous release runs again
 	ResultNothing    = "nothing"    // there was nothing to do
+	ResultRecovered  = "recovered"  // the release that ran is whole again
 
 	resultRepaired    = "repaired"    // of a repair of what differed on the target
 	resultFailed      = "failed"      // of an attempt that changed nothing
@@ -35,6 +36,8 @@ type Result struct {
 	// Left are objects that are not as the release that runs has them, Leaving those that should be gone and are not.
 	Left    []Left `json:"left,omitempty"`
 	Leaving []Left `json:"leaving,omitempty"`
+	// Proved is what a recovery read again when all was done, and found good.
+	Proved []string `json:"proved,omitempty"`
 	// Drift is what differs on the target from the release that runs.
 	Drift []kube.Difference `json:"drift,omitempty"`
 }

@@ -40,6 +40,8 @@ func siteAt(t *testing.T, state string, f *factory, w *world) *testSite {
 		OpenMirror: func(context.Context) (Mirror, func() error, error) { return w, func() error { return nil }, nil },
 		OpenTarget: func(context.Context) (Target, error) { return cluster{w}, nil },
 		LoadTrust:  func() (*verify.Trust, error) { return f.trust, nil },
+		Scrub:      w.scrub,
+		Drop:       w.drop,
 		RunChecks:  w.runChecks,
 		Workers:    1,
 		Now:        func() time.Time { return noon },

@@ -18,6 +18,7 @@ const (
 	verbStage    = "stage"
 	verbRollback = "rollback"
 	verbConfirm  = "confirm"
+	verbRecover  = "recover"
 )
 
 // Options are for Stage and Apply.
@@ -392,7 +393,7 @@ func (r *run) judge(ctx context.Context, d *bundle.Descriptor, about Release, o 
 		return nil, errorf("put-back", "sallyport apply --retry takes it again; a newer release needs no word",
 			"a person rolled this site back from %s on %s", about, p.At.Format("2006-01-02 15:04 MST"))
 	}
-	if err := r.fits(d, r.journal); err != nil {
+	if err := r.fitsNow(d); err != nil {
 		return nil, err
 	}
 	if err := r.readyToSwitch(ctx, d); err != nil {

@@ -250,6 +250,8 @@ func (p *program) closing(s *apply.Site, res *apply.Result, err error) {
 		p.ui.closing("%s is armed on %s: the next boot tries it, sallyport confirm decides then, and what runs now comes back by itself if it fails. Reboot this machine.", release, site)
 	case res.Result == apply.ResultRolledBack:
 		p.ui.closing("%s was rolled back: %s.", release, s.Runs())
+	case res.Result == apply.ResultRecovered:
+		p.ui.closing("%s is whole again and runs %s. It took %s.", site, release, took)
 	case len(res.Mended) > 0:
 		p.ui.closing("%s is whole again and runs %s. Brought back: %s.", site, release, strings.Join(res.Mended, "; "))
 	case len(res.Drift) > 0:

@@ -75,6 +75,8 @@ var reasons = map[string]struct {
 	"loader":    {exitNotApplicable, "set the boot loader up as docs/bootloaders.md says; sallyport doctor looks at it, too"},
 	"slots":     {exitNotApplicable, "have each slot's boot entry name kernel and root of that slot, and boot again; see docs/bootloaders.md"},
 	"part":      {exitNotApplicable, "look at spec.slots in site.yaml; sallyport doctor looks at the places, too"},
+	"circle":    {exitNotApplicable, "give the container runtime the mirror's own image first"},
+	"sealed":    {exitUntrusted, "give the key or the passphrase to which the backup was made"},
 	"unmounted": {exitNotApplicable, "mount the disk that holds the state folder"},
 	"newer":     {exitNotApplicable, "install the newer sallyport that made it"},
 

@@ -370,11 +370,8 @@ func registryHosts(s *apply.Site) ([]string, error) {
 
 // endpoint is the mirror as the container runtime of this machine reaches it.
 func endpoint(s *apply.Site) mirror.Endpoint {
-	m := s.Config().Spec.Mirror
-	if m.Embedded() {
-		return mirror.Endpoint{URL: "http://" + embedded.Reach(m.Listen)}
-	}
-	return mirror.Endpoint{URL: m.URL, CAFile: m.CA, Insecure: m.Insecure}
+	cfg := s.Config()
+	return cfg.MirrorEndpoint()
 }
 
 func readAgain(f mirrorConfigFlags) string {

@@ -371,3 +371,33 @@ func cmdQuickstart(ts *testscript.TestScript, neg bool, args []string) {
 	text = []byte(strings.ReplaceAll(script.String(), "$(go env GOARCH)", ts.Getenv("ARCH")))
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), text, 0o644))
 }
+
+// runbook HEADING FILE...: writes the commands that docs/operations.md has below a heading, a file for each of its transcripts. A command
+// whose answer in the transcript has FAILED has to fail.
+func cmdRunbook(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: runbook HEADING FILE...")
+	}
+	text, err := os.ReadFile(filepath.Join("..", "docs", "operations.md"))
+	ts.Check(err)
+	_, section, ok := strings.Cut(string(text), "\n## "+args[0]+"\n")
+	if !ok {
+		ts.Fatalf("docs/operations.md has no heading %s", args[0])
+	}
+	section, _, _ = strings.Cut(section, "\n## ")
+	blocks := regexp.MustCompile("(?s)```console\n(.*?)```").FindAllStringSubmatch(section, -1)
+	if len(blocks) != len(args)-1 {
+		ts.Fatalf("%s has %d transcripts, not %d", args[0], len(blocks), len(args)-1)
+	}
+	for i, b := range blocks {
+		var script strings.Builder
+		for _, command := range strings.Split("\n"+b[1], "\n$ ")[1:] {
+			line, answer, _ := strings.Cut(command, "\n")
+			if strings.Contains(answer, "FAILED") {
+				line = "if " + line + "; then exit 1; fi"
+			}
+			script.WriteString(line + "\n")
+		}
+		ts.Check(os.WriteFile(ts.MkAbs(args[i+1]), []byte(script.String()), 0o644))
+	}
+}

@@ -60,6 +60,7 @@ func TestSessions(t *testing.T) {
 			"registry":   cmdRegistry,
 			"release":    cmdRelease,
 			"remember":   cmdRemember,
+			"runbook":    cmdRunbook,
 			"same":       cmdSame,
 			"settings":   cmdSettings,
 			"signal":     cmdSignal,
