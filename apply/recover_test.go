@@ -104,7 +104,7 @@ func TestRecoverCutShort(t *testing.T) {
 			}
 			for _, mode := range durabletest.Modes {
 				at := 0
-				for cutShort(t, r, base, mode, at) {
+				for recoveredTwice(t, r, base, mode, at) {
 					at += step
 				}
 				if at == 0 {
@@ -115,8 +115,8 @@ func TestRecoverCutShort(t *testing.T) {
 	}
 }
 
-// cutShort breaks a recovery off at one operation, and wants the next one to end it. It returns false when there are not so many.
-func cutShort(t *testing.T, r *releases, base *testSite, mode durabletest.Mode, at int) bool {
+// recoveredTwice breaks a recovery off at one operation, and wants the next one to end it. It returns false when there are not so many.
+func recoveredTwice(t *testing.T, r *releases, base *testSite, mode durabletest.Mode, at int) bool {
 	t.Helper()
 	faults := &durabletest.Faults{At: at, Mode: mode}
 	w := base.world.clone()
