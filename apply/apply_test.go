@@ -285,13 +285,13 @@ func TestStageThenApplyStaged(t *testing.T) {
 	if st := s.status(); st.Staged == nil || st.Staged.Version != "2.0.0" || st.LastAttempted.Result != ResultStaged {
 		t.Errorf("status is %+v", st)
 	}
-	if res, err = s.ApplyStaged(context.Background()); err != nil || res.Result != ResultCommitted {
+	if res, err = s.ApplyStaged(context.Background(), Options{}); err != nil || res.Result != ResultCommitted {
 		t.Fatalf("result %+v, error %v", res, err)
 	}
 	if p := s.problem(&r.two); p != "" {
 		t.Error(p)
 	}
-	if _, err := s.ApplyStaged(context.Background()); reasonOf(err) != "usage" {
+	if _, err := s.ApplyStaged(context.Background(), Options{}); reasonOf(err) != "usage" {
 		t.Errorf("nothing is staged: %v", err)
 	}
 	h, err := s.History()

@@ -364,7 +364,7 @@ func TestStagedSystem(t *testing.T) {
 	if st := s.world.machine.states[slot.A]; st.Verdict != slot.Bad {
 		t.Errorf("a slot that was written to is %s", st.Verdict)
 	}
-	res, err := s.ApplyStaged(t.Context())
+	res, err := s.ApplyStaged(t.Context(), Options{})
 	if err != nil || res.Result != ResultArmed {
 		t.Fatalf("%+v, %v", res, err)
 	}

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/sallyport-dev/sallyport/apply/window"
 	"github.com/sallyport-dev/sallyport/bundle"
 	"github.com/sallyport-dev/sallyport/internal/ownfile"
 	"github.com/sallyport-dev/sallyport/internal/strictyaml"
@@ -27,6 +28,8 @@ type Config struct {
 	Spec       Spec     `json:"spec"`
 
 	path string // of site.yaml
+	// plan is what the windows and blackouts say.
+	plan window.Plan
 }
 
 // Metadata names the site.
@@ -48,9 +51,16 @@ type Spec struct {
 	Slots     SlotsConfig  `json:"slots"`
 	ChecksDir string       `json:"checksDir"`
 	// Data are backed up before a slot is armed; nil if there are none to be.
-	Data    *DataConfig `json:"data"`
-	Windows []string    `json:"windows"`
-	Inbox   []string    `json:"inbox"`
+	Data *DataConfig `json:"data"`
+	// Windows are when the site may switch to another release, such as "Sat,Sun 02:00-04:00 Europe/Budapest"; none is any time.
+	// Blackouts are days on which it may not, such as "2026-12-20..2027-01-06 Europe/Budapest".
+	Windows   []string `json:"windows"`
+	Blackouts []string `json:"blackouts"`
+	// WindowNeed is how much of a window has to be left for a switch to begin; nil: as long as the checks may take, twice.
+	WindowNeed *bundle.Duration `json:"windowNeed"`
+	CatchUp    CatchUpConfig    `json:"catchUp"`
+	// Inbox are the folders in which sallyport run looks for bundles.
+	Inbox []string `json:"inbox"`
 }
 
 // MirrorConfig is either a registry's URL, or a folder that sallyport serves at an address of its own.
@@ -185,7 +195,7 @@ func (c *Config) check(pos *strictyaml.Positions) error {
 	c.Spec.Target.check(fail)
 	c.Spec.Slots.check(fail)
 	c.Spec.Data.check(&c.Spec.Slots, fail)
-	c.Spec.checkSupported(fail)
+	c.checkUnattended(fail)
 	return first
 }
 
@@ -254,23 +264,13 @@ func (t *TargetConfig) check(fail failFunc) {
 
 const unsupported = "is not supported by this version"
 
-// checkSupported refuses what the file may say and this version cannot do: a promise that is not kept is worse than
-// an error.
-func (s *Spec) checkSupported(fail failFunc) {
-	if len(s.Windows) > 0 {
-		fail("spec.windows", unsupported, "remove it: a release is applied when sallyport apply is run")
-	}
-	if len(s.Inbox) > 0 {
-		fail("spec.inbox", unsupported, "remove it: a release is applied when sallyport apply is run")
-	}
-}
-
 // resolve makes the paths absolute.
 func (c *Config) resolve(base string) {
 	paths := []*string{&c.Spec.State, &c.Spec.Trust, &c.Spec.ChecksDir,
 		&c.Spec.Mirror.Dir, &c.Spec.Mirror.CA, &c.Spec.Mirror.Credentials}
 	c.Spec.Slots.resolve(base)
 	c.Spec.Data.resolve(base)
+	c.Spec.resolveInbox(base)
 	if k := c.Spec.Target.Kubernetes; k != nil {
 		paths = append(paths, &k.Kubeconfig)
 	}

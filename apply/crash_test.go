@@ -61,7 +61,7 @@ func (r *releases) scenarios() []scenario {
 		{"third release", second, apply(r.three), &r.two, &r.three, ""},
 		{"third release that fails", second, apply(r.three), &r.two, &r.two, "3.0.0"},
 		{"stage", first, func(s *testSite) error { _, err := s.Stage(ctx, r.two.input(), Options{}); return err }, &r.one, &r.one, ""},
-		{"apply staged", staged, func(s *testSite) error { _, err := s.ApplyStaged(ctx); return err }, &r.one, &r.two, ""},
+		{"apply staged", staged, func(s *testSite) error { _, err := s.ApplyStaged(ctx, Options{}); return err }, &r.one, &r.two, ""},
 		{"rollback", second, func(s *testSite) error { _, err := s.Rollback(ctx, RollbackOptions{}); return err }, &r.two, &r.one, ""},
 		{"rollback in place of what is staged", stagedThird, func(s *testSite) error { _, err := s.Rollback(ctx, RollbackOptions{}); return err }, &r.two, &r.one, ""},
 		{"update that deletes in vain", func(s *testSite) { first(s); s.world.held = map[string]string{"a": "it is still being deleted"} },

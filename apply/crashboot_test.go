@@ -56,7 +56,7 @@ func (f *bootFleet) lives() []life {
 			if _, err := s.Stage(ctx, f.two.input(), Options{}); err != nil {
 				s.t.Fatal(err)
 			}
-		}, verb: func(s *bootSite) error { _, err := s.ApplyStaged(ctx); return err }, ends: both, data: kept},
+		}, verb: func(s *bootSite) error { _, err := s.ApplyStaged(ctx, Options{}); return err }, ends: both, data: kept},
 		{name: "second update before the reboot", before: func(s *bootSite) {
 			first(s)
 			if _, err := s.apply(f.three); err != nil {

@@ -55,6 +55,12 @@ type Deps struct {
 	Data Data
 	// RunChecks decides a trial: check.Run.
 	RunChecks func(context.Context, []bundle.Check, check.Env) ([]check.Result, bool, error)
+	// Background puts the process behind others until what it returns is called; nil: nobody does.
+	Background func() (back func())
+	// Power says why the machine's power may not last; empty, and nil, is that it does as far as anybody knows. Memory is how many
+	// bytes of it are free, if that is known; nil: it is not.
+	Power  func() string
+	Memory func() (bytes int64, known bool)
 	// Workers is how many blobs are restored and pushed at once; 0: as many as the machine has processors, 2 at most.
 	Workers int
 	// Now is the clock.

@@ -82,6 +82,9 @@ func (s *Site) DryRun(ctx context.Context, in Input, o Options) (f *Forecast, er
 	if err != nil {
 		return nil, err
 	}
+	if err := r.gate(d, o.Now); err != nil {
+		r.say("note", "%s", err)
+	}
 	f.Push, f.Reuse = p.pushing, p.total()-p.pushing
 	if home, err := r.booted(ctx); err == nil && p.boot != home {
 		f.Boot = p.boot

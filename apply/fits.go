@@ -82,6 +82,14 @@ func signerNames(r verify.Report) []string {
 
 // fits judges by the descriptor alone whether the release is for this site as it is now.
 func (s *Site) fits(d *bundle.Descriptor, j *journal) error {
+	if err := s.fitsSite(d, j); err != nil {
+		return err
+	}
+	return fitsRunning(d, j.Current)
+}
+
+// fitsSite judges whether the release is for this site, whatever runs.
+func (s *Site) fitsSite(d *bundle.Descriptor, j *journal) error {
 	if err := s.fitsName(d, j); err != nil {
 		return err
 	}
@@ -96,9 +104,6 @@ func (s *Site) fits(d *bundle.Descriptor, j *journal) error {
 	}
 	if d.Requires == nil {
 		return nil
-	}
-	if err := fitsRunning(d, j.Current); err != nil {
-		return err
 	}
 	for _, k := range slices.Sorted(maps.Keys(d.Requires.Labels)) {
 		want, have := d.Requires.Labels[k], s.cfg.Metadata.Labels[k]
@@ -149,7 +154,7 @@ func samePlatform(a, b ocispec.Platform) bool {
 }
 
 func fitsRunning(d *bundle.Descriptor, current *Release) error {
-	if d.Requires.Releases == "" {
+	if d.Requires == nil || d.Requires.Releases == "" {
 		return nil
 	}
 	hint := fmt.Sprintf("apply a release that is %s first", d.Requires.Releases)

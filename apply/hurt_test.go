@@ -317,7 +317,7 @@ func TestDamagedStagedSlot(t *testing.T) {
 		t.Errorf("status is %+v, %v", st, err)
 	}
 	stage()
-	if _, err := s.ApplyStaged(context.Background()); err != nil {
+	if _, err := s.ApplyStaged(context.Background(), Options{}); err != nil {
 		t.Fatal(err)
 	}
 	if p := s.problem(&r.two); p != "" {
@@ -354,7 +354,7 @@ func TestLostJournalStopsOthers(t *testing.T) {
 	for name, verb := range map[string]func() error{
 		"confirm":  func() error { _, err := s.Confirm(ctx); return err },
 		"rollback": func() error { _, err := s.Rollback(ctx, RollbackOptions{}); return err },
-		"staged":   func() error { _, err := s.ApplyStaged(ctx); return err },
+		"staged":   func() error { _, err := s.ApplyStaged(ctx, Options{}); return err },
 		"gc": func() error {
 			return s.Collect(ctx, true, func(context.Context, []*bundle.Descriptor, []*bundle.Descriptor) error {
 				t.Error("it collects")

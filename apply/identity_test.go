@@ -78,7 +78,7 @@ func TestLaterVariantReplacesAnExpiredOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.deps.Now = func() time.Time { return noon.Add(2 * time.Hour) }
-	if _, err := s.ApplyStaged(context.Background()); reasonOf(err) != "expired" {
+	if _, err := s.ApplyStaged(context.Background(), Options{}); reasonOf(err) != "expired" {
 		t.Fatalf("what is staged: %v", err)
 	}
 	if res, err := s.apply(r.two); err != nil || res.Release.Digest != r.two.release.Digest {

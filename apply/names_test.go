@@ -81,7 +81,7 @@ func TestStagedReleaseOfAnotherName(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.cfg.Spec.Release = "till-software"
-	if _, err := s.ApplyStaged(context.Background()); reasonOf(err) != "name" {
+	if _, err := s.ApplyStaged(context.Background(), Options{}); reasonOf(err) != "name" {
 		t.Errorf("error is %v", err)
 	}
 }

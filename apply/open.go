@@ -37,6 +37,9 @@ func Open(cfg *Config, observe func(Event)) *Site {
 		Reboot:     rebootMachine,
 		RunChecks:  check.Run,
 		Now:        time.Now,
+		Background: inBackground,
+		Power:      func() string { return lowPower("/sys/class/power_supply") },
+		Memory:     func() (int64, bool) { return freeMemory("/proc/meminfo") },
 		Observe:    observe,
 	}
 	if slots := &cfg.Spec.Slots; slots.OS() {

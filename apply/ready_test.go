@@ -46,7 +46,7 @@ func TestNotReady(t *testing.T) {
 			if !slices.ContainsFunc(s.said, func(e Event) bool { return strings.HasPrefix(e.Text, "to be mended before the switch") }) {
 				t.Errorf("stage said %v", s.said)
 			}
-			if _, err := s.ApplyStaged(context.Background()); reasonOf(err) != tt.reason {
+			if _, err := s.ApplyStaged(context.Background(), Options{}); reasonOf(err) != tt.reason {
 				t.Errorf("apply --staged: got %v, want %s", err, tt.reason)
 			}
 			if st := s.status(); st.Phase != Written || st.NeedsPerson || len(s.world.tags) > 0 {
@@ -79,7 +79,7 @@ func TestReleaseIsNotToBlame(t *testing.T) {
 	}
 	good := s.deps.OpenTarget
 	s.deps.OpenTarget = func(context.Context) (Target, error) { return unwritable{cluster{s.world}}, nil }
-	_, err := s.ApplyStaged(context.Background())
+	_, err := s.ApplyStaged(context.Background(), Options{})
 	if reasonOf(err) != "person" || s.status().Phase != RollingBack {
 		t.Fatalf("got %v in phase %s", err, s.status().Phase)
 	}

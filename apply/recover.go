@@ -210,6 +210,7 @@ func (r *run) bringToRun(ctx context.Context, set *supply, v *survey, o RecoverO
 			return nil, err
 		}
 	}
+	r.anyTime = true // nothing that works is disturbed
 	return r.goOn(ctx)
 }
 

@@ -23,16 +23,18 @@ const (
 
 // Result is what a verb did, as scripts see it.
 type Result struct {
-	APIVersion string         `json:"apiVersion"`
-	Kind       string         `json:"kind"`
-	Result     string         `json:"result"`
-	Phase      Phase          `json:"phase"`
-	Release    *Release       `json:"release"`          // the release that the verb was about
-	Previous   *Release       `json:"previous"`         // what can be rolled back to
-	Mended     []string       `json:"mended,omitempty"` // what was damaged here and was brought back
-	Checks     []check.Result `json:"checks"`
-	Bytes      Bytes          `json:"bytes"`
-	Seconds    float64        `json:"seconds"`
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Result     string `json:"result"`
+	// Why tells what an unattended pass waits for: locked, frozen, window, held, backoff, copying or clock; empty if for nothing.
+	Why      string         `json:"why,omitempty"`
+	Phase    Phase          `json:"phase"`
+	Release  *Release       `json:"release"`          // the release that the verb was about
+	Previous *Release       `json:"previous"`         // what can be rolled back to
+	Mended   []string       `json:"mended,omitempty"` // what was damaged here and was brought back
+	Checks   []check.Result `json:"checks"`
+	Bytes    Bytes          `json:"bytes"`
+	Seconds  float64        `json:"seconds"`
 	// Left are objects that are not as the release that runs has them, Leaving those that should be gone and are not.
 	Left    []Left `json:"left,omitempty"`
 	Leaving []Left `json:"leaving,omitempty"`

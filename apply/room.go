@@ -84,6 +84,9 @@ func (r *run) roomFor(p *plan) error {
 	if err != nil {
 		return stateError(err)
 	}
+	if err := state.enoughFiles(r.cfg.Spec.State, fewFiles); err != nil {
+		return err
+	}
 	if !r.cfg.Spec.Mirror.Embedded() {
 		if err := enough(r.cfg.Spec.State, state.free, inState); err != nil {
 			return err
@@ -94,6 +97,10 @@ func (r *run) roomFor(p *plan) error {
 	m, err := diskOf(r.cfg.Spec.Mirror.Dir)
 	if err != nil {
 		return stateError(err)
+	}
+	// The mirror has a file and a folder for each blob, and for each link to it.
+	if err := m.enoughFiles(r.cfg.Spec.Mirror.Dir, fewFiles+4*int64(len(p.blobs))); err != nil {
+		return err
 	}
 	if m.device == state.device {
 		err = enough(r.cfg.Spec.Mirror.Dir, m.free, inMirror+inState)
@@ -107,6 +114,18 @@ func (r *run) roomFor(p *plan) error {
 	return nil
 }
 
+// fewFiles are what is made beside blobs: slots, records, what is spooled.
+const fewFiles = 64
+
+// enoughFiles refuses a file system on which so many files cannot be made. One that does not count them has room.
+func (d disk) enoughFiles(path string, need int64) error {
+	if d.files < 0 || d.files >= need {
+		return nil
+	}
+	return errorf("room", "delete files there and try again: sallyport mirror gc removes what neither slot needs",
+		"%s has room for %d more files, and the release needs %d", path, d.files, need)
+}
+
 func enough(path string, free, need int64) error {
 	if free >= need+spare {
 		return nil
@@ -118,6 +137,7 @@ func enough(path string, free, need int64) error {
 // disk is the file system that holds a path.
 type disk struct {
 	free   int64 // bytes that may still be written
+	files  int64 // that may still be made; -1 if the file system does not count them
 	device uint64
 }
 
@@ -131,7 +151,11 @@ func diskOf(path string) (disk, error) {
 			err = unix.Stat(path, &info)
 		}
 		if err == nil {
-			return disk{free: int64(st.Bavail) * int64(st.Bsize), device: uint64(info.Dev)}, nil
+			d := disk{free: int64(st.Bavail) * int64(st.Bsize), files: int64(st.Ffree), device: uint64(info.Dev)}
+			if st.Files == 0 {
+				d.files = -1
+			}
+			return d, nil
 		}
 		parent := filepath.Dir(path)
 		if !errors.Is(err, fs.ErrNotExist) || parent == path {

@@ -34,8 +34,8 @@ type run struct {
 	parts  *partsPlan // how its parts get to a boot slot; nil: they do not
 	// sums are digests of what was read of the slot that runs.
 	sums map[extent]digest.Digest
-	// switching: go on from written.
-	switching bool
+	// switching: go on from written. anyTime: whatever the windows say.
+	switching, anyTime bool
 	// rebootDue: another boot slot runs after the next reboot.
 	rebootDue bool
 

@@ -11,8 +11,6 @@ import (
 // later is what site.yaml may hold and this version refuses, each as a change to least.
 var later = map[string][2]string{
 	"spec.target.flux": {"manifestsDir: {path: /m}", "flux: {a: b}"},
-	"spec.windows":     {"  trust:", "  windows: [\"Sat 02:00-04:00\"]\n  trust:"},
-	"spec.inbox":       {"  trust:", "  inbox: [/i]\n  trust:"},
 }
 
 func TestSchemaHasTheFieldsThatWork(t *testing.T) {
@@ -50,6 +48,7 @@ func TestSchemaAgreesWithLoadConfig(t *testing.T) {
 		"data of MicroK8s":  {"  trust:", twoSlots + "  data: {microk8s: {}}\n  trust:"},
 		"data of etcd":      {"  trust:", twoSlots + "  data: {etcd: {endpoint: 'https://a:2379', dataDir: /d, ca: c, cert: c, key: k, services: [a, b]}}\n  trust:"},
 		"labels":            {"{name: store-0142}", "{name: store-0142, labels: {region: emea}}"},
+		"unattended":        {"  trust:", "  windows: [\"Sat,Sun 02:00-04:00 Europe/Budapest\", \"RRULE:FREQ=MONTHLY;BYDAY=2TU 22:00-04:00 UTC\"]\n  blackouts: [\"2026-12-24 UTC\", \"2026-12-20..2027-01-06 UTC\"]\n  windowNeed: 30m\n  catchUp: {immediate: never}\n  inbox: [/i, in]\n  trust:"},
 	} {
 		text := strings.Replace(least, change[0], change[1], 1)
 		if _, err := parseConfig("site.yaml", []byte(text)); err != nil {
@@ -93,6 +92,11 @@ func TestSchemaAgreesWithLoadConfig(t *testing.T) {
 		"name":                  {"store-0142", "'store 0142'"},
 		"kind":                  {"Site", "Release"},
 		"version":               {"sallyport.dev/v1", "sallyport.dev/v2"},
+		"window without zone":   {"  trust:", "  windows: [\"Sat 02:00-04:00\"]\n  trust:"},
+		"blackout without zone": {"  trust:", "  blackouts: [\"2026-12-24\"]\n  trust:"},
+		"no inbox":              {"  trust:", "  inbox: [\"\"]\n  trust:"},
+		"inbox of a network":    {"  trust:", "  inbox: [\"ftp://a/b\"]\n  trust:"},
+		"catchUp":               {"  trust:", "  catchUp: {immediate: sometimes}\n  trust:"},
 		"number as a label":     {"{name: store-0142}", "{name: store-0142, labels: {region: 1}}"},
 	}
 	for name, change := range later {

@@ -48,7 +48,7 @@ func TestStagedReleasesAreJudgedAgain(t *testing.T) {
 			was := s.Site.deps
 			labels := s.cfg.Metadata.Labels
 			c.change(s)
-			_, err := s.ApplyStaged(context.Background())
+			_, err := s.ApplyStaged(context.Background(), Options{})
 			if reasonOf(err) != c.reason || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("error is %v (%s), want one for %s that says %q", err, reasonOf(err), c.reason, c.says)
 			}
@@ -56,7 +56,7 @@ func TestStagedReleasesAreJudgedAgain(t *testing.T) {
 				t.Error(p)
 			}
 			s.deps, s.cfg.Metadata.Labels = was, labels
-			if res, err := s.ApplyStaged(context.Background()); err != nil || res.Result != ResultCommitted {
+			if res, err := s.ApplyStaged(context.Background(), Options{}); err != nil || res.Result != ResultCommitted {
 				t.Errorf("once it is good again: %+v, %v", res, err)
 			}
 		})
@@ -93,7 +93,7 @@ func TestSlotsHoldWhatWasSigned(t *testing.T) {
 			if err := slots.Fill(slot.A, held); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := s.ApplyStaged(context.Background()); reasonOf(err) != "slot" {
+			if _, err := s.ApplyStaged(context.Background(), Options{}); reasonOf(err) != "slot" {
 				t.Errorf("error is %v (%s)", err, reasonOf(err))
 			}
 			if len(s.world.objects) != 0 {

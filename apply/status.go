@@ -25,9 +25,16 @@ type Status struct {
 	LastAttempted *Attempt `json:"lastAttempted"`
 	// PutBack is the release that a person rolled back from; it does not come again by itself.
 	PutBack *PutBack `json:"putBack,omitempty"`
-	// Frozen and NextWindow are for sites with windows, which this version has not.
-	Frozen     bool    `json:"frozen"`
-	NextWindow *string `json:"nextWindow"`
+	// Frozen tells whether nothing may be switched to now, and Freeze why and until when; null if that is not so.
+	Frozen bool    `json:"frozen"`
+	Freeze *Freeze `json:"freeze,omitempty"`
+	// NextWindow is when the next window begins in which there is time for a switch, by its zone's clocks, and WindowEnds when
+	// it ends; null on a site without windows or if there is none. It may have begun, and WindowOpen tells so.
+	NextWindow *time.Time `json:"nextWindow"`
+	WindowEnds *time.Time `json:"windowEnds,omitempty"`
+	WindowOpen bool       `json:"windowOpen,omitempty"`
+	// Held tells that what is staged holds for a person: sallyport approve.
+	Held bool `json:"held,omitempty"`
 	// Takes is the name of the releases that the site takes, empty while any may come; RollbackIndex is that of this name.
 	Takes         string `json:"takes,omitempty"`
 	RollbackIndex uint64 `json:"rollbackIndex"`
@@ -93,6 +100,7 @@ func (s *Site) Status() (*Status, error) {
 	if j.Phase == Written && j.Previous == nil {
 		st.Previous = j.Outgoing // sallyport rollback gives up what is staged and goes there
 	}
+	s.timing(st, j)
 	if j.Current == nil {
 		return st, nil
 	}

@@ -16,8 +16,19 @@ const maxTries = 3
 
 // arm finds out whether the staged release can be switched to, which touches nothing, and then begins to.
 func (r *run) arm(ctx context.Context) (Phase, func(*journal), error) {
+	rel, err := r.loadSlot(*r.journal.Staged)
+	if err != nil {
+		return "", nil, err
+	}
+	if err := r.gate(rel.descriptor, r.anyTime); err != nil {
+		return "", nil, err
+	}
 	prepared, err := r.preflight(ctx, *r.journal.Staged, r.journal.Transaction)
 	if err != nil {
+		return "", nil, err
+	}
+	// Data that were saved may have taken a while.
+	if err := r.gate(rel.descriptor, r.anyTime); err != nil {
 		return "", nil, err
 	}
 	return Armed, func(j *journal) {

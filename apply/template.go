@@ -63,6 +63,16 @@ spec:
   # data: {k3s: {}}             # also for RKE2; or microk8s, etcd
   # data: {backup: {command: [PROGRAM, ARG]}, restore: {command: [PROGRAM, ARG]}}
 
+  # When a switch to another release may begin; without windows, at any time. Days are names, ranges of them, daily, or a rule
+  # (RRULE:FREQ=MONTHLY;BYDAY=2TU); a window over midnight belongs to the day on which it begins. Blackouts cut what lies on them.
+  # windows: ["Sat,Sun 02:00-04:00 Europe/Budapest"]
+  # blackouts: ["2026-12-20..2027-01-06 Europe/Budapest"]
+  # windowNeed: 30m                # what has to be left of a window; the default is what the checks may take, twice
+  # catchUp: {immediate: never}    # releases that pass the windows by wait for one here
+
+  # Folders in which sallyport run looks for bundles.
+  # inbox: [/var/lib/sallyport/inbox]
+
   # What this machine runs; the default is what this program was built for.
   # platform: linux/amd64
 `

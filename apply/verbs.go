@@ -27,6 +27,8 @@ type Options struct {
 	Retry bool
 	// Repair puts right what differs on the target from the release that runs, which must be the bundle's.
 	Repair bool
+	// Now goes on outside the site's windows, and in its blackouts.
+	Now bool
 }
 
 // Stage verifies the bundle, loads the mirror with it and fills the slot that does not run. Nothing that runs changes.
@@ -46,6 +48,12 @@ func (s *Site) take(ctx context.Context, verb string, in Input, o Options) (res 
 		return nil, err
 	}
 	defer func() { err = r.end(err) }()
+	return r.take(ctx, in, o)
+}
+
+// take is take for a verb that has the lock.
+func (r *run) take(ctx context.Context, in Input, o Options) (res *Result, err error) {
+	r.anyTime = o.Now
 	leftover := r.journal.Phase
 	stuck := r.resume(ctx)
 	if stuck != nil && !r.helpable(ctx, stuck) {
@@ -73,7 +81,7 @@ func (s *Site) take(ctx context.Context, verb string, in Input, o Options) (res 
 		return r.goOn(ctx)
 	case r.decided(about, leftover):
 		return r.concluded() // this very release was under way
-	case r.rebootDue && r.journal.Trial.sameHere(about) && verb != verbStage:
+	case r.rebootDue && r.journal.Trial.sameHere(about) && r.verb != verbStage:
 		return r.concluded()
 	case r.journal.Current != nil && r.journal.Current.sameHere(about):
 		return r.mend(ctx, b, o)
@@ -83,6 +91,11 @@ func (s *Site) take(ctx context.Context, verb string, in Input, o Options) (res 
 		return nil, notRunning(about, r.journal.Current)
 	}
 	r.outcome = nil
+	if r.verb != verbStage {
+		if err := r.gate(b.Descriptor(), o.Now); err != nil {
+			return nil, err
+		}
+	}
 	if r.rebootDue {
 		if err := r.standDown(ctx); err != nil {
 			return nil, err
@@ -96,7 +109,7 @@ func (s *Site) take(ctx context.Context, verb string, in Input, o Options) (res 
 	} else if err := r.accept(ctx, b, about, o); err != nil {
 		return nil, err
 	}
-	if verb == verbStage && r.journal.Phase == Written {
+	if r.verb == verbStage && r.journal.Phase == Written {
 		return r.result(ResultStaged, r.journal.Staged), nil
 	}
 	return r.goOn(ctx)
@@ -134,7 +147,7 @@ func (r *run) decided(about Release, leftover Phase) bool {
 }
 
 // ApplyStaged switches to the release that Stage has brought.
-func (s *Site) ApplyStaged(ctx context.Context) (res *Result, err error) {
+func (s *Site) ApplyStaged(ctx context.Context, o Options) (res *Result, err error) {
 	r, err := s.beginKnown(verbApply)
 	if err != nil {
 		return nil, err
@@ -152,6 +165,7 @@ func (s *Site) ApplyStaged(ctx context.Context) (res *Result, err error) {
 	if err := r.stillGood(); err != nil {
 		return nil, err
 	}
+	r.anyTime = o.Now
 	return r.goOn(ctx)
 }
 

@@ -88,3 +88,22 @@ func looksLikeBundle(path string) (bool, error) {
 	start := makeHeader(nameLayout, int64(len(ociLayout)))
 	return bytes.HasPrefix(b[:n], start[:]) && bytes.Contains(b[:n], []byte("application/vnd.sallyport.release.v")), nil
 }
+
+// Files lists the files that hold the bundle whose name is path: that file or, of the first part of a split one, all parts that
+// are there up to the first gap. list is that of the parts, empty if there is none. ok is false of a later part.
+func Files(path string) (files []string, list string, ok bool) {
+	whole, n, isPart := splitPartName(path)
+	if !isPart || !exists(partName(whole, 1)) {
+		return []string{path}, "", true
+	}
+	if n > 1 {
+		return nil, "", false
+	}
+	for i := 1; i <= MaxParts && exists(partName(whole, i)); i++ {
+		files = append(files, partName(whole, i))
+	}
+	if exists(partListName(whole)) {
+		list = partListName(whole)
+	}
+	return files, list, true
+}

@@ -27,6 +27,9 @@ it here is brought back from the bundle, and what differs from it on the target 
 the release's checks: what people changed, took away or added there. What controllers of the cluster wrote stays.
 A release that a person rolled back from comes again with --retry only.
 
+Where site.yaml has windows, a switch to another release begins in one of them only, as long as enough of it is left for the checks
+and a rollback; --now passes that. A frozen site (sallyport freeze) switches to nothing until sallyport unfreeze.
+
 BUNDLE is a file, its first part (FILE.001), - for standard input, or a directory that holds bundles of one release:
 then the smallest that fits this site is taken.`,
 		Example: `  sallyport apply /media/stick
@@ -38,16 +41,16 @@ then the smallest that fits this site is taken.`,
 			case repair && dryRun:
 				return &usageError{"--repair takes no --dry-run", "sallyport status shows what it would put back"}
 			case staged:
-				return p.onSite(c.Context(), func(s *apply.Site) (*apply.Result, error) { return s.ApplyStaged(c.Context()) })
+				return p.onSite(c.Context(), func(s *apply.Site) (*apply.Result, error) { return s.ApplyStaged(c.Context(), apply.Options{Now: now}) })
 			case repair && len(a) == 0:
 				return p.onSite(c.Context(), func(s *apply.Site) (*apply.Result, error) { return s.RepairTarget(c.Context()) })
 			case len(a) != 1:
 				return args("BUNDLE")(c, a)
 			case dryRun:
-				return p.dryRun(c.Context(), a[0], apply.Options{Retry: retry})
+				return p.dryRun(c.Context(), a[0], apply.Options{Retry: retry, Now: now})
 			}
 			return p.take(c.Context(), a[0], func(s *apply.Site, in apply.Input) (*apply.Result, error) {
-				return s.Apply(c.Context(), in, apply.Options{Retry: retry, Repair: repair})
+				return s.Apply(c.Context(), in, apply.Options{Retry: retry, Repair: repair, Now: now})
 			})
 		},
 	}
@@ -57,10 +60,7 @@ then the smallest that fits this site is taken.`,
 	p.rebootFlag(c)
 	c.Flags().BoolVar(&retry, "retry", false, "try a release again that failed here before, or that a person rolled back from")
 	c.Flags().BoolVar(&repair, "repair", false, "put back what differs on the target from the release that runs; needs no bundle")
-	c.Flags().BoolVar(&now, "now", false, "do not wait for a window")
-	if err := c.Flags().MarkHidden("now"); err != nil { // this version has no windows: every time is now
-		panic(err)
-	}
+	c.Flags().BoolVar(&now, "now", false, "go on outside the site's windows and in its blackouts; a freeze holds all the same")
 	return exits(c, ofSite...)
 }
 

@@ -113,7 +113,8 @@ that puts the old release back by itself when the new one does not work.`,
 	p.addFactoryVerbs(root)
 	add(root, "anywhere", p.inspectVerb(), p.diffVerb(), p.renderVerb(), p.verifyVerb())
 	add(root, "site", p.siteVerb(), p.doctorVerb(), p.stageVerb(), p.applyVerb(), p.confirmVerb(), p.rollbackVerb(),
-		p.recoverVerb(), p.backupVerb(), p.statusVerb(), p.historyVerb(), p.mirrorVerb())
+		p.recoverVerb(), p.backupVerb(), p.runVerb(), p.freezeVerb(), p.unfreezeVerb(), p.approveVerb(),
+		p.statusVerb(), p.historyVerb(), p.mirrorVerb())
 	return root
 }
 

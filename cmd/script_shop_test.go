@@ -8,8 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -117,4 +119,17 @@ func cmdSettings(ts *testscript.TestScript, neg bool, args []string) {
 
 func expandLines(ts *testscript.TestScript, lines []string) string {
 	return os.Expand(strings.Join(lines, "\n  "), ts.Getenv)
+}
+
+// window NAME FROM TO: sets a variable to a daily window from so many minutes after now to so many, which may be negative.
+func cmdWindow(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: window NAME FROM TO")
+	}
+	at := func(minutes string) string {
+		n, err := strconv.Atoi(minutes)
+		ts.Check(err)
+		return time.Now().UTC().Add(time.Duration(n) * time.Minute).Format("15:04")
+	}
+	ts.Setenv(args[0], "daily "+at(args[1])+"-"+at(args[2])+" UTC")
 }

@@ -63,6 +63,7 @@ func TestSessions(t *testing.T) {
 			"runbook":    cmdRunbook,
 			"same":       cmdSame,
 			"settings":   cmdSettings,
+			"window":     cmdWindow,
 			"signal":     cmdSignal,
 			"start":      cmdStart,
 			"unchanged":  cmdUnchanged,

@@ -102,10 +102,31 @@ func (p *program) printStatus(s *apply.Site, st *apply.Status) {
 	if st.Current != nil {
 		p.printDrift(st)
 	}
+	p.printTiming(st)
 	if a := st.LastAttempted; a != nil {
 		line("last try", "%s", attempt(a))
 	}
 }
+
+// printTiming tells what holds the site, and when it may switch.
+func (p *program) printTiming(st *apply.Status) {
+	if st.Frozen {
+		p.ui.line("frozen", "%s: sallyport unfreeze lifts it", st.Freeze)
+	}
+	if st.Held {
+		p.ui.line("holds", "%s waits for a person: sallyport approve", st.Staged)
+	}
+	switch {
+	case st.NextWindow == nil:
+	case st.WindowOpen:
+		p.ui.line("window", "open since %s, until %s", moments(*st.NextWindow), moments(*st.WindowEnds))
+	default:
+		p.ui.line("window", "next %s until %s", moments(*st.NextWindow), moments(*st.WindowEnds))
+	}
+}
+
+// moments are told by the clocks of their own zone, with the day.
+func moments(t time.Time) string { return t.Format("Mon 2006-01-02 15:04 MST") }
 
 // bootWords tell what the boot loader does with its slots: "slot A runs and is good; slot B is on trial, 2 tries left".
 func bootWords(b *apply.BootStatus) string {

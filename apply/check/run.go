@@ -7,10 +7,10 @@ import (
 	"github.com/sallyport-dev/sallyport/bundle"
 )
 
-const (
-	defaultInterval = 2 * time.Second
-	defaultTimeout  = 5 * time.Minute
-)
+const defaultInterval = 2 * time.Second
+
+// DefaultTimeout bounds a check that does not say how long it may take.
+const DefaultTimeout = 5 * time.Minute
 
 // Probe takes one measurement. Nil is good; an error says in one line what is bad. What else it tells by its methods:
 //
@@ -78,7 +78,7 @@ type runner struct {
 // do fills in the result. The error is that of ctx.
 func (r *runner) do(ctx context.Context) error {
 	start := time.Now()
-	timeout := orDefault(time.Duration(r.check.Timeout), defaultTimeout)
+	timeout := orDefault(time.Duration(r.check.Timeout), DefaultTimeout)
 	r.event.Want, r.event.Left = max(r.check.Count, 1), timeout
 	r.observe("")
 	probe, err := newProbe(r.check, r.env)

@@ -66,13 +66,7 @@ func (c *checker) unsupported() error {
 			return c.fail(f.path, "remove it", "is not supported by this version")
 		}
 	}
-	switch s.CatchUp {
-	case "", "immediate":
-		return nil
-	case "window", "hold":
-		return c.fail("spec.catchUp", "remove it, or write immediate", "%s is not supported by this version", s.CatchUp)
-	}
-	return c.fail("spec.catchUp", "write one of immediate, window, hold", "%q is not known", s.CatchUp)
+	return nil
 }
 
 func (c *checker) head() error {
@@ -189,7 +183,12 @@ func (c *checker) checks() error {
 
 func (c *checker) conditions() error {
 	s := c.doc.Spec
-	c.spec.CatchUp = s.CatchUp
+	switch s.CatchUp {
+	case "", "immediate", "window", "hold":
+		c.spec.CatchUp = s.CatchUp
+	default:
+		return c.fail("spec.catchUp", "write one of immediate, window, hold", "%q is not known", s.CatchUp)
+	}
 	if r := s.Requires; r != nil {
 		if r.Releases != "" {
 			if _, err := semver.NewConstraint(r.Releases); err != nil {

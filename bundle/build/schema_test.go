@@ -64,7 +64,7 @@ func TestSchemaAgreesWithLoad(t *testing.T) {
 		"duration in words":      {"timeout: 60s", "timeout: a while"},
 		"negative limit":         {"failureLimit: 3", "failureLimit: -3"},
 		"number as a label":      {"store-format: large", "store-format: 1"},
-		"catch up later":         {"catchUp: immediate", "catchUp: window"},
+		"catch up later":         {"catchUp: immediate", "catchUp: never"},
 		"expires":                {"2027-06-30T00:00:00Z", "soon"},
 		"overlay for no site":    {"match: {region: emea}", "match: {}"},
 		"overlay of nothing":     {", kustomize: ./emea", ""},

@@ -197,7 +197,6 @@ func TestLoadRefuses(t *testing.T) {
 		"job":                    {"image: {}", "job: {manifest: x}", 29, "not supported by this version"},
 		"success condition":      {"      interval: 2s", "      successCondition: x", 23, "not supported by this version"},
 		"inconclusive limit":     {"      interval: 2s", "      inconclusiveLimit: 1", 23, "not supported by this version"},
-		"catch up later":         {"catchUp: immediate", "catchUp: window", 33, "window is not supported by this version"},
 		"catch up unknown":       {"catchUp: immediate", "catchUp: never", 33, "not known"},
 		"required versions":      {">=2.2.0", "newer", 31, "not a version range"},
 		"expires":                {"2027-06-30T00:00:00Z", "soon", 34, "spec.expires"},
