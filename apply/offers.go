@@ -127,7 +127,7 @@ func isReadError(err error) bool {
 func (u *unattended) judge(ctx context.Context, c inbox.Candidate) (o *offer, err error) {
 	f, err := c.Open(ctx)
 	if err != nil {
-		return nil, unfinished(err)
+		return nil, unfinished(c, err)
 	}
 	defer f.Close()
 	front, err := bundle.NewReader(f)
@@ -135,7 +135,7 @@ func (u *unattended) judge(ctx context.Context, c inbox.Candidate) (o *offer, er
 		if !strings.HasSuffix(c.Name, ".tar") && !strings.HasSuffix(c.Name, ".tar.001") {
 			return nil, errUseless
 		}
-		return nil, unfinished(err)
+		return nil, unfinished(c, err)
 	}
 	d := front.Descriptor()
 	about := u.releaseHere(d, front.ReleaseDigest())
@@ -144,7 +144,7 @@ func (u *unattended) judge(ctx context.Context, c inbox.Candidate) (o *offer, er
 	}
 	b, err := u.verifiedFront(u.held(), front, u.journal)
 	if err != nil {
-		return nil, unfinished(err)
+		return nil, unfinished(c, err)
 	}
 	if err := u.fitsSite(b.Descriptor(), u.journal); err != nil {
 		return nil, err
@@ -155,11 +155,15 @@ func (u *unattended) judge(ctx context.Context, c inbox.Candidate) (o *offer, er
 	return &offer{release: about, descriptor: d, from: c, size: front.Size(), usable: u.based(ctx, d)}, nil
 }
 
-// unfinished tells a bundle that may still grow from one that is wrong.
-func unfinished(err error) error {
-	var fault interface{ Reason() string }
-	if errors.As(err, &fault) && fault.Reason() == "truncated" {
+// unfinished tells a bundle that is still being copied from one that is wrong.
+func unfinished(c inbox.Candidate, err error) error {
+	switch reasonOfError(err) {
+	case "truncated":
 		return errNotYet
+	case "format", "digest":
+		if ended, tailErr := hasEnd(c); tailErr == nil && !ended {
+			return errNotYet
+		}
 	}
 	return err
 }
