@@ -127,8 +127,9 @@ func (r *run) change(edit func(j *journal)) error {
 	next.dropSpoiled()
 	if next.lost != nil {
 		// What does not parse is kept for those who want to know why.
-		_ = os.Chmod(r.journalPath(), 0o600)
-		_ = os.Rename(r.journalPath(), r.journalPath()+".damaged")
+		if err := r.deps.Disk.SetAside(r.journalPath(), r.journalPath()+".damaged", 0o600); err != nil {
+			return stateError(err)
+		}
 		next.lost = nil
 	}
 	if err := next.save(r.deps.Disk, r.journalPath()); err != nil {

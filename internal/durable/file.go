@@ -118,3 +118,31 @@ func (d Disk) Sweep(dir string) error {
 type writerFunc func(p []byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+// SetAside gives the file at path another name in its folder, in place of what has that name, and the permissions perm, and flushes the
+// folder. That there is no such file is no error. After a power cut it has one name or the other.
+func (d Disk) SetAside(path, to string, perm fs.FileMode) error {
+	parent, err := d.openDir(filepath.Dir(path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		defer parent.Close()
+		err = d.do(Op{Kind: OpRename, Path: path, To: to}, func() error {
+			if err := os.Chmod(path, perm); err != nil {
+				return err
+			}
+			return os.Rename(path, to)
+		})
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil // what was cut short of its flush is flushed now
+	}
+	if err == nil {
+		err = d.syncDir(parent)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot set %s aside: %w", path, err)
+	}
+	return nil
+}

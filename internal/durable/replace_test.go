@@ -64,3 +64,23 @@ func TestReplaceDiscarded(t *testing.T) {
 		t.Errorf("left: %v, %v, and the file holds %q", left, err, read(t, path))
 	}
 }
+
+// What is set aside has its old name or the new one at every moment.
+func TestSetAsideUnderEveryFault(t *testing.T) {
+	prepare := func(_ durable.Disk, dir string) error {
+		return os.WriteFile(filepath.Join(dir, "f"), []byte("old"), 0o644)
+	}
+	work := func(d durable.Disk, dir string) error {
+		return d.SetAside(filepath.Join(dir, "f"), filepath.Join(dir, "f.aside"), 0o600)
+	}
+	everyFault(t, prepare, work, func(dir string, ok bool) string {
+		f, aside := read(t, filepath.Join(dir, "f")), read(t, filepath.Join(dir, "f.aside"))
+		if info, err := os.Stat(filepath.Join(dir, "f.aside")); err == nil && info.Mode().Perm() != 0o600 {
+			return "anybody may read what was set aside"
+		}
+		return oldOrNew(f+","+aside, "old,(none)", "(none),old", ok)
+	})
+	if err := work(durable.Disk{}, filepath.Join(t.TempDir(), "no folder")); err != nil {
+		t.Error(err)
+	}
+}
