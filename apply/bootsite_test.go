@@ -26,6 +26,9 @@ type bootSite struct {
 	running slot.Name
 	dead    map[slot.Name]bool // the slot does not come up
 	data    *ledger
+	quiet   bool   // whoever runs leaves the data as they are
+	tripped bool   // the loader was out of order for one verdict
+	devices string // where the machine's devices are; empty: the parts' places are files
 	wild    string // what must never be seen, if it was seen
 }
 
@@ -93,6 +96,10 @@ func (s *bootSite) fell() (fell, dark bool) {
 	}
 	faults, ok := s.fault.(*durabletest.Faults)
 	dark = !ok || faults.Crashed()
+	if v, ok := s.fault.(*vanish); ok {
+		v.back(s.t)
+		dark = false
+	}
 	s.breakOff(nil)
 	return true, dark
 }
@@ -102,6 +109,7 @@ func (s *bootSite) start(state string, w *world) {
 	s.testSite = siteAt(s.t, state, s.f.factory, w)
 	s.deps.Disk = s.disk()
 	s.withMachine()
+	s.plug()
 	s.cfg.Spec.Slots.Tries = s.rig.Tries
 	s.deps.Loader = func() (slot.Loader, error) { return s.rig.Loader, nil }
 	s.deps.BootID = func() (string, error) { return fmt.Sprint(s.boots), nil }
@@ -135,7 +143,7 @@ func (s *bootSite) look() {
 
 // write is the data moving on under the release that runs.
 func (s *bootSite) write() {
-	if s.root(s.running) == "root 2" {
+	if s.root(s.running) == "root 2" && !s.quiet {
 		s.data.n = 20
 	}
 }
@@ -170,9 +178,9 @@ func (s *bootSite) reach(b sealed) {
 	}
 }
 
-// live goes through a life that is broken off by f until the machine is at rest, and says what was wrong with it.
-func (s *bootSite) live(l life, f slottest.Fault) error {
-	s.world.failing = func(v string) bool { return v == l.sick }
+// live goes through a life that is broken off by f until the machine is at rest. It says how that ends, and what was wrong with it.
+func (s *bootSite) live(l life, f slottest.Fault) (end string, err error) {
+	s.world.failing = func(v string) bool { return v == l.sick || l.sick == everything }
 	s.dead[l.dead] = l.dead != slot.None
 	if l.unsaved {
 		s.rig.Unsaved(s.t)
@@ -181,31 +189,34 @@ func (s *bootSite) live(l life, f slottest.Fault) error {
 	_ = l.verb(s)
 	s.fell()
 	s.power()
+	for range l.unseen(s.rig) {
+		s.power()
+	}
 	for range 8 {
 		if s.wild != "" {
-			return errors.New(s.wild)
+			return "", errors.New(s.wild)
 		}
-		_, err := s.Confirm(context.Background())
+		err := l.judge(s)
 		switch fell, dark := s.fell(); {
 		case dark || reasonOf(err) == "reboot":
 			s.power()
 			continue
 		case fell:
 			continue // once more
-		case err != nil && reasonOf(err) != "rolled-back":
-			return fmt.Errorf("confirm: %w", err)
+		case err != nil && reasonOf(err) != "rolled-back" && (reasonOf(err) != "person" || l.sick != everything):
+			return "", fmt.Errorf("confirm: %w", err)
 		}
 		if st := s.status(); st.Phase == Idle || st.Phase == Written {
 			return s.rests(l)
 		}
 		s.power()
 	}
-	return fmt.Errorf("the machine does not come to rest: phase %s", s.status().Phase)
+	return "", fmt.Errorf("the machine does not come to rest: phase %s", s.status().Phase)
 }
 
 // rests holds a machine at rest to the invariant: the slot that runs is good and the first, the manifests and the data are its
 // release's, and the status says so.
-func (s *bootSite) rests(l life) error {
+func (s *bootSite) rests(l life) (end string, err error) {
 	var problems []string
 	for b, n := range l.ends {
 		text := s.problem(b)
@@ -216,11 +227,38 @@ func (s *bootSite) rests(l life) error {
 			text = fmt.Sprintf("the data are at %d, not %d", s.data.n, want)
 		}
 		if text == "" {
-			return s.tells(b)
+			return s.settled(l, b)
 		}
 		problems = append(problems, text)
 	}
-	return fmt.Errorf("the machine runs none of the releases that it may: %q", problems)
+	return "", fmt.Errorf("the machine runs none of the releases that it may: %q", problems)
+}
+
+// settled holds the status to the truth, and a machine that asks for a person to staying as it is, whatever starts it.
+func (s *bootSite) settled(l life, b *sealed) (end string, err error) {
+	person, home := s.status().NeedsPerson, s.running
+	end = "as delivered"
+	if b != nil {
+		end = b.release.Version
+	}
+	if last := s.status().LastAttempted; last != nil && last.Result == ResultRolledBack {
+		end += ", rolled back"
+	}
+	if !person {
+		return end, s.tells(b)
+	}
+	s.breakOff(nil)
+	for range s.rig.Tries + 2 {
+		s.power()
+		if _, err := s.Confirm(context.Background()); reasonOf(err) != "person" || s.running != home {
+			return "", fmt.Errorf("slot %s of a machine that asks for a person runs after slot %s, and confirm says %v", s.running, home, err)
+		}
+	}
+	s.world.failing = func(string) bool { return false }
+	if _, err := s.Confirm(context.Background()); err != nil {
+		return "", fmt.Errorf("confirm, once all is well again: %w", err)
+	}
+	return end + ", asking for a person", s.tells(b)
 }
 
 // tells holds the status to the truth.

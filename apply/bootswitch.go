@@ -93,6 +93,24 @@ func (b *reboot) fellBack(trial slot.Name, state slot.State) (verdict, string) {
 	return bad, fmt.Sprintf("tries used up: the boot loader fell back to slot %s, for slot %s did not start, or nobody confirmed it", b.Home, trial)
 }
 
+// mayHaveRun tells whether the slot on trial was booted since it was armed; of a machine that cannot tell, it may have been.
+func (r *run) mayHaveRun(ctx context.Context) bool {
+	b, trial := r.journal.Reboot, r.journal.Trial.Boot
+	if booted, err := r.booted(ctx); err != nil || booted != b.Home {
+		return true
+	}
+	now, err := r.deps.BootID()
+	if err != nil || !b.Armed || b.Since == now {
+		return err != nil
+	}
+	state, err := r.loader.State(ctx, trial)
+	if err != nil {
+		return true
+	}
+	v, _ := b.fellBack(trial, state)
+	return v == bad
+}
+
 // runsTrial tells whether the release on trial is what was booted; if it is not, why.
 func (r *run) runsTrial(ctx context.Context) (why string, err error) {
 	if b := r.journal.Reboot; b != nil {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -142,13 +143,13 @@ func (s *testSite) withMachine() *testSite {
 	return s
 }
 
-// root is what stands in the place of a boot slot's root.
+// root is what stands in the place of a boot slot's root; empty if that is nothing, or nothing but what the device came with.
 func (s *testSite) root(n slot.Name) string {
-	b, err := os.ReadFile(filepath.Join(filepath.Dir(s.cfg.Spec.State), "root-"+string(n)))
+	b, err := os.ReadFile(s.deps.Host.Path(s.cfg.Spec.Slots.places(n)["root"]))
 	if err != nil {
 		return ""
 	}
-	return string(b)
+	return strings.TrimRight(string(b), "\xaa")
 }
 
 // os adds an operating system of one part.

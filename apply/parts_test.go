@@ -118,8 +118,11 @@ func (s *osSite) update(b sealed) *Result {
 }
 
 // asDevices gives the slots' roots places of which only what differs is written.
-func asDevices(s *testSite) {
-	s.deps.Host.Root = s.t.TempDir()
+func asDevices(s *testSite) { devicesIn(s, s.t.TempDir()) }
+
+// devicesIn is asDevices with the devices below a folder.
+func devicesIn(s *testSite, dir string) {
+	s.deps.Host.Root = dir
 	mounts := s.deps.Host.Path("/proc/self/mountinfo")
 	err := os.MkdirAll(filepath.Dir(mounts), 0o755)
 	if err == nil {

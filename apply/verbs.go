@@ -197,9 +197,9 @@ func (s *Site) Confirm(ctx context.Context) (res *Result, err error) {
 	return r.result(ResultNothing, r.journal.Current), nil
 }
 
-// Overdue ends a trial of another boot slot that nobody has confirmed: its release goes back like one whose checks failed. Where
-// none is, it does nothing. A verb that is still at work on the trial is not waited for: the machine has to boot again, which
-// spends a try.
+// Overdue ends a trial of another boot slot that nobody has confirmed: its release goes back like one whose checks failed. A way back
+// that was cut short there goes on. Where neither is, it does nothing. A verb that is still at work on the trial is not waited for: the
+// machine has to boot again, which spends a try.
 func (s *Site) Overdue(ctx context.Context) (res *Result, err error) {
 	r, err := s.beginKnown(verbConfirm)
 	if err != nil {
@@ -211,25 +211,36 @@ func (s *Site) Overdue(ctx context.Context) (res *Result, err error) {
 		return nil, err
 	}
 	defer func() { err = r.end(err) }()
-	if r.journal.Reboot == nil || r.journal.Phase != Armed && r.journal.Phase != Trial {
+	if r.journal.Reboot == nil {
 		return r.result(ResultNothing, r.journal.Current), nil
 	}
 	if booted, err := r.booted(ctx); err != nil || booted != r.journal.Trial.Boot {
 		return r.result(ResultNothing, r.journal.Current), err
 	}
-	after := s.cfg.Spec.Slots.deadline()
-	err = r.change(func(j *journal) {
-		j.Phase = RollingBack
-		j.markBad(*j.Trial)
-		remember(nil, fmt.Sprintf("nobody confirmed it within %s of the boot", after))(j)
-	})
+	switch r.journal.Phase {
+	case Armed, Trial:
+		err = r.turnBack()
+	case RollingBack: // which was cut short, or whose reboot never came
+	default:
+		return r.result(ResultNothing, r.journal.Current), nil
+	}
+	if err == nil {
+		err = r.walk(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if err := r.walk(ctx); err != nil {
-		return nil, err
-	}
 	return r.concluded()
+}
+
+// turnBack ends a trial that runs and that nobody has confirmed.
+func (r *run) turnBack() error {
+	after := r.cfg.Spec.Slots.deadline()
+	return r.change(func(j *journal) {
+		j.Phase, j.Reboot = RollingBack, j.Reboot.touched()
+		j.markBad(*j.Trial)
+		remember(nil, fmt.Sprintf("nobody confirmed it within %s of the boot", after))(j)
+	})
 }
 
 // wellAgain forgets that a person was needed if the current release passes its checks now.
@@ -273,6 +284,9 @@ func (s *Site) Rollback(ctx context.Context, o RollbackOptions) (res *Result, er
 	if err := r.resume(ctx); err != nil {
 		return nil, err
 	}
+	if r.rebootDue {
+		return r.asked() // that is under way already
+	}
 	if r.outcome != nil && r.outcome.Verb == verbRollback {
 		return r.concluded()
 	}
@@ -289,8 +303,12 @@ func (r *run) endTrial(ctx context.Context) (ended bool, err error) {
 	if (j.Phase != Armed && j.Phase != Trial) || j.Attempt.Verb == verbRollback {
 		return false, nil
 	}
+	due := j.Reboot
+	if due != nil && r.mayHaveRun(ctx) {
+		due = due.touched()
+	}
 	err = r.change(func(j *journal) {
-		j.Phase = RollingBack
+		j.Phase, j.Reboot = RollingBack, due
 		j.PutBack = &PutBack{Release: *j.Trial, At: r.began.UTC()}
 		remember(nil, "ended by sallyport rollback")(j)
 	})

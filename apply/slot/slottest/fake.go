@@ -94,7 +94,7 @@ func (e *fakeEnv) next() string {
 func (f *Fake) Running(context.Context) (slot.Name, error) {
 	v, found, err := f.host.Param(host.SlotParam)
 	if err == nil && !found {
-		err = errors.New("the command line tells no slot")
+		err = &slot.UnreadyError{Text: "the command line tells no slot", Advice: "install its script"}
 	}
 	return fakeNames.Slot(v), err
 }
