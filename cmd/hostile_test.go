@@ -133,13 +133,13 @@ func hostile(t *testing.T) map[string]func(v string) []byte {
 		"package of references": func(v string) []byte {
 			return withSBOM(t, v, packed(t, fill(`{"packages":[{"name":"a","externalRefs":[`, "{},", "{}]}]}", 64<<20)))
 		},
-		"very many packages":               func(v string) []byte { return withSBOM(t, v, packed(t, manyPackages(1_000_000, v))) },
-		"packages as many as there may be": func(v string) []byte { return withSBOM(t, v, packed(t, manyPackages(110_000, v))) },
-		"SBOM that has no end":             func(v string) []byte { return withSBOM(t, v, packed(t, fill(`{"files":[`, `1,`, `1]`, 256<<20))) },
-		"packages of many images":          func(v string) []byte { return sharedPackages(t, v) },
-		"very many objects":                func(v string) []byte { return withObjects(t, v, strings.Repeat("kind: a\n---\n", 2_000_000), 1) },
-		"many objects":                     func(v string) []byte { return withObjects(t, v, numbered(10_000, v), bundle.MaxObjects) },
-		"object of lists":                  func(v string) []byte { return withObjects(t, v, fill("kind: a\nx: [", "a,", "a]\n", 3<<20-100), 1) },
+		"very many packages":      func(v string) []byte { return withSBOM(t, v, packed(t, manyPackages(1_000_000, v))) },
+		asManyPackages:            func(v string) []byte { return withSBOM(t, v, packed(t, manyPackages(110_000, v))) },
+		"SBOM that has no end":    func(v string) []byte { return withSBOM(t, v, packed(t, fill(`{"files":[`, `1,`, `1]`, 256<<20))) },
+		"packages of many images": func(v string) []byte { return sharedPackages(t, v) },
+		"very many objects":       func(v string) []byte { return withObjects(t, v, strings.Repeat("kind: a\n---\n", 2_000_000), 1) },
+		"many objects":            func(v string) []byte { return withObjects(t, v, numbered(10_000, v), bundle.MaxObjects) },
+		"object of lists":         func(v string) []byte { return withObjects(t, v, fill("kind: a\nx: [", "a,", "a]\n", 3<<20-100), 1) },
 		"object of maps": func(v string) []byte {
 			return withObjects(t, v, "kind: a\nx: "+strings.Repeat("{a: ", 9_000)+strings.Repeat("}", 9_000)+"\n", 1)
 		},
@@ -288,8 +288,8 @@ func (m measured) underLimit(t *testing.T, name, out string, args []string) {
 	if rss > m.limit || took > hostileTime {
 		t.Errorf("%s, %s %s: exit %d, %d KiB of %d, %v", name, filepath.Base(m.path), args[0], code, rss>>10, m.limit>>10, took)
 	}
-	if shows := args[0] == "inspect" || args[0] == "diff"; shows && name == realSize && code != exitDone {
-		t.Errorf("%s, %s: exit %d for a bundle as people have", name, args[0], code)
+	if shows := args[0] == "inspect" || args[0] == "diff"; shows && (name == realSize || name == asManyPackages) && code != exitDone {
+		t.Errorf("%s, %s: exit %d for a bundle as a factory makes them", name, args[0], code)
 	}
 	if args[0] == "verify" && code != exitUntrusted || args[0] == "apply" && code != exitUntrusted {
 		t.Errorf("%s, %s: exit %d for a bundle that nobody signed", name, args[0], code)
@@ -312,6 +312,9 @@ func expressions() string {
 
 // realSize is the one that is not hostile, and as large as the largest that people have: it must be shown.
 const realSize = "200 images, 5,000 layers, 50,000 packages, 5,000 objects"
+
+// asManyPackages has as many as a reader takes, each with another version in the next release.
+const asManyPackages = "packages as many as there may be"
 
 func large(t *testing.T, v string) []byte {
 	r := bundletest.Minimal()

@@ -16,6 +16,7 @@ import (
 
 	"github.com/sallyport-dev/sallyport/bundle"
 	"github.com/sallyport-dev/sallyport/bundle/image"
+	"github.com/sallyport-dev/sallyport/bundle/inspect"
 	"github.com/sallyport-dev/sallyport/bundle/sign"
 	"github.com/sallyport-dev/sallyport/delta"
 )
@@ -124,6 +125,7 @@ type builder struct {
 	effort    delta.Effort
 	blobs     []*blob
 	sboms     []bundle.SBOM
+	listing   *inspect.Listing // of the sboms that this bundle carries
 	objects   []byte
 	// overlays describe the overlays, overlayDocs are their edits.
 	overlays    []bundle.Overlay
@@ -134,7 +136,7 @@ type builder struct {
 // Run builds a bundle. Errors that the caller can mend have a Reason, most of them "spec", "image", "manifest" or "usage".
 func Run(ctx context.Context, cfg Config) (res *Result, err error) {
 	b := &builder{Config: cfg, started: time.Now(), spec: cfg.Spec, parts: make(map[digest.Digest]bundle.Part),
-		told: make(map[digest.Digest]bool)}
+		told: make(map[digest.Digest]bool), listing: inspect.NewListing()}
 	if err := b.prepare(); err != nil {
 		return nil, err
 	}

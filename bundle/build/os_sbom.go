@@ -1,6 +1,7 @@
 package build
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -83,11 +84,21 @@ func (b *builder) partSBOM(ctx context.Context, r rooted) ([]bundle.SBOM, error)
 		return nil, err
 	}
 	b.tellSkipped("part "+r.Name, docs[0].Skipped)
-	return b.addSBOMs(r.desc.Digest, docs), nil
+	return b.addSBOMs("part "+r.Name, r.desc.Digest, docs), nil
 }
 
-// addSBOMs gives the bundle the documents of an image or a part.
-func (b *builder) addSBOMs(of digest.Digest, docs []sbom.Document) []bundle.SBOM {
+// addSBOMs gives the bundle the documents of an image or a part, unless with them there would be more than readers take: no bundle is
+// made that nobody can look into.
+func (b *builder) addSBOMs(name string, of digest.Digest, docs []sbom.Document) []bundle.SBOM {
+	for _, d := range docs {
+		if d.Format != "spdx" {
+			continue
+		}
+		if err := b.listing.Add(bytes.NewReader(d.Compressed)); err != nil {
+			b.say("note", "%s has no SBOM: %v", name, err)
+			return nil
+		}
+	}
 	var list []bundle.SBOM
 	for _, d := range docs {
 		desc := ocispec.Descriptor{Digest: digest.FromBytes(d.Compressed), Size: int64(len(d.Compressed))}

@@ -140,7 +140,7 @@ func (b *builder) newSBOMs(ctx context.Context, img *released, m image.PlatformM
 		return nil, err
 	}
 	b.tellSkipped(img.name.String(), docs[0].Skipped)
-	return b.addSBOMs(m.Desc.Digest, docs), nil
+	return b.addSBOMs(img.name.String(), m.Desc.Digest, docs), nil
 }
 
 // tellSkipped says what the SBOM of an image or a part does not know.

@@ -26,16 +26,17 @@ type PackageChange struct {
 	Images []string `json:"images"` // names in the new bundle
 }
 
-// Limits of a comparison: images may share their packages, so that a few bytes can name very many.
+// Limits of a comparison. All that two bundles may list can have changed, as all versions do with a new distribution; but images may
+// share their packages, so that a few bytes can name very many.
 const (
-	maxCompared = 2_000_000 // packages of all images
-	maxChanges  = 50_000    // of all images
+	maxCompared = 2_000_000       // packages of all images
+	maxChanges  = 2 * maxPackages // of all images
 )
 
 func comparePackages(from, to *Contents, pairs []imagePair) (PackagesDiff, error) {
-	d := PackagesDiff{Added: []PackageChange{}, Removed: []PackageChange{}, Changed: []PackageChange{}, Unknown: []string{}}
-	changes := map[packageKey][]string{}
-	compared, changed := 0, 0
+	d := PackagesDiff{Unknown: []string{}}
+	var changes []PackageChange
+	compared := 0
 	for _, p := range slices.Concat(changedPairs(pairs), changedParts(from, to)) {
 		before, ok := from.packagesOf(p.from, to)
 		after, ok2 := to.packagesOf(p.to, from)
@@ -45,13 +46,10 @@ func comparePackages(from, to *Contents, pairs []imagePair) (PackagesDiff, error
 			}
 			continue
 		}
-		list := packageChanges(before, after)
 		compared += len(before) + len(after)
-		if changed += len(list); compared > maxCompared || changed > maxChanges {
+		changes = packageChanges(changes, []string{p.to}, before, after)
+		if compared > maxCompared || len(changes) > maxChanges {
 			return d, fmt.Errorf("more than %d packages changed, or more than %d are to be compared", maxChanges, maxCompared)
-		}
-		for _, k := range list {
-			changes[k] = append(changes[k], p.to)
 		}
 	}
 	d.fill(changes)
@@ -82,25 +80,23 @@ func changedParts(from, to *Contents) []namePair {
 	return list
 }
 
-type packageKey struct{ name, kind, from, to string }
-
-// packageChanges lists the packages whose versions differ. Both lists are sorted.
-func packageChanges(before, after []Package) []packageKey {
-	var out []packageKey
+// packageChanges adds the packages of an image whose versions differ. Both lists are sorted. The changes of one image have its name in
+// one place: there may be very many.
+func packageChanges(changes []PackageChange, image []string, before, after []Package) []PackageChange {
 	for len(before) > 0 || len(after) > 0 {
 		first := after
 		if len(after) == 0 || len(before) > 0 && compareNames(before[0], after[0]) < 0 {
 			first = before
 		}
-		id := Package{Name: first[0].Name, Type: first[0].Type}
-		var from, to string
-		from, before = versions(id, before)
-		to, after = versions(id, after)
-		if from != to {
-			out = append(out, packageKey{id.Name, id.Type, from, to})
+		c := PackageChange{Name: first[0].Name, Type: first[0].Type, Images: slices.Clip(image)}
+		id := Package{Name: c.Name, Type: c.Type}
+		c.Old, before = versions(id, before)
+		c.New, after = versions(id, after)
+		if c.Old != c.New {
+			changes = append(changes, c)
 		}
 	}
-	return out
+	return changes
 }
 
 func compareNames(a, b Package) int {
@@ -121,23 +117,46 @@ func versions(id Package, list []Package) (joined string, rest []Package) {
 	return strings.Join(all, ", "), list[n:]
 }
 
-func (d *PackagesDiff) fill(changes map[packageKey][]string) {
-	for k, images := range changes {
-		slices.Sort(images)
-		c := PackageChange{Name: k.name, Type: k.kind, Old: k.from, New: k.to, Images: images}
-		switch {
-		case k.from == "":
-			d.Added = append(d.Added, c)
-		case k.to == "":
-			d.Removed = append(d.Removed, c)
-		default:
-			d.Changed = append(d.Changed, c)
+// fill makes one change of those that are alike in several images, and lists them by what they are.
+func (d *PackagesDiff) fill(changes []PackageChange) {
+	slices.SortFunc(changes, func(a, b PackageChange) int {
+		return cmp.Or(compareChanges(&a, &b), strings.Compare(a.Images[0], b.Images[0]))
+	})
+	n := 0
+	for _, c := range changes {
+		if n > 0 && compareChanges(&changes[n-1], &c) == 0 {
+			changes[n-1].Images = append(changes[n-1].Images, c.Images...)
+			continue
+		}
+		changes[n] = c
+		n++
+	}
+	kind := func(k int) int { // where those of a kind begin
+		i, _ := slices.BinarySearchFunc(changes[:n], k, func(c PackageChange, k int) int { return cmp.Compare(c.kind(), k) })
+		return i
+	}
+	added, removed := kind(1), kind(2)
+	d.Added, d.Removed, d.Changed = changes[:added:added], changes[added:removed:removed], changes[removed:n:n]
+	for _, l := range []*[]PackageChange{&d.Added, &d.Removed, &d.Changed} {
+		if *l == nil {
+			*l = []PackageChange{} // so that it is a list in JSON, too
 		}
 	}
-	for _, l := range [][]PackageChange{d.Added, d.Removed, d.Changed} {
-		slices.SortFunc(l, func(a, b PackageChange) int {
-			return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Type, b.Type), strings.Compare(a.Old, b.Old),
-				strings.Compare(a.New, b.New))
-		})
+}
+
+// kind is 0 of what was added, 1 of what was removed and 2 of what changed.
+func (c *PackageChange) kind() int {
+	switch {
+	case c.Old == "":
+		return 0
+	case c.New == "":
+		return 1
 	}
+	return 2
+}
+
+// compareChanges puts changes into their order: by kind, then by what they say. Those that are alike but for the images are equal.
+func compareChanges(a, b *PackageChange) int {
+	return cmp.Or(cmp.Compare(a.kind(), b.kind()), strings.Compare(a.Name, b.Name), strings.Compare(a.Type, b.Type),
+		strings.Compare(a.Old, b.Old), strings.Compare(a.New, b.New))
 }

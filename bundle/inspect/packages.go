@@ -44,6 +44,22 @@ type room struct {
 
 func newRoom() *room { return &room{maxSBOMs, maxPackages, maxPackageText, maxSkipped} }
 
+// Listing looks at the SBOMs of a bundle that is being made, so that none is made which a reader refuses.
+type Listing struct{ left room }
+
+// NewListing begins with no document.
+func NewListing() *Listing { return &Listing{*newRoom()} }
+
+// Add takes one more SPDX document, compressed with zstd, or tells why a bundle that has it and those before would be refused.
+func (l *Listing) Add(doc io.Reader) error {
+	left := l.left
+	if _, err := readPackages(doc, &left); err != nil {
+		return err
+	}
+	l.left = left
+	return nil
+}
+
 // readPackages reads the packages of an SPDX JSON document compressed with zstd, as a stream.
 func readPackages(r io.Reader, left *room) ([]Package, error) {
 	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxSBOMWindow))
