@@ -34,5 +34,32 @@ func (s *Site) bootReady(ctx context.Context) []Finding {
 			err = errorf("boot", "boot the slot that the site's release is in, or apply a newer release", "%s", b.Problem)
 		}
 	}
-	return []Finding{found("boot", err, fmt.Sprintf("boot slot %s runs and is good; the boot loader is ready to try the other one", running), mend)}
+	f := found("boot", err, fmt.Sprintf("boot slot %s runs and is good; the boot loader is ready to try the other one", running), mend)
+	if err == nil {
+		f.advise(ctx, l)
+	}
+	return []Finding{f}
+}
+
+// adviser is a boot loader that can tell what its set-up leaves to a person.
+type adviser interface {
+	Advice(ctx context.Context) (text, mend string, err error)
+}
+
+// advise adds a boot loader's advice to a good finding.
+func (f *Finding) advise(ctx context.Context, l slot.Loader) {
+	if w, ok := l.(interface{ Unwrap() slot.Loader }); ok {
+		l = w.Unwrap()
+	}
+	a, ok := l.(adviser)
+	if !ok {
+		return
+	}
+	text, mend, err := a.Advice(ctx)
+	if err != nil {
+		text = oneLine(err.Error())
+	}
+	if text != "" {
+		f.Message, f.Mend = f.Message+"; "+text, mend
+	}
 }

@@ -170,6 +170,21 @@ func (c *SlotConfig) check(field string, fail failFunc) {
 	}
 }
 
+// checkNames wants the loader's names of the slots, where they are given, to be ones that it can have.
+func (s *SlotsConfig) checkNames(valid func(name string) error, fail failFunc) {
+	for _, c := range []struct {
+		field string
+		slot  *SlotConfig
+	}{{"spec.slots.a.boot", s.A}, {"spec.slots.b.boot", s.B}} {
+		if c.slot == nil || c.slot.Boot == "" {
+			continue
+		}
+		if err := valid(c.slot.Boot); err != nil {
+			fail(c.field, err.Error(), "")
+		}
+	}
+}
+
 // resolve makes the paths absolute.
 func (s *SlotsConfig) resolve(base string) {
 	if s.GRUB != nil && s.GRUB.Env != "" && !filepath.IsAbs(s.GRUB.Env) {

@@ -20,17 +20,7 @@ type GRUBConfig struct {
 }
 
 func checkGRUB(s *SlotsConfig, fail failFunc) {
-	for _, c := range []struct {
-		field string
-		slot  *SlotConfig
-	}{{"a", s.A}, {"b", s.B}} {
-		if c.slot == nil || c.slot.Boot == "" {
-			continue
-		}
-		if err := grub.ValidName(c.slot.Boot); err != nil {
-			fail("spec.slots."+c.field+".boot", err.Error(), "")
-		}
-	}
+	s.checkNames(grub.ValidName, fail)
 	if s.GRUB == nil {
 		return
 	}

@@ -26,11 +26,10 @@ func checkSystemdBoot(s *SlotsConfig, fail failFunc) {
 		absolute("spec.slots.systemdBoot.esp", c.ESP, fail)
 		absolute("spec.slots.systemdBoot.xbootldr", c.XBOOTLDR, fail)
 	}
+	s.checkNames(systemdboot.ValidName, fail)
 	if s.A == nil || s.B == nil {
 		return
 	}
-	entryName("spec.slots.a.boot", s.A.Boot, fail)
-	entryName("spec.slots.b.boot", s.B.Boot, fail)
 	if s.A.Boot != s.B.Boot && strings.EqualFold(s.A.Boot, s.B.Boot) {
 		fail("spec.slots.b.boot", fmt.Sprintf("is %q, and that of slot a %q, which are one file on an ESP", s.B.Boot, s.A.Boot), "give the entries names that differ in more than case")
 	}
@@ -39,12 +38,6 @@ func checkSystemdBoot(s *SlotsConfig, fail failFunc) {
 func absolute(field, path string, fail failFunc) {
 	if path != "" && !filepath.IsAbs(path) {
 		fail(field, fmt.Sprintf("%q is not an absolute path", path), "write where the partition is mounted, as in "+systemdboot.DefaultESP)
-	}
-}
-
-func entryName(field, name string, fail failFunc) {
-	if err := systemdboot.ValidName(name); err != nil && name != "" {
-		fail(field, err.Error(), "")
 	}
 }
 

@@ -18,16 +18,7 @@ type UBootConfig struct {
 }
 
 func checkUBoot(s *SlotsConfig, fail failFunc) {
-	for _, c := range []struct {
-		field string
-		slot  *SlotConfig
-	}{{"spec.slots.a.boot", s.A}, {"spec.slots.b.boot", s.B}} {
-		if c.slot != nil && c.slot.Boot != "" {
-			if err := uboot.ValidName(c.slot.Boot); err != nil {
-				fail(c.field, err.Error(), "")
-			}
-		}
-	}
+	s.checkNames(uboot.ValidName, fail)
 }
 
 func openUBoot(s *SlotsConfig, names slot.BootNames, h host.Host, disk durable.Disk) (slot.Loader, error) {

@@ -1,6 +1,9 @@
 package slot
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
 
 // Loader is a boot loader as a backend: what it arms runs after the next reboot, and it falls back by itself to the other slot
 // if nobody commits it. It keeps a State of each slot in a place of its own, which every method reads anew; what a method has
@@ -63,6 +66,28 @@ func (e *UnreadyError) Reason() string { return "loader" }
 
 // Hint says what to do next.
 func (e *UnreadyError) Hint() string { return e.Advice }
+
+// decideFirst is what to do where a trial stands in the way.
+const decideFirst = "decide the trial first: sallyport confirm"
+
+// NothingLeft wants a slot that is about to be passed over to leave one that is good: other and err are what State said of that one.
+func NothingLeft(n Name, other State, err error) error {
+	if err == nil && other.Verdict == Good {
+		return nil
+	}
+	return &UnreadyError{
+		Text:   fmt.Sprintf("slot %s cannot be passed over: slot %s is not good, and nothing would be left to boot", n, n.Other()),
+		Advice: decideFirst, Err: err,
+	}
+}
+
+// NoWayBack is the refusal to arm a slot while the other one does not run, or is not good; err is why that is not known, or nil.
+func NoWayBack(n, running Name, err error) error {
+	return &UnreadyError{
+		Text:   fmt.Sprintf("slot %s cannot be armed: slot %s runs, and must be the other one and good", n, running),
+		Advice: decideFirst, Err: err,
+	}
+}
 
 // BootNames are a loader's names of the slots.
 type BootNames struct{ A, B string }

@@ -13,6 +13,8 @@ type Release struct {
 	Version string
 	// Root is the image of its operating system; empty for a release of manifests only.
 	Root string
+	// Kernel is the file of the part that goes to the ESP; empty for none.
+	Kernel string
 	// Bare leaves the manifests out.
 	Bare bool
 	// Base is the bundle that it is a delta of; empty for none.
@@ -51,7 +53,7 @@ func (f *Factory) Build(ctx context.Context, r Release) (string, error) {
 		}
 	}
 	if r.Root != "" {
-		text += fmt.Sprintf("  os: {version: %q, parts: [{name: root, image: %q}]}\n", r.Version, r.Root)
+		text += fmt.Sprintf("  os: {version: %q, parts: [{name: root, image: %q}%s]}\n", r.Version, r.Root, kernelPart(r.Kernel))
 	}
 	text += "  checks:\n    - {name: rig, exec: {command: [/usr/local/bin/rig-check]}, timeout: 15s, interval: 1s}\n"
 	if err := writeFile(filepath.Join(f.dir, r.Version+".yaml"), text); err != nil {
@@ -63,6 +65,13 @@ func (f *Factory) Build(ctx context.Context, r Release) (string, error) {
 		args = append(args, "--base", r.Base)
 	}
 	return bundle, f.sallyport(ctx, args...)
+}
+
+func kernelPart(file string) string {
+	if file == "" {
+		return ""
+	}
+	return fmt.Sprintf(", {name: kernel, image: %q}", file)
 }
 
 func (f *Factory) sallyport(ctx context.Context, args ...string) error {

@@ -42,6 +42,16 @@ type Loader struct {
 	Install func(m *Machine, dir string) error
 	// SetUp makes the machine, which has booted slot A, one that its loader boots by sallyport's script.
 	SetUp func(r *Running) error
+	// Kernel is the part that a release brings beside the root; its Make is nil where the loader finds the kernel in the root.
+	Kernel KernelPart
+}
+
+// KernelPart is the program of a slot that the firmware or the loader starts from the ESP.
+type KernelPart struct {
+	// Make makes the program in a folder, or names one that is there.
+	Make func(ctx context.Context, w *Workshop, dir string) (string, error)
+	// Path is where it lies on the ESP, by the name of the slot.
+	Path func(slot string) string
 }
 
 // New makes a machine whose slot a holds root, and whose slot b holds what other says: empty leaves zeros.

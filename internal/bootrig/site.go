@@ -2,6 +2,7 @@ package bootrig
 
 import (
 	"fmt"
+	"path"
 
 	"github.com/sallyport-dev/sallyport/internal/bootrig/wire"
 )
@@ -12,10 +13,11 @@ const (
 	siteFile     = siteFolder + "/site.yaml"
 	manifestFile = "/var/lib/manifests"
 	stickFolder  = "/media/stick"
+	espFolder    = "/efi"
 )
 
-// siteYAML is the site's configuration; slots is what stands below spec.slots beside the two slots.
-func siteYAML(slots string) string {
+// siteYAML is the site's configuration on a machine of a loader.
+func siteYAML(l Loader) string {
 	return fmt.Sprintf(`apiVersion: sallyport.dev/v1
 kind: Site
 metadata: {name: rig}
@@ -27,17 +29,28 @@ spec:
   slots:
     %s
     deadline: 60s
-    a: {boot: A, parts: {root: /dev/disk/by-partlabel/%s}}
-    b: {boot: B, parts: {root: /dev/disk/by-partlabel/%s}}
-`, siteFolder, manifestFile, slots, labelRootA, labelRootB)
+    a: {boot: A, parts: {%s}}
+    b: {boot: B, parts: {%s}}
+`, siteFolder, manifestFile, l.Slots, places(l, "A"), places(l, "B"))
 }
+
+// places are where the parts of a slot go.
+func places(l Loader, slot string) string {
+	text := "root: /dev/disk/by-partlabel/" + rootLabel(slot)
+	if l.Kernel.Make != nil {
+		text += ", kernel: " + path.Join(espFolder, l.Kernel.Path(slot))
+	}
+	return text
+}
+
+func rootLabel(slot string) string { return map[string]string{"A": labelRootA, "B": labelRootB}[slot] }
 
 // mounts are the partitions that every image mounts, where they are: what stands before the slots is the loader's matter.
 func mounts() []wire.Mount {
 	return []wire.Mount{
 		{Label: labelData, Path: "/var/lib", Type: "ext4", Wanted: true},
 		{Label: labelBoot, Path: "/boot", Type: "ext4"},
-		{Label: labelESP, Path: "/efi", Type: "vfat"},
+		{Label: labelESP, Path: espFolder, Type: "vfat"},
 		{Path: "/sys/firmware/efi/efivars", Type: "efivarfs"},
 		{Label: "stick", Path: stickFolder, Type: "ext4", ReadOnly: true},
 	}

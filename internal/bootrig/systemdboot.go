@@ -6,19 +6,25 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
+
+	"github.com/sallyport-dev/sallyport/apply/slot"
+	"github.com/sallyport-dev/sallyport/apply/slot/efivar"
 )
 
 const (
 	systemdBootProgram = "/usr/lib/systemd/boot/efi/systemd-bootx64.efi"
+	systemdBootPath    = "EFI/systemd/systemd-bootx64.efi" // on the ESP
 	systemdStub        = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub"
 )
 
 // SystemdBoot is systemd-boot on an ESP, with a kernel and an entry of each slot.
 func SystemdBoot() Loader {
-	return withEntries("systemd-boot", "title Slot %s\nlinux /%[1]s/linux\noptions %s\n", func(_ context.Context, w *Workshop, _ string) (string, error) {
-		return w.vmlinuz(), nil
-	})
+	return withEntries("systemd-boot", "title Slot %s\nlinux /%[1]s/linux\noptions %s\n", plainKernel)
 }
+
+// plainKernel is a kernel as it is.
+func plainKernel(_ context.Context, w *Workshop, _ string) (string, error) { return w.vmlinuz(), nil }
 
 // SystemdBootUKI is systemd-boot with a unified kernel image in each slot. It has no command line of its own, so that one image
 // fits either slot.
@@ -29,7 +35,8 @@ func SystemdBootUKI() Loader {
 // withEntries is systemd-boot with entries of a form, which start a program that lies in the folder of each slot.
 func withEntries(name, entry string, program func(ctx context.Context, w *Workshop, dir string) (string, error)) Loader {
 	return Loader{
-		Name: name, Slots: "backend: systemd-boot", Install: uefi,
+		Name: name, Slots: "backend: systemd-boot", Install: startedOften,
+		Kernel: KernelPart{program, func(slot string) string { return slot + "/linux" }},
 		Partitions: func(ctx context.Context, w *Workshop, dir string) ([]Partition, error) {
 			linux, err := program(ctx, w, dir)
 			if err != nil {
@@ -39,10 +46,20 @@ func withEntries(name, entry string, program func(ctx context.Context, w *Worksh
 			for file, slot := range map[string]string{"A.conf": "A", "B+0.conf": "B"} {
 				texts["loader/entries/"+file] = fmt.Sprintf(entry, slot, slotOptions(slot))
 			}
-			return esp(ctx, dir, texts, map[string]string{"EFI/BOOT/BOOTX64.EFI": systemdBootProgram, "A/linux": linux, "B/linux": linux})
+			return esp(ctx, dir, texts, map[string]string{systemdBootPath: systemdBootProgram, "A/linux": linux, "B/linux": linux})
 		},
 		SetUp: func(*Running) error { return nil },
 	}
+}
+
+// startedOften gives a machine firmware that starts systemd-boot once more than a slot has tries: one that cannot load a kernel goes
+// back to the firmware.
+func startedOften(m *Machine, dir string) error {
+	if err := uefi(m, dir); err != nil {
+		return err
+	}
+	path := "\\" + strings.ReplaceAll(systemdBootPath, "/", "\\")
+	return entries(m, slot.DefaultTries+1, path, efivar.LoadOption{Description: "Linux Boot Manager"})
 }
 
 // unified makes a unified kernel image: systemd's stub with the kernel and an os-release in sections behind its own.
@@ -77,8 +94,7 @@ func unified(ctx context.Context, w *Workshop, dir string) (string, error) {
 
 // slotOptions is the command line of a slot's kernel.
 func slotOptions(slot string) string {
-	label := map[string]string{"A": labelRootA, "B": labelRootB}[slot]
-	return fmt.Sprintf("root=PARTLABEL=%s ro console=ttyS0 panic=1 sallyport.slot=%s", label, slot)
+	return fmt.Sprintf("root=PARTLABEL=%s %s panic=1 sallyport.slot=%s", rootLabel(slot), kernelArgs, slot)
 }
 
 func (w *Workshop) vmlinuz() string { return filepath.Join(w.kernel, "vmlinuz") }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/bootrig/wire"
@@ -101,12 +102,27 @@ func (y *Yard) release(ctx context.Context, f *Factory, dir, version, base strin
 		return f.Build(ctx, r)
 	}
 	r.Root = filepath.Join(dir, "root-"+version+".img")
+	if y.Loader.Kernel.Make != nil {
+		var err error
+		if r.Kernel, err = y.kernelOf(ctx, dir, version); err != nil {
+			return "", err
+		}
+	}
 	y.Images[version] = r.Root
 	files := map[string]string{"boot/sallyport-slot.cfg": "set sallyport_args=\"" + kernelArgs + "\"\n"}
 	if err := y.Root(ctx, r.Root, Root{Image: image(version), NoKernel: version == NoKernel, Files: files}); err != nil {
 		return "", err
 	}
 	return f.Build(ctx, r)
+}
+
+// kernelOf is the kernel that a release brings to the ESP: that of NoKernel is none.
+func (y *Yard) kernelOf(ctx context.Context, dir, version string) (string, error) {
+	if version != NoKernel {
+		return y.Loader.Kernel.Make(ctx, y.Workshop, dir)
+	}
+	file := filepath.Join(dir, "no-kernel")
+	return file, writeFile(file, strings.Repeat("This is no program. ", 1000))
 }
 
 // kernelArgs are what an image wants on its kernel's command line. On a host with much else to do QEMU's NVMe controller now and
@@ -140,7 +156,7 @@ const bootTime = 10 * time.Minute
 // commission makes the first machine: it boots slot A, is set up for its loader as the documentation says, and takes First, which
 // goes to slot B, for nothing says yet what slot A holds.
 func (y *Yard) commission(ctx context.Context, dir, key string) error {
-	data := map[string]string{"etc/site.yaml": siteYAML(y.Loader.Slots), "etc/release.pub": key}
+	data := map[string]string{"etc/site.yaml": siteYAML(y.Loader), "etc/release.pub": key}
 	m, err := y.New(ctx, dir, y.Loader, y.Images[First], "", data)
 	if err != nil {
 		return err

@@ -14,7 +14,7 @@ import (
 
 // Names of the firmware's variables.
 const (
-	bootOrder   = "BootOrder"
+	bootOrder   = efivar.BootOrder
 	bootNext    = "BootNext"
 	bootCurrent = "BootCurrent"
 )
@@ -31,7 +31,7 @@ type bootEntry struct {
 
 func (e *bootEntry) name() string { return variable(e.number) }
 
-func variable(number uint16) string { return fmt.Sprintf("Boot%04X", number) }
+func variable(number uint16) string { return efivar.BootEntry(number) }
 
 func (e *bootEntry) active() bool { return e.option.Attributes&efivar.Active != 0 }
 
@@ -46,7 +46,7 @@ type firmware struct {
 
 // readFirmware reads the boot manager's variables. Entries that are no files, or that cannot be read, are others'.
 func readFirmware(v efivar.Vars) (*firmware, error) {
-	f := &firmware{orderAttributes: efivar.Stored}
+	f := &firmware{}
 	names, err := v.Names(efivar.Global)
 	if err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func readFirmware(v efivar.Vars) (*firmware, error) {
 			f.entries = append(f.entries, e)
 		}
 	}
-	if err := f.readOrder(v); err != nil {
+	if f.order, f.orderAttributes, err = v.Order(); err != nil {
 		return nil, err
 	}
 	if f.next, err = readNumber(v, bootNext, 0); err != nil {
@@ -76,11 +76,7 @@ func readFirmware(v efivar.Vars) (*firmware, error) {
 var errNoFile = errors.New("starts no file on a partition of a GPT")
 
 func readBootEntry(v efivar.Vars, number uint16) (*bootEntry, error) {
-	value, err := v.Read(variable(number), efivar.Global)
-	if err != nil {
-		return nil, err
-	}
-	o, err := efivar.ParseLoadOption(value.Data)
+	o, attributes, err := v.Entry(number)
 	if err != nil {
 		return nil, err
 	}
@@ -88,25 +84,7 @@ func readBootEntry(v efivar.Vars, number uint16) (*bootEntry, error) {
 	if !ok {
 		return nil, errNoFile
 	}
-	return &bootEntry{number, value.Attributes, o, file}, nil
-}
-
-func (f *firmware) readOrder(v efivar.Vars) error {
-	value, err := v.Read(bootOrder, efivar.Global)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if len(value.Data)%2 != 0 {
-		return fmt.Errorf("the EFI variable %s has %d bytes, which are no numbers", bootOrder, len(value.Data))
-	}
-	f.orderAttributes = value.Attributes
-	for b := value.Data; len(b) > 0; b = b[2:] {
-		f.order = append(f.order, binary.LittleEndian.Uint16(b))
-	}
-	return nil
+	return &bootEntry{number, attributes, o, file}, nil
 }
 
 // readNumber reads a variable that is the number of an entry; nil if it is not there, or has an attribute that it must not have.

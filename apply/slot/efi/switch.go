@@ -20,11 +20,9 @@ func (l *Loader) Disarm(ctx context.Context, n slot.Name) error {
 		return err
 	}
 	// What is passed over must leave a slot that is not.
-	if other, err := l.State(ctx, n.Other()); err != nil || other.Verdict != slot.Good {
-		return &slot.UnreadyError{
-			Text:   fmt.Sprintf("slot %s cannot be passed over: slot %s is not good, and nothing would be left to boot", n, n.Other()),
-			Advice: "decide the trial first: sallyport confirm", Err: err,
-		}
+	other, err := l.State(ctx, n.Other())
+	if err := slot.NothingLeft(n, other, err); err != nil {
+		return err
 	}
 	if err := l.disarm(n, entry); err != nil {
 		return &slot.UnreadyError{
@@ -126,10 +124,7 @@ func (l *Loader) Arm(ctx context.Context, n slot.Name) (bool, error) {
 		return false, err
 	}
 	if s, err := l.State(ctx, running); running == n || err != nil || s.Verdict != slot.Good {
-		return false, &slot.UnreadyError{
-			Text:   fmt.Sprintf("slot %s cannot be armed: slot %s runs, and must be the other one and good", n, running),
-			Advice: "decide the trial first: sallyport confirm", Err: err,
-		}
+		return false, slot.NoWayBack(n, running, err)
 	}
 	// From here on the slot is on trial, even if it should become the first for a moment.
 	if err := l.note(map[slot.Name]slot.Verdict{n: slot.Trial, running: slot.Good}); err != nil {

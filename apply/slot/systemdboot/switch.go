@@ -19,11 +19,9 @@ func (l *Loader) Disarm(ctx context.Context, n slot.Name) error {
 		return err
 	}
 	// What is passed over must leave a slot that is not.
-	if other, err := l.State(ctx, n.Other()); err != nil || other.Verdict != slot.Good {
-		return &slot.UnreadyError{
-			Text:   fmt.Sprintf("slot %s cannot be passed over: slot %s is not good, and nothing would be left to boot", n, n.Other()),
-			Advice: "decide the trial first: sallyport confirm", Err: err,
-		}
+	other, err := l.State(ctx, n.Other())
+	if err := slot.NothingLeft(n, other, err); err != nil {
+		return err
 	}
 	content, err := l.content(n, files)
 	if err != nil {
@@ -84,10 +82,7 @@ func (l *Loader) armable(ctx context.Context, n slot.Name) (*entry, error) {
 	}
 	e := l.find(t, running)
 	if running == n || e == nil || e.left != uncounted {
-		return nil, &slot.UnreadyError{
-			Text:   fmt.Sprintf("slot %s cannot be armed: slot %s runs, and must be the other one and good", n, running),
-			Advice: "decide the trial first: sallyport confirm",
-		}
+		return nil, slot.NoWayBack(n, running, nil)
 	}
 	return e, nil
 }

@@ -21,7 +21,7 @@ import (
 )
 
 // Partition is the GUID of the machine's ESP.
-const Partition = "6a1d2c3b-1122-4000-8000-00000000000a"
+const Partition = slottest.ESP
 
 const (
 	dir    = "/sys/firmware/efi/efivars/"
@@ -60,14 +60,7 @@ func New(t *testing.T) *Machine {
 	t.Helper()
 	m := &Machine{Host: host.Host{Root: t.TempDir()}, t: t, Files: map[string]slot.Name{Paths[slot.A]: slot.A, Paths[slot.B]: slot.B}}
 	m.Mount("rw")
-	m.put("/dev/nvme0n1p1", "")
-	disk := "/sys/devices/nvme0n1"
-	m.put(disk+"/queue/logical_block_size", "512\n")
-	for file, text := range map[string]string{"dev": "259:1", "partition": "1", "start": "2048", "size": "131072"} {
-		m.put(disk+"/nvme0n1p1/"+file, text+"\n")
-	}
-	m.link("/dev/disk/by-partuuid/"+Partition, "../../nvme0n1p1")
-	m.link("/sys/class/block/nvme0n1p1", "../../devices/nvme0n1/nvme0n1p1")
+	slottest.PutESP(t, m.Host)
 	m.SetEntry(0, 1, "PXE", "")
 	m.SetEntry(1, 1, "Windows Boot Manager", `\EFI\Microsoft\Boot\bootmgfw.efi`)
 	m.SetEntry(2, 1, Names.A, Paths[slot.A])
@@ -97,27 +90,7 @@ func (m *Machine) Mount(how string) {
 	m.put("/proc/self/mountinfo", "22 1 259:2 / / rw - ext4 /dev/nvme0n1p2 rw\n31 22 0:30 / /sys/firmware/efi/efivars "+how+" - efivarfs efivarfs rw\n")
 }
 
-func (m *Machine) put(path, text string) {
-	m.t.Helper()
-	path = m.Host.Path(path)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		m.t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		m.t.Fatal(err)
-	}
-}
-
-func (m *Machine) link(path, to string) {
-	m.t.Helper()
-	path = m.Host.Path(path)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		m.t.Fatal(err)
-	}
-	if err := os.Symlink(to, path); err != nil {
-		m.t.Fatal(err)
-	}
-}
+func (m *Machine) put(path, text string) { m.t.Helper(); slottest.Put(m.t, m.Host, path, text) }
 
 // Set sets a variable of the firmware's.
 func (m *Machine) Set(name string, attributes byte, data ...byte) {

@@ -49,7 +49,7 @@ func open(t *testing.T, disk durable.Disk, f flavour) *slottest.Rig {
 	if got := m.boot(t); got != slot.A {
 		t.Fatalf("the new machine boots slot %s", got)
 	}
-	l, err := gptprio.New(gptprio.Config{Device: diskPath, Names: f.names, Tries: Tries, Host: m.host, Disk: m.disk(disk)})
+	l, err := gptprio.New(gptprio.Config{Device: diskPath, Names: f.names, Tries: Tries, Host: m.host, Disk: slottest.Breakable(disk, &m.broken, syscall.EIO)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,19 +68,6 @@ type machine struct {
 	flavour
 	host   host.Host
 	broken bool // Linux cannot write
-}
-
-// disk is a disk that takes no writes while the machine is broken.
-func (m *machine) disk(under durable.Disk) durable.Disk {
-	return durable.Disk{Intercept: func(op durable.Op, do func() error) error {
-		if m.broken && op.Kind == durable.OpWrite {
-			return &os.PathError{Op: "write", Path: op.Path, Err: syscall.EIO}
-		}
-		if under.Intercept == nil {
-			return do()
-		}
-		return under.Intercept(op, do)
-	}}
 }
 
 func (m *machine) file(t *testing.T, path string, data []byte) {

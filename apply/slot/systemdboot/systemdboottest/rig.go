@@ -23,7 +23,7 @@ import (
 )
 
 // Partition is the GUID of the machine's ESP.
-const Partition = "6a1d2c3b-1122-4000-8000-00000000000a"
+const Partition = slottest.ESP
 
 const tries = 3
 
@@ -82,14 +82,7 @@ func New(t *testing.T) *Machine {
 	m.Put("/efi/memtest.efi", "program")
 	m.Put("/efi/loader/loader.conf", "#timeout 3\ntimeout 0\n")
 	m.Put("/efi/loader/entries/memtest.conf", "title Memory test\nefi /memtest.efi\n")
-	m.Put("/dev/nvme0n1p1", "")
-	disk := "/sys/devices/nvme0n1"
-	m.Put(disk+"/queue/logical_block_size", "512\n")
-	for file, text := range map[string]string{"dev": "259:1", "partition": "1", "start": "2048", "size": "131072"} {
-		m.Put(disk+"/nvme0n1p1/"+file, text+"\n")
-	}
-	m.link("/dev/disk/by-partuuid/"+Partition, "../../nvme0n1p1")
-	m.link("/sys/class/block/nvme0n1p1", "../../devices/nvme0n1/nvme0n1p1")
+	slottest.PutESP(t, m.Host)
 	return m
 }
 
@@ -100,27 +93,7 @@ func (m *Machine) Mount(how string) {
 }
 
 // Put writes a file of the machine.
-func (m *Machine) Put(path, text string) {
-	m.t.Helper()
-	path = m.Host.Path(path)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		m.t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		m.t.Fatal(err)
-	}
-}
-
-func (m *Machine) link(path, to string) {
-	m.t.Helper()
-	path = m.Host.Path(path)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		m.t.Fatal(err)
-	}
-	if err := os.Symlink(to, path); err != nil {
-		m.t.Fatal(err)
-	}
-}
+func (m *Machine) Put(path, text string) { m.t.Helper(); slottest.Put(m.t, m.Host, path, text) }
 
 // SetLoader sets a variable of the Boot Loader Interface to a text, with attributes.
 func (m *Machine) SetLoader(name string, attributes byte, text string) {
@@ -232,6 +205,7 @@ func (m *Machine) start(t *testing.T, dir string, c candidate) {
 	}
 	m.SetLoader("LoaderInfo", 6, "systemd-boot 252.39-1~deb12u2")
 	m.SetLoader("LoaderEntrySelected", 6, strings.ToLower(c.file))
+	m.SetLoader("LoaderImageIdentifier", 6, `\EFI\systemd\systemd-bootx64.efi`)
 	m.SetLoader("LoaderDevicePartUUID", 6, strings.ToUpper(Partition))
 	m.Put("/sys/firmware/efi/efivars/LoaderFeatures-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f", "\x06\x00\x00\x00\x7f\x00\x00\x00\x00\x00\x00\x00")
 	options := c.options

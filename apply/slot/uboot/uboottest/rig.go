@@ -34,7 +34,7 @@ func open(t *testing.T, disk durable.Disk, copies []Copy) *slottest.Rig {
 	h := host.Host{Root: t.TempDir()}
 	m := &machine{host: h, copies: copies, saves: true}
 	m.install(t)
-	l, err := uboot.New(uboot.Config{Names: slot.BootNames{A: "A", B: "B"}, Tries: Tries, Host: h, Disk: m.disk(disk)})
+	l, err := uboot.New(uboot.Config{Names: slot.BootNames{A: "A", B: "B"}, Tries: Tries, Host: h, Disk: slottest.Breakable(disk, &m.broken, syscall.EROFS)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,19 +53,6 @@ type machine struct {
 	copies []Copy
 	saves  bool // U-Boot can write
 	broken bool // Linux cannot
-}
-
-// disk is a disk that takes no writes while the machine is broken.
-func (m *machine) disk(under durable.Disk) durable.Disk {
-	return durable.Disk{Intercept: func(op durable.Op, do func() error) error {
-		if m.broken && op.Kind == durable.OpWrite {
-			return &os.PathError{Op: "write", Path: op.Path, Err: syscall.EROFS}
-		}
-		if under.Intercept == nil {
-			return do()
-		}
-		return under.Intercept(op, do)
-	}}
 }
 
 func (m *machine) install(t *testing.T) {
