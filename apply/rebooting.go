@@ -69,6 +69,9 @@ func watchdogReady(h host.Host) Finding {
 		return Finding{Name: "watchdog", OK: true, Message: "none: a machine that hangs before its services run is booted again by a person",
 			Mend: "load the module of this machine's watchdog, if it has one"}
 	}
+	if d.Silent {
+		return Finding{Name: "watchdog", OK: true, Message: d.Path + ", of which its driver says nothing before it is started"}
+	}
 	text := fmt.Sprintf("%s, %s", oneLine(d.Identity), d.Timeout)
 	if d.Most > 0 {
 		text += fmt.Sprintf(" of %s at most", d.Most)

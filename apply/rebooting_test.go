@@ -97,6 +97,12 @@ func TestDoctorTellsOfTheWatchdog(t *testing.T) {
 	if got := watchdogReady(h); !got.OK || !strings.HasPrefix(got.Message, "none: ") || got.Mend == "" {
 		t.Errorf("got %+v", got)
 	}
+	if err := os.MkdirAll(h.Path("/sys/class/misc/watchdog"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if got := watchdogReady(h); !got.OK || !strings.HasSuffix(got.Message, "/dev/watchdog, of which its driver says nothing before it is started") {
+		t.Errorf("a management controller's: got %+v", got)
+	}
 	for name, text := range map[string]string{"identity": "BCM\x1b2835", "timeout": "10", "max_timeout": "15", "bootstatus": "32"} {
 		path := h.Path("/sys/class/watchdog/watchdog0/" + name)
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o600)); err != nil {

@@ -22,6 +22,7 @@ if [ -f $prefix/sallyport.cfg ]; then
 else
   set root=(hd0,gpt3)
   linux /boot/vmlinuz root=PARTLABEL=root-a ` + kernelArgs + `
+  if [ -f /boot/initrd.img ]; then initrd /boot/initrd.img; fi
   boot
 fi
 `

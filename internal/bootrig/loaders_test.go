@@ -4,6 +4,7 @@ package bootrig
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,9 +14,25 @@ import (
 // Every loader of the rig lives through every scenario.
 func TestLoaders(t *testing.T) {
 	w := workshop(t)
+	all := slices.Concat(Scenarios(), GRUBScenarios())
 	for _, l := range []Loader{GRUB(), GRUBEFI()} {
-		t.Run(l.Name, func(t *testing.T) { playAll(t, newYard(t, w, l, Scenarios(), nil), Scenarios()) })
+		t.Run(l.Name, func(t *testing.T) { playAll(t, newYard(t, w, l, all, nil), all) })
 	}
+}
+
+// Trials that come to nothing before their root file system is mounted, and what ends them: the command line, or a watchdog of
+// hardware. Of such a one the second try has nothing left, so there is one.
+func TestEarly(t *testing.T) {
+	w, err := workshop(t).Generic(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	y := newYard(t, w, OneTry(GRUB()), []Scenario{{Needs: []string{NoRoot, NoRootEither, HangsEarly, Halts, Good}}}, nil)
+	playAll(t, y, EarlyScenarios())
+	card, scenarios := WatchdogCard(y)
+	playAll(t, card, scenarios)
+	controller, scenarios := WatchdogController(y)
+	playAll(t, controller, scenarios)
 }
 
 // A thousand disks that a power cut could have left of an update with GRUB; and the same of updates by programs with a bug in

@@ -28,6 +28,11 @@ type Machine struct {
 	Stick string
 	// Devices are more of QEMU's arguments.
 	Devices []string
+	// Keeps tells that a reset leaves the devices running that are none of the processor's, such as a board's management controller.
+	Keeps bool
+	// Fails are places on the disk, in bytes. Each is one write to the sector there that fails, counted anew when the machine is
+	// switched on or booted again.
+	Fails []int64
 }
 
 // Loader makes the parts of a machine that depend on its boot loader.
@@ -132,7 +137,10 @@ func (m *Machine) Start(ctx context.Context, log string) (*VM, error) {
 
 // args are QEMU's arguments. A recording goes on over a reboot.
 func (m *Machine) args(log string, appends bool) []string {
-	args := []string{"-M", "pc", "-blockdev", "driver=raw,node-name=disk,file.driver=file,file.filename=" + m.Disk}
+	args := []string{"-M", "pc", "-blockdev", "driver=raw,node-name=disk," + m.file()}
+	if !m.Keeps {
+		args = append(args, "-no-reboot")
+	}
 	if m.Vars != "" {
 		args = append(args, firmwareArgs(m.Vars)...)
 	}
@@ -148,4 +156,17 @@ func (m *Machine) args(log string, appends bool) []string {
 			"-device", "nvme,serial=stick,drive=stick")
 	}
 	return append(args, m.Devices...)
+}
+
+// file is where QEMU has the disk's content, and what of it fails.
+func (m *Machine) file() string {
+	if len(m.Fails) == 0 {
+		return "file.driver=file,file.filename=" + m.Disk
+	}
+	text := "file.driver=blkdebug,file.image.driver=file,file.image.filename=" + m.Disk
+	for i, at := range m.Fails {
+		text += fmt.Sprintf(",file.inject-error.%d.event=none,file.inject-error.%[1]d.iotype=write,file.inject-error.%[1]d.once=on,"+
+			"file.inject-error.%[1]d.sector=%d", i, at/sectorSize)
+	}
+	return text
 }

@@ -21,7 +21,7 @@ import (
 const Memory = 384
 
 // VM is a machine that runs. A reboot ends QEMU, and another one is started with the same disks: what is left in memory and in
-// the devices is gone, as it is after a power cycle.
+// the devices is gone, as it is after a power cycle, unless Machine.Keeps says otherwise.
 type VM struct {
 	events chan wire.Event
 	done   chan struct{} // closed once the machine is off for good
@@ -41,7 +41,7 @@ func Start(ctx context.Context, console string, args func(boot int) []string) (*
 		return nil, err
 	}
 	vm := &VM{events: make(chan wire.Event, 64), done: make(chan struct{}), Console: console}
-	base := []string{qemu, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-accel", "tcg", "-cpu", "max", "-m", fmt.Sprint(Memory),
+	base := []string{qemu, "-nodefaults", "-no-user-config", "-display", "none", "-accel", "tcg", "-cpu", "max", "-m", fmt.Sprint(Memory),
 		"-chardev", "file,id=console,append=on,path=" + console, "-serial", "chardev:console",
 		"-chardev", "stdio,id=rig,signal=off", "-serial", "chardev:rig"}
 	stdout, err := vm.boot(ctx, slices.Concat(base, args(0)))

@@ -23,6 +23,8 @@ type Workshop struct {
 	site      string
 	init      string
 	kernel    string
+	// initrd are the modules that an initrd loads, in this order; none for a kernel that needs no initrd.
+	initrd []string
 }
 
 // NewWorkshop builds the programs. sallyport is a whole program that is there already; empty builds one.
@@ -63,6 +65,8 @@ type Root struct {
 	Image wire.Image
 	// NoKernel leaves the kernel out.
 	NoKernel bool
+	// Kernel and Initrd are files that take the place of what the workshop has; empty for that.
+	Kernel, Initrd string
 	// Files are more files, by their path in the image.
 	Files map[string]string
 }
@@ -73,6 +77,9 @@ var folders = []string{"proc", "sys", "dev", "run", "tmp", "boot", "efi", "var/l
 // Root makes the image: an ext4 file system without a journal, so that no kernel that mounts it read-only changes a byte.
 func (w *Workshop) Root(ctx context.Context, file string, r Root) error {
 	tree := file + ".d"
+	if r.Kernel == "" {
+		r.Kernel = w.vmlinuz()
+	}
 	if err := w.tree(tree, &r); err != nil {
 		return err
 	}
@@ -108,8 +115,11 @@ func (w *Workshop) tree(tree string, r *Root) error {
 	if err := copyFile(w.init, filepath.Join(tree, "sbin/init")); err != nil {
 		return err
 	}
-	if !r.NoKernel {
-		if err := copyFile(filepath.Join(w.kernel, "vmlinuz"), filepath.Join(tree, "boot/vmlinuz")); err != nil {
+	for name, from := range map[string]string{"boot/vmlinuz": r.Kernel, "boot/initrd.img": r.Initrd} {
+		if from == "" || r.NoKernel {
+			continue
+		}
+		if err := copyFile(from, filepath.Join(tree, name)); err != nil {
 			return err
 		}
 	}

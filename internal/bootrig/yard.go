@@ -25,6 +25,11 @@ const (
 	Sick      = "7.0.0" // its check fails
 	Mute      = "8.0.0" // nobody confirms it
 	Apps      = "2.1.0" // no operating system, manifests only
+	// Those below want a kernel that has its drivers in an initrd: Workshop.Generic.
+	NoRoot       = "9.0.0"  // its initrd, dracut's with systemd, finds no root
+	NoRootEither = "9.1.0"  // as NoRoot, with the initrd of initramfs-tools
+	Halts        = "10.0.0" // its kernel stops at its first instruction
+	HangsEarly   = "11.0.0" // the first process of its initrd stands still
 )
 
 // watchdogSeconds is the patience of the guests' watchdog.
@@ -110,7 +115,11 @@ func (y *Yard) release(ctx context.Context, f *Factory, dir, version, base strin
 	}
 	y.Images[version] = r.Root
 	files := map[string]string{"boot/sallyport-slot.cfg": "set sallyport_args=\"" + kernelArgs + "\"\n"}
-	if err := y.Root(ctx, r.Root, Root{Image: image(version), NoKernel: version == NoKernel, Files: files}); err != nil {
+	root := Root{Image: image(version), NoKernel: version == NoKernel, Files: files}
+	if err := y.early(ctx, dir, version, &root); err != nil {
+		return "", err
+	}
+	if err := y.Root(ctx, r.Root, root); err != nil {
 		return "", err
 	}
 	return f.Build(ctx, r)

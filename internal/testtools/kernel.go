@@ -14,15 +14,21 @@ import (
 // Kernel returns a folder that holds Debian's kernel for virtual machines: vmlinuz, and its modules below modules/. The first
 // call on a machine fetches it by apt-get, and installs nothing.
 func Kernel(ctx context.Context) (string, error) {
-	return kernel(ctx, "linux-image-cloud-amd64", "debian-cloud-amd64")
+	return kernel(ctx, "linux-image-cloud-amd64", "debian-cloud-amd64", []string{"."})
 }
 
-// WholeKernel is Kernel for any machine: it has the drivers of flash, too.
+// wholeModules are the folders of modules that WholeKernel keeps: disks and their file systems, flash, watchdogs, and management
+// controllers.
+var wholeModules = []string{"block", "crypto", "drivers/char/ipmi", "drivers/mtd", "drivers/nvme", "drivers/watchdog", "fs/ext4", "fs/efivarfs",
+	"fs/fat", "fs/jbd2", "fs/mbcache.ko", "fs/nls", "lib"}
+
+// WholeKernel is Kernel for any machine: it has the drivers of flash and of watchdogs, too, and what a machine in QEMU needs to see
+// its disk. Of its other modules none is kept.
 func WholeKernel(ctx context.Context) (string, error) {
-	return kernel(ctx, "linux-image-amd64", "debian-amd64")
+	return kernel(ctx, "linux-image-amd64", "debian-amd64", wholeModules)
 }
 
-func kernel(ctx context.Context, pkg, kind string) (string, error) {
+func kernel(ctx context.Context, pkg, kind string, keep []string) (string, error) {
 	dir, err := CacheDir("linux", kind)
 	if err != nil {
 		return "", err
@@ -36,11 +42,11 @@ func kernel(ctx context.Context, pkg, kind string) (string, error) {
 	if _, err := os.Stat(whole); !errors.Is(err, fs.ErrNotExist) {
 		return whole, err
 	}
-	return whole, fetchKernel(ctx, pkg, dir, whole)
+	return whole, fetchKernel(ctx, pkg, dir, whole, keep)
 }
 
-// fetchKernel makes the folder, whole or not at all.
-func fetchKernel(ctx context.Context, pkg, dir, whole string) error {
+// fetchKernel makes the folder, whole or not at all, with the modules below some folders.
+func fetchKernel(ctx context.Context, pkg, dir, whole string, keep []string) error {
 	tmp, err := os.MkdirTemp(dir, ".fetch-*")
 	if err != nil {
 		return err
@@ -64,16 +70,28 @@ func fetchKernel(ctx context.Context, pkg, dir, whole string) error {
 	if err := os.Mkdir(out, 0o755); err != nil {
 		return err
 	}
-	for glob, name := range map[string]string{"deb/boot/vmlinuz-*": "vmlinuz", "deb/lib/modules/*/kernel": "modules"} {
-		from, err := only(filepath.Join(tmp, glob))
-		if err != nil {
-			return err
-		}
-		if err := os.Rename(from, filepath.Join(out, name)); err != nil {
+	moves := map[string]string{"deb/boot/vmlinuz-*": "vmlinuz"}
+	for _, folder := range keep {
+		moves[filepath.Join("deb/lib/modules/*/kernel", folder)] = filepath.Join("modules", folder)
+	}
+	for glob, name := range moves {
+		if err := move(filepath.Join(tmp, glob), filepath.Join(out, name)); err != nil {
 			return err
 		}
 	}
 	return os.Rename(out, whole)
+}
+
+// move moves the one file or folder that a pattern names.
+func move(glob, to string) error {
+	from, err := only(glob)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	return os.Rename(from, to)
 }
 
 // newestKernel is the package that Debian's name without a version stands for.

@@ -21,8 +21,11 @@ import (
 	"github.com/sallyport-dev/sallyport/apply/slot/host"
 )
 
-// class is where the kernel tells of the first device.
-const class = "/sys/class/watchdog/watchdog0"
+// class is where the kernel tells of the first device, and misc where it tells that there is one.
+const (
+	class = "/sys/class/watchdog/watchdog0"
+	misc  = "/sys/class/misc/watchdog"
+)
 
 // Device is the machine's first watchdog.
 type Device struct {
@@ -39,6 +42,8 @@ type Device struct {
 	Stays bool
 	// Reset tells that the last boot was its doing, as far as the driver can tell.
 	Reset bool
+	// Silent tells that the kernel says none of this.
+	Silent bool
 }
 
 // flagReset is WDIOF_CARDRESET in the status at boot.
@@ -47,7 +52,7 @@ const flagReset = 0x20
 // Look says what watchdog the machine has, from what the kernel tells of it, and opens nothing; nil if it has none.
 func Look(h host.Host) (*Device, error) {
 	if _, err := os.Stat(h.Path(class)); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return silent(h)
 	} else if err != nil {
 		return nil, err
 	}
@@ -75,6 +80,19 @@ func Look(h host.Host) (*Device, error) {
 	}
 	d.Running, d.Stays, d.Reset = state == "active", stays == "1", flags&flagReset != 0
 	return d, nil
+}
+
+// silent is a watchdog whose driver makes its device by itself, such as that of a board's management controller (IPMI), which runs on
+// over a reset. Nothing is told of it before it is opened.
+func silent(h host.Host) (*Device, error) {
+	_, err := os.Stat(h.Path(misc))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Device{Path: h.Path("/dev/watchdog"), Silent: true}, nil
 }
 
 // maxFile bounds what is read of a file of the kernel's.

@@ -43,6 +43,14 @@ func TestLook(t *testing.T) {
 	if _, err := Look(machine(t, map[string]string{"max_timeout": "soon"})); err == nil || !strings.Contains(err.Error(), `the watchdog's max_timeout: "soon" is no number`) {
 		t.Errorf("got %v", err)
 	}
+	// IPMI's driver is not one of the kernel's class of watchdogs.
+	h = host.Host{Root: t.TempDir()}
+	if err := os.MkdirAll(h.Path(misc), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if d, err := Look(h); err != nil || d == nil || *d != (Device{Path: h.Path("/dev/watchdog"), Silent: true}) {
+		t.Errorf("a driver that says nothing: %+v, %v", d, err)
+	}
 	if d, err := Look(host.Host{Root: t.TempDir()}); d != nil || err != nil {
 		t.Errorf("a machine without a watchdog: %+v, %v", d, err)
 	}

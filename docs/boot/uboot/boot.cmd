@@ -132,7 +132,7 @@ for s in ${BOOT_ORDER} probe ${slots}; do
     echo "sallyport: slot ${s} (${dev})"
     extra=
     # What comes up in a trial without reaching its verdict comes back here, instead of waiting for somebody.
-    if test -n "${trial}"; then extra="sallyport.trial rd.emergency=reboot rd.shell=0"; fi
+    if test -n "${trial}"; then extra="sallyport.trial rd.emergency=reboot rd.shell=0 rd.timeout=200"; fi
     if part uuid ${dev} sp_uuid; then
       setenv bootargs "root=PARTUUID=${sp_uuid} ${args} panic=10 sallyport.slot=${s} sallyport.env=${sallyport_mark} ${extra}"
       tree=${fdtcontroladdr}

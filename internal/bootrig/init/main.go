@@ -93,6 +93,10 @@ func serve(image wire.Image) {
 		}
 	}
 	play(image.Mode)
+	if image.Initrd {
+		report(switchRoot())
+		hang()
+	}
 	if image.Deadline > 0 {
 		go overdue(time.Duration(image.Deadline) * time.Second)
 	}
@@ -119,9 +123,14 @@ func play(mode wire.Mode) {
 	case wire.Panic:
 		panicKernel()
 	case wire.Hang:
-		for {
-			time.Sleep(time.Hour)
-		}
+		hang()
+	}
+}
+
+// hang lives on and does nothing.
+func hang() {
+	for {
+		time.Sleep(time.Hour)
 	}
 }
 
@@ -130,9 +139,7 @@ func emergency(m wire.Mount, err error) {
 	report(fmt.Errorf("mounting %s: %w", m.Path, err))
 	if m.Wanted {
 		report(fmt.Errorf("emergency mode"))
-		for {
-			time.Sleep(time.Hour)
-		}
+		hang()
 	}
 }
 

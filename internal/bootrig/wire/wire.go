@@ -16,6 +16,8 @@ type Image struct {
 	// Deadline is the uptime in seconds at which a trial that nobody has confirmed is ended, as the shipped timer does, in
 	// emergency mode, too; 0 is none.
 	Deadline int `json:"deadline"`
+	// Initrd says that this is what an initrd does before it starts the system on the root that the kernel's command line names.
+	Initrd bool `json:"initrd"`
 }
 
 // ImageFile is where an image says what it is.
