@@ -34,7 +34,8 @@ func (y *Yard) with(keeps bool, devices ...string) *Yard {
 	return &c
 }
 
-// OneTry has sallyport give a trial one try, and start the machine's watchdog with the least time that its driver of IPMI takes.
+// OneTry has sallyport give a trial one try, and start the machine's watchdog for two minutes, the least that IPMI's driver takes over
+// a reboot.
 func OneTry(l Loader) Loader {
 	l.Slots += "\n    tries: 1\n    watchdog: 2m"
 	return l
