@@ -132,6 +132,12 @@ func (r *Running) Confirms(exit int) (Result, error) {
 	}
 }
 
+// settles waits for the end of the image's own sallyport confirm, whatever it says: it holds the site meanwhile.
+func settles(r *Running) error {
+	_, err := r.vm.Confirmed(verbTime)
+	return err
+}
+
 // Status is what of sallyport status --json the rig looks at.
 type Status struct {
 	Phase             string

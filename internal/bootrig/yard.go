@@ -178,7 +178,7 @@ func (y *Yard) commission(ctx context.Context, dir, key string) error {
 	defer s.Off()
 	s.Say = y.Say
 	takeFirst := steps(verb(0, "armed", "apply", Bundle(First)), reboot, boots(home, First), confirms(0, "committed"))
-	if err := steps(boots("", First), y.Loader.SetUp, takeFirst, (*Running).PowerOff)(s); err != nil {
+	if err := steps(boots("", First), y.Loader.SetUp, settles, takeFirst, (*Running).PowerOff)(s); err != nil {
 		return fmt.Errorf("making the first machine: %w\n%s", err, s.Console())
 	}
 	y.first = m
