@@ -4,8 +4,10 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sallyport-dev/sallyport/apply/slot"
+	"github.com/sallyport-dev/sallyport/bundle"
 )
 
 // fleet are releases for a machine with two boot slots: each its objects and, but for the plain one, an operating system.
@@ -351,6 +353,41 @@ func TestNobodyConfirms(t *testing.T) {
 	s.runs(&f.one, slot.B)
 	if last := s.status().LastAttempted; !strings.Contains(last.Reason, "nobody confirmed it") {
 		t.Errorf("%+v", last)
+	}
+}
+
+// A new operating system whose cluster does not start: the trial waits for it, and ends before its deadline with one try taken, not
+// by a timer that finds the site locked.
+func TestNoClusterAfterTheBoot(t *testing.T) {
+	f := newFleet(t)
+	s := f.site(t)
+	o := &outage{}
+	patience := bundle.Duration(10 * time.Millisecond)
+	s.cfg.Spec.Target = TargetConfig{Kubernetes: &KubernetesConfig{Kubeconfig: "/k", Patience: &patience}}
+	s.deps.OpenTarget = func(context.Context) (Target, error) { return flaky{cluster{s.world}, o}, nil }
+	s.onto(f.one)
+	if _, err := s.apply(f.two); err != nil {
+		t.Fatal(err)
+	}
+	*o = outage{"tell its version", always}
+	s.world.machine.boot(t)
+	s.confirm("target") // it may still be starting
+	patience = bundle.Duration(time.Hour)
+	s.deps.Uptime = func() (time.Duration, error) { return defaultDeadline - verdictTime - time.Second, nil }
+	began := time.Now()
+	s.confirm("reboot")
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("it took %s, and its time was over in a second", took)
+	}
+	*o = outage{}
+	s.world.machine.boot(t)
+	s.confirm("rolled-back")
+	s.runs(&f.one, slot.B)
+	if last := s.status().LastAttempted; !strings.Contains(last.Reason, "connection refused; its trial had to end within 15m0s of the boot") {
+		t.Errorf("%+v", last)
+	}
+	if left := s.world.machine.states[slot.A]; left.Verdict != slot.Bad {
+		t.Errorf("slot A is %+v", left)
 	}
 }
 

@@ -41,17 +41,17 @@ func (r *run) checkEnv(rel *slotRelease) check.Env {
 			"SALLYPORT_VERSION=" + rel.descriptor.Version,
 		},
 		Patience: r.cfg.Spec.Target.patience(),
-		Deadline: r.checksEnd(),
+		Deadline: r.trialEnd(),
 		Observe:  t.check,
 	}
 }
 
-// verdictTime is what the checks of a trial leave of its deadline, for what follows from them.
+// verdictTime is what a trial leaves of its deadline, for what follows from its verdict.
 const verdictTime = 30 * time.Second
 
-// checksEnd is when the checks have to have ended: a trial of another boot slot ends in a reboot by its deadline, and what failed
-// is to be told before. Zero: they may take as long as each says.
-func (r *run) checksEnd() time.Time {
+// trialEnd is when a trial of another boot slot has to have its verdict: by its deadline the machine is booted again, and what failed
+// is to be told before. Zero: a trial may take as long as each of its parts says.
+func (r *run) trialEnd() time.Time {
 	if r.journal.Reboot == nil || r.journal.Phase != Trial || r.deps.Uptime == nil {
 		return time.Time{}
 	}

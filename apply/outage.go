@@ -21,12 +21,12 @@ func isAway(err error) bool {
 	return errors.As(err, &a) && a.Away()
 }
 
-// outlast does idempotent work, and does it again for as long as the target is away, until the site's patience is over.
-// Only a trial and its rollback have this time: once something that runs was touched, going on late is better than
+// outlast does idempotent work, and does it again for as long as the target is away, until the site's patience is over, or a trial's
+// deadline near. Only a trial and its rollback have this time: once something that runs was touched, going on late is better than
 // stopping half-way.
 func (r *run) outlast(ctx context.Context, work func(context.Context) error) error {
-	patience := r.cfg.Spec.Target.patience()
 	var since time.Time
+	var patience time.Duration
 	for outages := 0; ; {
 		began := time.Now()
 		err := work(ctx)
@@ -34,7 +34,7 @@ func (r *run) outlast(ctx context.Context, work func(context.Context) error) err
 			return err
 		}
 		if since.IsZero() || time.Since(began) > newOutage {
-			since = time.Now()
+			since, patience = time.Now(), r.patience()
 			if outages++; patience > 0 {
 				r.say("note", "%s; waiting for it, %s at most", oneLine(err.Error()), seconds(patience.Seconds()))
 			}
@@ -46,6 +46,15 @@ func (r *run) outlast(ctx context.Context, work func(context.Context) error) err
 			return err
 		}
 	}
+}
+
+// patience is the site's, or what a trial has time for.
+func (r *run) patience() time.Duration {
+	patience := r.cfg.Spec.Target.patience()
+	if end := r.trialEnd(); !end.IsZero() {
+		patience = max(0, min(patience, time.Until(end)))
+	}
+	return patience
 }
 
 func pause(ctx context.Context, d time.Duration) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/sallyport-dev/sallyport/apply/check"
 	"github.com/sallyport-dev/sallyport/apply/kube"
@@ -147,10 +148,7 @@ func (r *run) try(ctx context.Context) (Phase, func(*journal), error) {
 		return r.fail(bad, nil, "its trial was cut short %d times", maxTries)
 	}
 	if err := r.outlast(ctx, r.readyToTry); err != nil {
-		if ctx.Err() != nil || !isUnusable(err) {
-			return "", nil, err // a cluster that does not answer, such as one that boots, could be given nothing back either
-		}
-		return r.fail(unlucky, nil, "%s", err)
+		return r.notReady(ctx, err)
 	}
 	if err := r.change(func(j *journal) { j.Attempts++ }); err != nil {
 		return "", nil, err
@@ -169,6 +167,21 @@ func (r *run) try(ctx context.Context) (Phase, func(*journal), error) {
 		return r.fail(r.blame(results), results, "%s", failed)
 	}
 	return Good, remember(results, ""), nil
+}
+
+// notReady is a trial that cannot begin. A cluster that does not answer, such as one that boots, could be given nothing back
+// either, so the trial waits; but not beyond the deadline of a boot, since the way back leads to another operating system.
+func (r *run) notReady(ctx context.Context, err error) (Phase, func(*journal), error) {
+	end := r.trialEnd()
+	switch {
+	case ctx.Err() != nil:
+		return "", nil, err
+	case isUnusable(err):
+		return r.fail(unlucky, nil, "%s", err)
+	case !end.IsZero() && time.Until(end) < outagePause:
+		return r.fail(bad, nil, "%s; its trial had to end within %s of the boot", err, r.cfg.Spec.Slots.deadline())
+	}
+	return "", nil, err
 }
 
 // verdict on a release: bad is one that is not to be tried here again, unlucky one for which others are to blame.
