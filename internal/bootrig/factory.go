@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"github.com/sallyport-dev/sallyport/internal/bootrig/wire"
 )
 
 // Release is a release of the rig's factory: an operating system, a manifest that bears the version, and a check.
@@ -17,6 +19,8 @@ type Release struct {
 	Kernel string
 	// Bare leaves the manifests out.
 	Bare bool
+	// Cluster says that its manifests go to a Kubernetes API.
+	Cluster bool
 	// Base is the bundle that it is a delta of; empty for none.
 	Base string
 }
@@ -47,7 +51,10 @@ func (f *Factory) Build(ctx context.Context, r Release) (string, error) {
 	text := fmt.Sprintf("apiVersion: sallyport.dev/v1\nkind: Release\nmetadata: {name: rig}\nspec:\n  version: %s\n  platforms: [linux/amd64]\n", r.Version)
 	if !r.Bare {
 		text += fmt.Sprintf("  manifests: [{path: ./manifests-%s}]\n", r.Version)
-		manifest := fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: rig, namespace: default}\ndata: {version: %q}\n", r.Version)
+		manifest := configMap(wire.ClusterObject, r.Version)
+		if r.Cluster {
+			manifest += "---\n" + configMap(wire.OwnObject(r.Version), r.Version)
+		}
 		if err := writeFile(filepath.Join(f.dir, "manifests-"+r.Version, "rig.yaml"), manifest); err != nil {
 			return "", err
 		}
@@ -56,6 +63,9 @@ func (f *Factory) Build(ctx context.Context, r Release) (string, error) {
 		text += fmt.Sprintf("  os: {version: %q, parts: [{name: root, image: %q}%s]}\n", r.Version, r.Root, kernelPart(r.Kernel))
 	}
 	text += "  checks:\n    - {name: rig, exec: {command: [/usr/local/bin/rig-check]}, timeout: 15s, interval: 1s}\n"
+	if r.Cluster {
+		text += "    - {name: objects, kubernetes: {wait: all}, timeout: 60s}\n"
+	}
 	if err := writeFile(filepath.Join(f.dir, r.Version+".yaml"), text); err != nil {
 		return "", err
 	}
@@ -72,6 +82,10 @@ func kernelPart(file string) string {
 		return ""
 	}
 	return fmt.Sprintf(", {name: kernel, image: %q}", file)
+}
+
+func configMap(name, version string) string {
+	return fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s, namespace: default}\ndata: {version: %q}\n", name, version)
 }
 
 func (f *Factory) sallyport(ctx context.Context, args ...string) error {

@@ -16,8 +16,6 @@ const (
 	labelESP   = "esp"
 )
 
-const dataMiB = 96
-
 // Machine is a machine that is switched off.
 type Machine struct {
 	Disk   string
@@ -33,6 +31,8 @@ type Machine struct {
 	// Fails are places on the disk, in bytes. Each is one write to the sector there that fails, counted anew when the machine is
 	// switched on or booted again.
 	Fails []int64
+	// Cluster is its Kubernetes API; nil for none.
+	Cluster *Cluster
 }
 
 // Loader makes the parts of a machine that depend on its boot loader.
@@ -73,11 +73,11 @@ func (w *Workshop) New(ctx context.Context, dir string, l Loader, rootA, rootB s
 	if err != nil {
 		return nil, err
 	}
-	m := &Machine{Disk: filepath.Join(dir, "disk.img")}
+	m := &Machine{Disk: filepath.Join(dir, "disk.img"), Devices: w.Cluster.hardware(), Cluster: w.Cluster}
 	m.Layout, err = makeDisk(ctx, m.Disk, append(first,
 		Partition{Label: labelRootA, Type: "8300", MiB: RootMiB, File: rootA},
 		Partition{Label: labelRootB, Type: "8300", MiB: RootMiB, File: rootB},
-		Partition{Label: labelData, Type: "8300", MiB: dataMiB, File: dataFile}))
+		Partition{Label: labelData, Type: "8300", MiB: w.Cluster.dataMiB(), File: dataFile}))
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,10 @@ func (w *Workshop) data(ctx context.Context, dir string, files map[string]string
 			return "", err
 		}
 	}
-	return file, ext4(ctx, file, tree, labelData, dataMiB*mib)
+	if err := w.Cluster.install(tree); err != nil {
+		return "", err
+	}
+	return file, ext4(ctx, file, tree, labelData, w.Cluster.dataMiB()*mib)
 }
 
 // MakeStick makes the disk that bundles come on.

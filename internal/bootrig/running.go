@@ -20,8 +20,15 @@ type Running struct {
 	Say func(format string, args ...any)
 }
 
-// verbTime bounds a verb in the guest.
+// verbTime bounds a verb in the guest, but for one that waits for a cluster.
 const verbTime = 3 * time.Minute
+
+func (r *Running) patience() time.Duration {
+	if r.Cluster != nil {
+		return clusterTime + verbTime
+	}
+	return verbTime
+}
 
 // program is sallyport, as the images have it.
 const program = "/usr/local/bin/sallyport"
@@ -72,12 +79,12 @@ func (r *Running) Boots(slot, version string) error {
 
 // Run runs a program in the guest.
 func (r *Running) Run(argv ...string) (wire.Answer, error) {
-	return r.vm.Do(verbTime, wire.Request{Run: argv})
+	return r.vm.Do(r.patience(), wire.Request{Run: argv})
 }
 
 // Do asks the guest for anything else.
 func (r *Running) Do(q wire.Request) error {
-	a, err := r.vm.Do(verbTime, q)
+	a, err := r.vm.Do(r.patience(), q)
 	if err == nil && a.Exit != 0 {
 		err = errors.New(a.Err)
 	}
@@ -118,14 +125,14 @@ func (r *Running) judge(exit int, a wire.Answer, what string) (res Result, err e
 
 // Confirms waits for the end of the sallyport confirm that the image runs by itself, and wants an exit status of it.
 func (r *Running) Confirms(exit int) (Result, error) {
-	for end := time.Now().Add(verbTime); ; {
+	for end := time.Now().Add(r.patience()); ; {
 		e, err := r.vm.Confirmed(time.Until(end))
 		switch {
 		case err != nil:
 			return Result{}, fmt.Errorf("waiting for a verdict: %w", err)
 		case e.Up != nil:
 			return Result{}, fmt.Errorf("slot %s was booted with %s before there was a verdict", e.Up.Slot, e.Up.Version)
-		case e.Confirm.Exit == 7: // asked again
+		case e.Confirm.Exit == 7 || e.Confirm.Exit == 1 && r.Cluster != nil: // asked again
 		default:
 			return r.judge(exit, *e.Confirm, "sallyport confirm")
 		}

@@ -16,8 +16,8 @@ const (
 	espFolder    = "/efi"
 )
 
-// siteYAML is the site's configuration on a machine of a loader.
-func siteYAML(l Loader) string {
+// siteYAML is the site's configuration on a machine of a loader; c is its cluster, nil for none.
+func siteYAML(l Loader, c *Cluster) string {
 	return fmt.Sprintf(`apiVersion: sallyport.dev/v1
 kind: Site
 metadata: {name: rig}
@@ -25,13 +25,13 @@ spec:
   state: /var/lib/sallyport
   trust: %s/release.pub
   mirror: {dir: /var/lib/mirror, listen: "127.0.0.1:5000"}
-  target: {manifestsDir: {path: %s}}
+  target: %s
   slots:
     %s
-    deadline: 60s
+    deadline: %s
     a: {boot: A, parts: {%s}}
     b: {boot: B, parts: {%s}}
-`, siteFolder, manifestFile, l.Slots, places(l, "A"), places(l, "B"))
+`, siteFolder, c.target(), l.Slots, c.deadline(), places(l, "A"), places(l, "B"))
 }
 
 // places are where the parts of a slot go.

@@ -20,9 +20,11 @@ type Workshop struct {
 	Source string
 	// Sallyport is the whole program, for the factory.
 	Sallyport string
-	site      string
-	init      string
-	kernel    string
+	// Cluster is the Kubernetes API that machines run; nil if their manifests go to a folder.
+	Cluster *Cluster
+	site    string
+	init    string
+	kernel  string
 	// initrd are the modules that an initrd loads, in this order; none for a kernel that needs no initrd.
 	initrd []string
 }
@@ -124,7 +126,7 @@ func (w *Workshop) tree(tree string, r *Root) error {
 		}
 	}
 	return links(tree, map[string]string{"usr/local/bin/sallyport": SiteProgram, "usr/local/bin/rig-check": "/sbin/init",
-		"usr/local/bin/rig-manifest": "/sbin/init", "etc/sallyport": siteFolder})
+		"usr/local/bin/rig-manifest": w.Cluster.reader(), "etc/sallyport": siteFolder})
 }
 
 // SiteProgram is where a machine has the program for sites: on the data, so that an image stays small.

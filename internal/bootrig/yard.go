@@ -24,6 +24,7 @@ const (
 	Emergency = "6.0.0" // a disk that it wants is missing: none of its services starts
 	Sick      = "7.0.0" // its check fails
 	Mute      = "8.0.0" // nobody confirms it
+	Headless  = "8.1.0" // its cluster does not start
 	Apps      = "2.1.0" // no operating system, manifests only
 	// Those below want a kernel that has its drivers in an initrd: Workshop.Generic.
 	NoRoot       = "9.0.0"  // its initrd, dracut's with systemd, finds no root
@@ -102,7 +103,7 @@ func NewYard(ctx context.Context, w *Workshop, dir string, l Loader, say func(st
 
 // release makes an operating system and the bundle that brings it.
 func (y *Yard) release(ctx context.Context, f *Factory, dir, version, base string) (string, error) {
-	r := Release{Version: version, Base: base}
+	r := Release{Version: version, Base: base, Cluster: y.Cluster != nil}
 	if version == Apps {
 		return f.Build(ctx, r)
 	}
@@ -115,7 +116,7 @@ func (y *Yard) release(ctx context.Context, f *Factory, dir, version, base strin
 	}
 	y.Images[version] = r.Root
 	files := map[string]string{"boot/sallyport-slot.cfg": "set sallyport_args=\"" + kernelArgs + "\"\n"}
-	root := Root{Image: image(version), NoKernel: version == NoKernel, Files: files}
+	root := Root{Image: y.image(version), NoKernel: version == NoKernel, Files: files}
 	if err := y.early(ctx, dir, version, &root); err != nil {
 		return "", err
 	}
@@ -140,8 +141,8 @@ func (y *Yard) kernelOf(ctx context.Context, dir, version string) (string, error
 const kernelArgs = "ro console=ttyS0 nvme_core.admin_timeout=3 nvme_core.io_timeout=2 nohz=off highres=off"
 
 // image is what an operating system of the rig does.
-func image(version string) wire.Image {
-	i := wire.Image{Version: version, Mode: wire.Well, Confirm: true, Watchdog: watchdogSeconds, Modules: slices.Clone(kernelModules), Mounts: mounts()}
+func (y *Yard) image(version string) wire.Image {
+	i := wire.Image{Version: version, Mode: wire.Well, Confirm: true, Watchdog: watchdogSeconds, Modules: slices.Clone(kernelModules), Mounts: mounts(), Programs: y.Cluster.programs()}
 	switch version {
 	case Panics:
 		i.Mode = wire.Panic
@@ -151,6 +152,8 @@ func image(version string) wire.Image {
 		i.Mode = wire.Sick
 	case Mute:
 		i.Mode = wire.Mute
+	case Headless:
+		i.Programs, i.Deadline = nil, headlessDeadline
 	case Emergency:
 		i.Deadline = deadlineSeconds
 		i.Mounts = append(i.Mounts, wire.Mount{Label: "missing", Path: "/efi", Type: "ext4", Wanted: true})
@@ -165,7 +168,7 @@ const bootTime = 10 * time.Minute
 // commission makes the first machine: it boots slot A, is set up for its loader as the documentation says, and takes First, which
 // goes to slot B, for nothing says yet what slot A holds.
 func (y *Yard) commission(ctx context.Context, dir, key string) error {
-	data := map[string]string{"etc/site.yaml": siteYAML(y.Loader), "etc/release.pub": key}
+	data := map[string]string{"etc/site.yaml": siteYAML(y.Loader, y.Cluster), "etc/release.pub": key}
 	m, err := y.New(ctx, dir, y.Loader, y.Images[First], "", data)
 	if err != nil {
 		return err
@@ -177,7 +180,7 @@ func (y *Yard) commission(ctx context.Context, dir, key string) error {
 	}
 	defer s.Off()
 	s.Say = y.Say
-	takeFirst := steps(verb(0, "armed", "apply", Bundle(First)), reboot, boots(home, First), confirms(0, "committed"))
+	takeFirst := steps(answers, verb(0, "armed", "apply", Bundle(First)), reboot, boots(home, First), confirms(0, "committed"))
 	if err := steps(boots("", First), y.Loader.SetUp, settles, takeFirst, (*Running).PowerOff)(s); err != nil {
 		return fmt.Errorf("making the first machine: %w\n%s", err, s.Console())
 	}

@@ -128,7 +128,7 @@ const sallyport = "/usr/local/bin/sallyport"
 func run(argv ...string) (a wire.Answer) {
 	var out, errs bytes.Buffer
 	cmd := exec.CommandContext(context.Background(), argv[0], argv[1:]...)
-	cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin:/sbin", "HOME=/root", "TMPDIR=/tmp"}
+	cmd.Env = environ()
 	cmd.Dir = "/"
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()

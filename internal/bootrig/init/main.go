@@ -107,6 +107,9 @@ func serve(image wire.Image) {
 		}
 	}
 	network()
+	for _, p := range image.Programs {
+		go keepUp(p)
+	}
 	host := openHost()
 	host.say(wire.Event{Up: up(image, partitions)})
 	if image.Confirm && image.Mode != wire.Mute {

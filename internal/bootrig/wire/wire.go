@@ -18,6 +18,15 @@ type Image struct {
 	Deadline int `json:"deadline"`
 	// Initrd says that this is what an initrd does before it starts the system on the root that the kernel's command line names.
 	Initrd bool `json:"initrd"`
+	// Programs are the services that are started once everything is mounted.
+	Programs []Program `json:"programs,omitempty"`
+}
+
+// Program is a service. It is started again whenever it has ended.
+type Program struct {
+	Argv []string `json:"argv"`
+	// Log is the file that what it prints is appended to.
+	Log string `json:"log"`
 }
 
 // ImageFile is where an image says what it is.
