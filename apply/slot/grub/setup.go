@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/sallyport-dev/sallyport/apply/slot"
 	"github.com/sallyport-dev/sallyport/apply/slot/host"
@@ -63,7 +62,7 @@ func (s Setup) Run() (*SetupResult, error) {
 	if err := s.writeBlock(l, block, done); err != nil {
 		return nil, err
 	}
-	done.Next = l.next(slices.Contains(done.Files, generator))
+	done.Next = l.next(l.generates())
 	return done, nil
 }
 

@@ -126,6 +126,20 @@ func TestSetupOfAnImageThatIsReadOnly(t *testing.T) {
 	if done := run(t, s); len(done.Files) != 2 || !strings.Contains(done.Next[0], "put this line at the end of grub.cfg: source $prefix/sallyport.cfg") {
 		t.Errorf("did %+v", done)
 	}
+	// The image may have brought what update-grub runs; a file without its run bit is none.
+	script, err := os.ReadFile("../../../docs/boot/grub/42_sallyport")
+	if err != nil {
+		t.Fatal(err)
+	}
+	grubtest.Put(t, s.Host, "/etc/grub.d/42_sallyport", string(script))
+	for mode, want := range map[os.FileMode]string{0o644: "put this line", 0o755: "update-grub"} {
+		if err := os.Chmod(s.Host.Path("/etc/grub.d/42_sallyport"), mode); err != nil {
+			t.Fatal(err)
+		}
+		if done := run(t, s); len(done.Files) != 2 || !strings.HasPrefix(done.Next[0], want) {
+			t.Errorf("with the image's own script, mode %v, did %+v", mode, done)
+		}
+	}
 	grubtest.Put(t, s.Host, "/boot/grub/grub.cfg", "set timeout=5\nsource $prefix/sallyport.cfg\n")
 	if done := run(t, s); len(done.Next) != 1 || !strings.HasPrefix(done.Next[0], "boot again") {
 		t.Errorf("did %+v", done)

@@ -56,6 +56,17 @@ func (s Setup) writeScript(l *Loader, done *SetupResult) error {
 	return err
 }
 
+// generates tells whether update-grub makes grub.cfg read our part: an image may have brought what does that.
+func (l *Loader) generates() bool {
+	path := l.host.Path(generator)
+	text, err := os.ReadFile(path)
+	if err != nil || string(text) != generatorText {
+		return false
+	}
+	info, err := os.Stat(path)
+	return err == nil && info.Mode()&0o111 != 0
+}
+
 // maxConfig bounds what is read of grub.cfg, in bytes.
 const maxConfig = 4 << 20
 
