@@ -3,9 +3,11 @@ package bootrig
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 
 	"github.com/sallyport-dev/sallyport/internal/bootrig/wire"
 )
@@ -15,12 +17,12 @@ type Release struct {
 	Version string
 	// Root is the image of its operating system; empty for a release of manifests only.
 	Root string
-	// Kernel is the file of the part that goes to the ESP; empty for none.
-	Kernel string
 	// Bare leaves the manifests out.
 	Bare bool
 	// Cluster says that its manifests go to a Kubernetes API.
 	Cluster bool
+	// Parts are more parts of its operating system: files by the names of the parts.
+	Parts map[string]string
 	// Base is the bundle that it is a delta of; empty for none.
 	Base string
 }
@@ -29,6 +31,8 @@ type Release struct {
 type Factory struct {
 	w   *Workshop
 	dir string
+	// Said is what the last build printed.
+	Said string
 }
 
 // NewFactory makes a factory in a folder, with a key of its own.
@@ -60,7 +64,10 @@ func (f *Factory) Build(ctx context.Context, r Release) (string, error) {
 		}
 	}
 	if r.Root != "" {
-		text += fmt.Sprintf("  os: {version: %q, parts: [{name: root, image: %q}%s]}\n", r.Version, r.Root, kernelPart(r.Kernel))
+		text += fmt.Sprintf("  os:\n    version: %q\n    parts:\n    - {name: root, image: %q}\n", r.Version, r.Root)
+		for _, name := range slices.Sorted(maps.Keys(r.Parts)) {
+			text += fmt.Sprintf("    - {name: %s, image: %q}\n", name, r.Parts[name])
+		}
 	}
 	text += "  checks:\n    - {name: rig, exec: {command: [/usr/local/bin/rig-check]}, timeout: 15s, interval: 1s}\n"
 	if r.Cluster {
@@ -77,13 +84,6 @@ func (f *Factory) Build(ctx context.Context, r Release) (string, error) {
 	return bundle, f.sallyport(ctx, args...)
 }
 
-func kernelPart(file string) string {
-	if file == "" {
-		return ""
-	}
-	return fmt.Sprintf(", {name: kernel, image: %q}", file)
-}
-
 func configMap(name, version string) string {
 	return fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s, namespace: default}\ndata: {version: %q}\n", name, version)
 }
@@ -96,5 +96,6 @@ func (f *Factory) sallyport(ctx context.Context, args ...string) error {
 	if err != nil {
 		return fmt.Errorf("sallyport %v: %w: %s", args, err, out)
 	}
+	f.Said = string(out)
 	return nil
 }

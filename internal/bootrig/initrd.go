@@ -69,7 +69,7 @@ func (y *Yard) early(ctx context.Context, dir, version string, r *Root) (err err
 
 // makeInitrd makes an initrd whose first process is the rig's.
 func (w *Workshop) makeInitrd(file string, image wire.Image) error {
-	files := map[string]string{"init": w.init, "sysroot": "", wire.ImageFile[1:]: file + ".json"}
+	files := map[string]string{"init": w.Init, "sysroot": "", wire.ImageFile[1:]: file + ".json"}
 	for _, m := range w.initrd {
 		name := "modules/" + filepath.Base(m)
 		files[name] = filepath.Join(w.kernel, "modules", m)

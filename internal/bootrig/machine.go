@@ -88,7 +88,7 @@ func (w *Workshop) New(ctx context.Context, dir string, l Loader, rootA, rootB s
 func (w *Workshop) data(ctx context.Context, dir string, files map[string]string) (string, error) {
 	tree, file := filepath.Join(dir, "data.d"), filepath.Join(dir, "data.img")
 	defer os.RemoveAll(tree)
-	if err := copyFile(w.site, filepath.Join(tree, "bin/sallyport")); err != nil {
+	if err := copyFile(w.Site, filepath.Join(tree, "bin/sallyport")); err != nil {
 		return "", err
 	}
 	if err := os.Mkdir(filepath.Join(tree, "manifests"), 0o755); err != nil {

@@ -18,12 +18,17 @@ type Running struct {
 	vm *VM
 	// Say, if set, is told what is done and seen.
 	Say func(format string, args ...any)
+	// Patience bounds a program in the guest; 0 is what the rig's own guests need.
+	Patience time.Duration
 }
 
 // verbTime bounds a verb in the guest, but for one that waits for a cluster.
 const verbTime = 3 * time.Minute
 
 func (r *Running) patience() time.Duration {
+	if r.Patience > 0 {
+		return r.Patience
+	}
 	if r.Cluster != nil {
 		return clusterTime + verbTime
 	}

@@ -22,9 +22,11 @@ type Workshop struct {
 	Sallyport string
 	// Cluster is the Kubernetes API that machines run; nil if their manifests go to a folder.
 	Cluster *Cluster
-	site    string
-	init    string
-	kernel  string
+	// Site is the program for sites.
+	Site string
+	// Init is what guests run as pid 1, as the rig's agent, and as a release's check.
+	Init   string
+	kernel string
 	// initrd are the modules that an initrd loads, in this order; none for a kernel that needs no initrd.
 	initrd []string
 }
@@ -36,11 +38,11 @@ func NewWorkshop(ctx context.Context, dir, sallyport string) (*Workshop, error) 
 		return nil, err
 	}
 	w := &Workshop{Dir: dir, Source: strings.TrimSpace(source), Sallyport: sallyport,
-		site: filepath.Join(dir, "sallyport-site"), init: filepath.Join(dir, "init")}
-	if err := w.build(ctx, w.init, "./internal/bootrig/init"); err != nil {
+		Site: filepath.Join(dir, "sallyport-site"), Init: filepath.Join(dir, "init")}
+	if err := w.build(ctx, w.Init, "./internal/bootrig/init"); err != nil {
 		return nil, err
 	}
-	if err := w.build(ctx, w.site, ".", "-tags", "site"); err != nil {
+	if err := w.build(ctx, w.Site, ".", "-tags", "site"); err != nil {
 		return nil, err
 	}
 	if sallyport == "" {
@@ -114,7 +116,7 @@ func (w *Workshop) tree(tree string, r *Root) error {
 			return err
 		}
 	}
-	if err := copyFile(w.init, filepath.Join(tree, "sbin/init")); err != nil {
+	if err := copyFile(w.Init, filepath.Join(tree, "sbin/init")); err != nil {
 		return err
 	}
 	for name, from := range map[string]string{"boot/vmlinuz": r.Kernel, "boot/initrd.img": r.Initrd} {

@@ -109,10 +109,11 @@ func (y *Yard) release(ctx context.Context, f *Factory, dir, version, base strin
 	}
 	r.Root = filepath.Join(dir, "root-"+version+".img")
 	if y.Loader.Kernel.Make != nil {
-		var err error
-		if r.Kernel, err = y.kernelOf(ctx, dir, version); err != nil {
+		kernel, err := y.kernelOf(ctx, dir, version)
+		if err != nil {
 			return "", err
 		}
+		r.Parts = map[string]string{"kernel": kernel}
 	}
 	y.Images[version] = r.Root
 	files := map[string]string{"boot/sallyport-slot.cfg": "set sallyport_args=\"" + kernelArgs + "\"\n"}
@@ -138,7 +139,10 @@ func (y *Yard) kernelOf(ctx context.Context, dir, version string) (string, error
 // kernelArgs are what an image wants on its kernel's command line. On a host with much else to do QEMU's NVMe controller now and
 // then loses an interrupt; Linux then looks by itself, after 60 s unless told otherwise. A clock that ticks has no single interrupt on which
 // everything waits.
-const kernelArgs = "ro console=ttyS0 nvme_core.admin_timeout=3 nvme_core.io_timeout=2 nohz=off highres=off"
+const kernelArgs = "ro " + ConsoleArgs
+
+// ConsoleArgs are those of kernelArgs that say nothing of the root.
+const ConsoleArgs = "console=ttyS0 nvme_core.admin_timeout=3 nvme_core.io_timeout=2 nohz=off highres=off"
 
 // image is what an operating system of the rig does.
 func (y *Yard) image(version string) wire.Image {

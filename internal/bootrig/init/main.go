@@ -2,7 +2,8 @@
 // host asks for over the second serial line.
 //
 // Called as rig-check it is the check of a release: it fails in an image that is sick, and wherever sickFile is. Called as
-// rig-manifest it prints the version that the manifests in the folder bear.
+// rig-manifest it prints the version that the manifests in the folder bear. Called as rig-agent, by the pid 1 of a whole system, it
+// only does what its host asks for.
 package main
 
 import (
@@ -27,6 +28,8 @@ func main() {
 		os.Exit(check(image, err))
 	case "rig-manifest":
 		os.Exit(manifest())
+	case "rig-agent":
+		attend(image, nil)
 	}
 	if err != nil {
 		report(err)
@@ -110,6 +113,11 @@ func serve(image wire.Image) {
 	for _, p := range image.Programs {
 		go keepUp(p)
 	}
+	attend(image, partitions)
+}
+
+// attend says that userspace runs, and does what the host asks for, for ever.
+func attend(image wire.Image, partitions map[string]string) {
 	host := openHost()
 	host.say(wire.Event{Up: up(image, partitions)})
 	if image.Confirm && image.Mode != wire.Mute {

@@ -41,5 +41,5 @@ func runOnce(p wire.Program) error {
 
 // environ is what every program of the guest's starts with.
 func environ() []string {
-	return []string{"PATH=/usr/local/bin:/usr/bin:/bin:/sbin", "HOME=/root", "TMPDIR=/tmp"}
+	return []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "TMPDIR=/tmp"}
 }
