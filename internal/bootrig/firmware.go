@@ -3,7 +3,7 @@ package bootrig
 import "path/filepath"
 
 const (
-	espMiB   = 34 // the least that FAT32 can be, with some room
+	espMiB   = 64 // room for the kernels of both slots, and for a new one beside the old
 	ovmfCode = "/usr/share/OVMF/OVMF_CODE_4M.fd"
 	ovmfVars = "/usr/share/OVMF/OVMF_VARS_4M.fd"
 	varsName = "vars.fd"

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -51,10 +50,16 @@ func load(name string) (*Schema, error) {
 	return &Schema{s}, nil
 }
 
-// Root is the folder of go.mod.
+// Root is the folder of go.mod above the working folder, which is that of the package under test; "." if there is none.
 func Root() string {
-	_, file, _, _ := runtime.Caller(0)
-	return filepath.Join(filepath.Dir(file), "..", "..")
+	for dir := "."; ; dir = filepath.Join(dir, "..") {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		if abs, err := filepath.Abs(dir); err != nil || abs == filepath.Dir(abs) {
+			return "."
+		}
+	}
 }
 
 // Validate tells what an editor would mark in a YAML document.
