@@ -93,7 +93,7 @@ func (f *bootFleet) updates() []life {
 			if _, err := s.Stage(context.Background(), f.two.input(), Options{}); err != nil {
 				s.t.Fatal(err)
 			}
-		}, verb: func(s *bootSite) error { _, err := s.ApplyStaged(context.Background()); return err }, ends: f.both(), data: f.kept()},
+		}, verb: func(s *bootSite) error { _, err := s.ApplyStaged(context.Background(), Options{}); return err }, ends: f.both(), data: f.kept()},
 		{name: "second update before the reboot", before: func(s *bootSite) {
 			f.first(s)
 			if _, err := s.apply(f.three); err != nil {
