@@ -251,7 +251,7 @@ func (s *bootSite) settled(l life, b *sealed) (end string, err error) {
 	for range s.rig.Tries + 2 {
 		s.power()
 		if _, err := s.Confirm(context.Background()); reasonOf(err) != "person" || s.running != home {
-			return "", fmt.Errorf("slot %s of a machine that asks for a person runs after slot %s, and confirm says %v", s.running, home, err)
+			return "", fmt.Errorf("slot %s of a machine that asks for a person runs after slot %s, and confirm says %w", s.running, home, err)
 		}
 	}
 	s.world.failing = func(string) bool { return false }

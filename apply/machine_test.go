@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -149,7 +148,11 @@ func (s *testSite) root(n slot.Name) string {
 	if err != nil {
 		return ""
 	}
-	return strings.TrimRight(string(b), "\xaa")
+	end := len(b)
+	for end > 0 && b[end-1] == 0xaa {
+		end--
+	}
+	return string(b[:end])
 }
 
 // os adds an operating system of one part.

@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -171,7 +172,7 @@ func (c *Cluster) programs() []wire.Program {
 	}
 	const client, peer = "http://127.0.0.1:2379", "http://127.0.0.1:2380"
 	in := func(name string) string { return wire.ClusterFolder + "/" + name }
-	etcd := append(c.etcd, "--data-dir="+in("data"), "--listen-client-urls="+client, "--advertise-client-urls="+client,
+	etcd := append(slices.Clone(c.etcd), "--data-dir="+in("data"), "--listen-client-urls="+client, "--advertise-client-urls="+client,
 		"--listen-peer-urls="+peer, "--initial-advertise-peer-urls="+peer, "--initial-cluster=default="+peer)
 	api := []string{in("kube-apiserver"), "--etcd-servers=" + client,
 		"--feature-gates=WatchList=false", // as in internal/testcluster

@@ -17,7 +17,7 @@ const restartPause = time.Second
 // keepUp runs a service for as long as the machine runs.
 func keepUp(p wire.Program) {
 	for {
-		report(fmt.Errorf("%s ended: %v", p.Log, runOnce(p)))
+		fmt.Println("rig:", p.Log, "ended:", runOnce(p))
 		time.Sleep(restartPause)
 	}
 }
