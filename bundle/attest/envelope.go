@@ -36,6 +36,20 @@ func Unsigned(statement []byte) ([]byte, error) {
 		DSSE: dsse{Payload: statement, PayloadType: PayloadType, Signatures: []json.RawMessage{}}})
 }
 
+// Signed puts a statement and one signature of it into a Sigstore bundle. The hint names the key as cosign does.
+func Signed(statement []byte, hint string, signature []byte) ([]byte, error) {
+	sig, err := json.Marshal(struct {
+		Sig []byte `json:"sig"`
+	}{signature})
+	if err != nil {
+		return nil, err
+	}
+	e := envelope{MediaType: bundle.MediaTypeSigstoreBundle,
+		DSSE: dsse{Payload: statement, PayloadType: PayloadType, Signatures: []json.RawMessage{sig}}}
+	e.Material.PublicKey.Hint = hint
+	return marshal(e)
+}
+
 // Attestation is a statement as it stands in a bundle. Nothing of it is verified.
 type Attestation struct {
 	Statement []byte

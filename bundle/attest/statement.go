@@ -56,6 +56,11 @@ func ReleaseSignature(release digest.Digest) ([]byte, error) {
 	})
 }
 
+// Statement returns an in-toto statement of a predicate type about one artifact.
+func Statement(about Resource, predicateType string, predicate any) ([]byte, error) {
+	return marshal(statement{Type: StatementType, Subject: []Resource{about}, PredicateType: predicateType, Predicate: predicate})
+}
+
 // digestSet splits a digest as in-toto writes it.
 func digestSet(d digest.Digest) (map[string]string, error) {
 	if err := d.Validate(); err != nil {
