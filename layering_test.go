@@ -40,6 +40,7 @@ var allowed = map[string][]string{
 	"apply/inbox":         {"bundle", "internal/durable"},
 	"apply/vault":         {},
 	"apply/slot":          {"bundle", "internal/durable"},
+	"apply/receipt":       {"apply/check", "apply/mirror", "bundle", "bundle/attest", "verify", "internal/durable"},
 	"internal/durable":    {},
 	"internal/strictyaml": {},
 	"internal/kubeyaml":   {},
@@ -161,7 +162,7 @@ func TestSiteProgramHasNoFactory(t *testing.T) {
 	for _, p := range list(t, "-tags", "site", ".") {
 		for _, dep := range p.Deps {
 			for _, m := range []string{"github.com/anchore/", "modernc.org/sqlite", "helm.sh/",
-				module + "/bundle/build", module + "/bundle/manifest", module + "/bundle/sbom", module + "/bundle/sign", module + "/bundle/image"} {
+				module + "/bundle/build", module + "/bundle/manifest", module + "/bundle/sbom", module + "/bundle/sign", module + "/bundle/image", module + "/apply/receipt/report"} {
 				if strings.HasPrefix(dep, m) {
 					t.Errorf("the site program links %s", dep)
 				}
