@@ -61,6 +61,8 @@ type Spec struct {
 	CatchUp    CatchUpConfig    `json:"catchUp"`
 	// Inbox are the folders in which sallyport run looks for bundles.
 	Inbox []string `json:"inbox"`
+	// Receipts go to the stick that a bundle came from; nil: nowhere else.
+	Receipts *ReceiptsConfig `json:"receipts"`
 }
 
 // MirrorConfig is either a registry's URL, or a folder that sallyport serves at an address of its own.
@@ -195,6 +197,7 @@ func (c *Config) check(pos *strictyaml.Positions) error {
 	c.Spec.Target.check(fail)
 	c.Spec.Slots.check(fail)
 	c.Spec.Data.check(&c.Spec.Slots, fail)
+	c.Spec.Receipts.check(fail)
 	c.checkUnattended(fail)
 	return first
 }
@@ -271,6 +274,7 @@ func (c *Config) resolve(base string) {
 	c.Spec.Slots.resolve(base)
 	c.Spec.Data.resolve(base)
 	c.Spec.resolveInbox(base)
+	c.Spec.Receipts.resolve(base)
 	if k := c.Spec.Target.Kubernetes; k != nil {
 		paths = append(paths, &k.Kubeconfig)
 	}

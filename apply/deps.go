@@ -63,6 +63,8 @@ type Deps struct {
 	Memory func() (bytes int64, known bool)
 	// Workers is how many blobs are restored and pushed at once; 0: as many as the machine has processors, 2 at most.
 	Workers int
+	// ClockSynced tells whether somebody keeps the clock right; nil: it is not known.
+	ClockSynced func() bool
 	// Now is the clock.
 	Now func() time.Time
 	// Observe, if set, is told what happens. It is called by one goroutine at a time and must not block for long.

@@ -138,10 +138,7 @@ var firstRelease = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 func (s *Site) clockSane() Finding {
 	now := s.deps.Now()
 	text := "the clock says " + now.UTC().Format(time.RFC3339)
-	last := firstRelease
-	if j, err := loadJournal(s.journalPath()); err == nil && j.LastAttempted != nil && j.LastAttempted.Ended.After(last) {
-		last = j.LastAttempted.Ended
-	}
+	last := s.lastSeen()
 	if now.Before(last) {
 		return Finding{Name: "clock", Message: text + ", which is before " + last.UTC().Format(time.RFC3339),
 			Mend: "set the clock: releases expire by it"}

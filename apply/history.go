@@ -28,6 +28,8 @@ type Attempt struct {
 	Ended   time.Time      `json:"ended"`
 	Signers []string       `json:"signers,omitempty"`
 	Checks  []check.Result `json:"checks,omitempty"`
+	// Evidence is what its receipt tells beside this; nil of attempts of older programs.
+	Evidence *Evidence `json:"evidence,omitempty"`
 	// Left are the first of the objects that could not be put back; Leaving of those that could not be deleted.
 	Left    []Left `json:"left,omitempty"`
 	Leaving []Left `json:"leaving,omitempty"`

@@ -17,7 +17,7 @@ import (
 // folder without the marker that was noted is refused where its disk is missing; where it is on the disk on which it
 // always was, it has been deleted, and the site begins anew.
 
-const maxMarker = 4 << 10 // bytes
+const maxMarker = 64 << 10 // bytes
 
 func (s *Site) markerPath() string { return s.path("marker") }
 
@@ -112,7 +112,7 @@ func (s *Site) mark(anew bool) error {
 	return nil
 }
 
-// InitState makes the state folder and its marker, and says with it that this is the site's from now on.
+// InitState makes the state folder, its marker and the site's key, and says with it that this is the site's from now on.
 func (s *Site) InitState() error {
 	if err := s.deps.Disk.MkdirAll(s.cfg.Spec.State, 0o755); err != nil {
 		return stateError(err)
@@ -120,7 +120,11 @@ func (s *Site) InitState() error {
 	if err := own("spec.state", s.cfg.Spec.State); err != nil {
 		return err
 	}
-	return s.mark(true)
+	if err := s.mark(true); err != nil {
+		return err
+	}
+	_, err := s.key()
+	return err
 }
 
 // mountOf is where the file system is mounted that path is on, or would be.

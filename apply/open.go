@@ -27,20 +27,21 @@ func Open(cfg *Config, observe func(Event)) *Site {
 	var site *Site
 	waiting := func(text string) { site.say("waiting", "%s", text) }
 	deps := Deps{
-		OpenMirror: func(ctx context.Context) (Mirror, func() error, error) { return OpenMirror(ctx, cfg) },
-		OpenTarget: func(context.Context) (Target, error) { return openTarget(cfg.Spec.Target, durable.Disk{}, waiting) },
-		Scrub:      scrub,
-		Drop:       dropDamaged,
-		LoadTrust:  func() (*verify.Trust, error) { return loadTrust(cfg.Spec.Trust) },
-		BootID:     host.Host{}.BootID,
-		Uptime:     host.Host{}.Uptime,
-		Reboot:     rebootMachine,
-		RunChecks:  check.Run,
-		Now:        time.Now,
-		Background: inBackground,
-		Power:      func() string { return lowPower("/sys/class/power_supply") },
-		Memory:     func() (int64, bool) { return freeMemory("/proc/meminfo") },
-		Observe:    observe,
+		OpenMirror:  func(ctx context.Context) (Mirror, func() error, error) { return OpenMirror(ctx, cfg) },
+		OpenTarget:  func(context.Context) (Target, error) { return openTarget(cfg.Spec.Target, durable.Disk{}, waiting) },
+		Scrub:       scrub,
+		Drop:        dropDamaged,
+		LoadTrust:   func() (*verify.Trust, error) { return loadTrust(cfg.Spec.Trust) },
+		BootID:      host.Host{}.BootID,
+		Uptime:      host.Host{}.Uptime,
+		Reboot:      rebootMachine,
+		RunChecks:   check.Run,
+		Now:         time.Now,
+		ClockSynced: clockSynced,
+		Background:  inBackground,
+		Power:       func() string { return lowPower("/sys/class/power_supply") },
+		Memory:      func() (int64, bool) { return freeMemory("/proc/meminfo") },
+		Observe:     observe,
 	}
 	if slots := &cfg.Spec.Slots; slots.OS() {
 		deps.Watchdog = func(want, least time.Duration) (time.Duration, error) { return watchdog.Arm(host.Host{}, want, least) }

@@ -115,6 +115,7 @@ func (r *run) ended(result, reason string) Attempt {
 	a := *r.journal.Attempt
 	a.Result, a.Reason, a.Ended = result, oneLine(reason), r.deps.Now().UTC()
 	a.Left, a.Leaving = first(r.journal.Left), first(stuckAmong(r.journal.Leaving))
+	r.evident(&a)
 	r.outcome = &a
 	return a
 }

@@ -43,6 +43,9 @@ type run struct {
 	away bool
 
 	bytes Bytes
+	read  *counter   // what was read of the bundle; nil without one
+	seen  *testimony // what is known of the transaction under way, for its receipt
+	boot  *string    // the id of the running boot, once it was asked for
 	// broughtBack is what mend has brought back.
 	broughtBack []string
 	// outcome is how the transaction that this run walked ended; nil if none has.
@@ -125,6 +128,11 @@ func (r *run) change(edit func(j *journal)) error {
 	next := *r.journal
 	edit(&next)
 	next.dropSpoiled()
+	if a := next.LastAttempted; a != nil && a.Evidence != nil {
+		plain := *a
+		plain.Evidence = nil // the history has it
+		next.LastAttempted = &plain
+	}
 	if next.lost != nil {
 		// What does not parse is kept for those who want to know why.
 		if err := r.deps.Disk.SetAside(r.journalPath(), r.journalPath()+".damaged", 0o600); err != nil {
@@ -136,6 +144,7 @@ func (r *run) change(edit func(j *journal)) error {
 		return err
 	}
 	r.journal = &next
+	r.testify()
 	return nil
 }
 

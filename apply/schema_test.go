@@ -47,6 +47,7 @@ func TestSchemaAgreesWithLoadConfig(t *testing.T) {
 		"data of k3s":       {"  trust:", twoSlots + "  data: {k3s: {dataDir: /k, service: rke2-server}}\n  trust:"},
 		"data of MicroK8s":  {"  trust:", twoSlots + "  data: {microk8s: {}}\n  trust:"},
 		"data of etcd":      {"  trust:", twoSlots + "  data: {etcd: {endpoint: 'https://a:2379', dataDir: /d, ca: c, cert: c, key: k, services: [a, b]}}\n  trust:"},
+		"receipts":          {"  trust:", "  receipts: {forward: ['https://r.example/{file}?sig=x', 'oci://r.example/fleet'], ca: ca.pem}\n  trust:"},
 		"labels":            {"{name: store-0142}", "{name: store-0142, labels: {region: emea}}"},
 		"unattended":        {"  trust:", "  windows: [\"Sat,Sun 02:00-04:00 Europe/Budapest\", \"RRULE:FREQ=MONTHLY;BYDAY=2TU 22:00-04:00 UTC\"]\n  blackouts: [\"2026-12-24 UTC\", \"2026-12-20..2027-01-06 UTC\"]\n  windowNeed: 30m\n  catchUp: {immediate: never}\n  inbox: [/i, in]\n  trust:"},
 	} {

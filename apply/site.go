@@ -32,10 +32,11 @@ type Input struct {
 
 func (s *Site) path(name string) string { return filepath.Join(s.cfg.Spec.State, name) }
 
-func (s *Site) journalPath() string { return s.path("state.json") }
-func (s *Site) historyPath() string { return s.path("history.jsonl") }
-func (s *Site) slotsPath() string   { return s.path("slots") }
-func (s *Site) tempPath() string    { return s.path("tmp") }
+func (s *Site) journalPath() string  { return s.path("state.json") }
+func (s *Site) historyPath() string  { return s.path("history.jsonl") }
+func (s *Site) evidencePath() string { return s.path("evidence.json") }
+func (s *Site) slotsPath() string    { return s.path("slots") }
+func (s *Site) tempPath() string     { return s.path("tmp") }
 
 // Slots opens the two slots for reading: what they hold must stay in the mirror.
 func (s *Site) Slots() *slot.Store { return slot.View(s.slotsPath()) }

@@ -58,6 +58,10 @@ spec:
   #       timeout: 60s
   # checksDir: /etc/sallyport/checks.d
 
+  # Each attempt leaves a signed receipt on the stick that its bundle came from. They can go over a link as well:
+  # receipts:
+  #   forward: ["https://receipts.example.com/fleet", "oci://registry.example.com/fleet/receipts"]
+
   # With a boot loader: the datastore that another operating system may bring to another form. It is saved before, and put back
   # by a rollback. One of
   # data: {k3s: {}}             # also for RKE2; or microk8s, etcd

@@ -63,6 +63,7 @@ func (r *run) take(ctx context.Context, in Input, o Options) (res *Result, err e
 	if err != nil {
 		return nil, err
 	}
+	r.read = counter
 	defer func() {
 		if res != nil {
 			res.Bytes.Read = counter.n

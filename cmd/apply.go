@@ -152,6 +152,9 @@ func (p *program) take(ctx context.Context, path string, verb func(*apply.Site, 
 		}
 		defer in.Close()
 		p.ui.say("bundle", "%s", in.Name())
+		if medium := s.Medium(path, in.Name()); medium != "" {
+			p.media = []string{medium}
+		}
 		res, err := verb(s, apply.Input{Name: in.Name(), Size: in.Size(), Reader: in})
 		if exitCode(err) == exitUntrusted {
 			err = in.blame(err)
@@ -170,10 +173,19 @@ func (p *program) onSite(ctx context.Context, verb func(*apply.Site) (*apply.Res
 	if p.boots(res, err) {
 		defer p.bootAgain(ctx, s, err)
 	}
-	if res == nil {
-		return err
+	told := p.tellResult(s, res, err)
+	if exitCode(err) != exitUsage {
+		p.receipts(ctx, s)
 	}
-	if p.flags.json {
+	return told
+}
+
+// tellResult says how a verb of the site ended.
+func (p *program) tellResult(s *apply.Site, res *apply.Result, err error) error {
+	switch {
+	case res == nil:
+		return err
+	case p.flags.json:
 		return p.objectWithError(resultError{Result: res, Error: newErrorObject(err)}, err)
 	}
 	p.closing(s, res, err)

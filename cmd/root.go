@@ -37,7 +37,9 @@ type program struct {
 	reboot   bool          // --reboot, of the verbs after which a reboot may be due
 	// rebootBack is --reboot of confirm: a unit that runs it must not begin what somebody has armed for later.
 	rebootBack bool
-	failed     error // of help, which cobra lets return none
+	media      []string // the folders that are to get receipts: the one that the bundle came from
+	forward    bool     // send receipts over a link, too
+	failed     error    // of help, which cobra lets return none
 }
 
 // Main runs the command line args, without the program's name, and returns the exit status.
@@ -114,7 +116,7 @@ that puts the old release back by itself when the new one does not work.`,
 	add(root, "anywhere", p.inspectVerb(), p.diffVerb(), p.renderVerb(), p.verifyVerb())
 	add(root, "site", p.siteVerb(), p.doctorVerb(), p.stageVerb(), p.applyVerb(), p.confirmVerb(), p.rollbackVerb(),
 		p.recoverVerb(), p.backupVerb(), p.runVerb(), p.freezeVerb(), p.unfreezeVerb(), p.approveVerb(),
-		p.statusVerb(), p.historyVerb(), p.mirrorVerb())
+		p.statusVerb(), p.historyVerb(), p.mirrorVerb(), p.reportVerb())
 	return root
 }
 

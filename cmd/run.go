@@ -27,6 +27,7 @@ with --json "why" tells.`,
 		Example: "  sallyport run",
 		Args:    args(),
 		RunE: func(c *cobra.Command, _ []string) error {
+			p.media, p.forward = from, true
 			return p.onSite(c.Context(), func(s *apply.Site) (*apply.Result, error) {
 				res, err := s.Run(c.Context(), inboxes(s, from))
 				if err == nil && res.Result == apply.ResultNothing {

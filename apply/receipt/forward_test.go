@@ -77,7 +77,7 @@ func (s *Spool) pass(t *testing.T, now time.Time, targets ...Target) string {
 
 // shakenfist#4054, fluent-bit#3082: one item that the server refuses for good blocks all behind it.
 func TestOneThatIsRefusedBlocksNobody(t *testing.T) {
-	s, target := three(t), Target(nil)
+	s := three(t)
 	server, target := newShelf(t)
 	server.answers["store-1.json"] = http.StatusBadRequest
 	if got := s.pass(t, noon, target); got != "sent 3 refused 1 waiting 0" {

@@ -56,6 +56,7 @@ func TestCompareFindsDrift(t *testing.T) {
 		"spec.mirror.url is in the schema only",
 		"spec.nothing is excepted and is no field",
 		"spec.platform is [string] in the schema, not what a interface {} holds",
+		"spec.receipts is in the schema only",
 		"spec.release is in the schema only",
 		"spec.slots is in the schema, though the program refuses it",
 		"spec.target does not say what its values are",
