@@ -76,7 +76,7 @@ func (s *Site) Recover(ctx context.Context, all []Candidate, o RecoverOptions) (
 	}
 	defer func() { err = r.end(err) }()
 	r.remembered(o.Backup)
-	set, err := r.openSupply(all)
+	set, err := r.openSupply(all, o.Backup)
 	if err != nil {
 		return nil, nil, err
 	}

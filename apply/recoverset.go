@@ -1,9 +1,13 @@
 package apply
 
 import (
+	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -60,14 +64,14 @@ func (s *supply) of(rel Release) *supplied {
 
 // openSupply opens what a recovery was given, and leaves out what is of no use here, with a note. If nothing remains, the error says
 // why the first of it was left out.
-func (r *run) openSupply(all []Candidate) (set *supply, err error) {
+func (r *run) openSupply(all []Candidate, from *Backup) (set *supply, err error) {
 	if len(all) > maxSupply {
 		return nil, errorf("usage", "name those that are meant", "there are %d bundles, more than %d", len(all), maxSupply)
 	}
 	set = &supply{}
 	var refused error
 	for _, c := range all {
-		b, err := r.openSupplied(c)
+		b, err := r.openSupplied(c, from)
 		if err != nil {
 			if !strings.Contains(err.Error(), c.Name) {
 				err = fmt.Errorf("%s: %w", c.Name, err)
@@ -98,7 +102,7 @@ func (r *run) openSupply(all []Candidate) (set *supply, err error) {
 
 // openSupplied reads the front of a bundle. That it is older than what runs, or has expired, says nothing yet: others may be built
 // against it.
-func (r *run) openSupplied(c Candidate) (b *supplied, err error) {
+func (r *run) openSupplied(c Candidate, from *Backup) (b *supplied, err error) {
 	f, err := c.Open()
 	if err != nil {
 		return nil, err
@@ -117,7 +121,7 @@ func (r *run) openSupplied(c Candidate) (b *supplied, err error) {
 	if err := r.fitsName(d, r.journal); err != nil {
 		return nil, err
 	}
-	trust, err := r.deps.LoadTrust()
+	trust, err := r.trustOr(from)
 	if err != nil {
 		return nil, err
 	}
@@ -129,6 +133,15 @@ func (r *run) openSupplied(c Candidate) (b *supplied, err error) {
 		return nil, err
 	}
 	return &supplied{name: c.Name, file: f, read: count, bundle: v, about: r.releaseHere(d, front.ReleaseDigest())}, nil
+}
+
+// trustOr is the site's trust or, in a dry run on a site that has lost it, that of the backup.
+func (r *run) trustOr(from *Backup) (*verify.Trust, error) {
+	path := r.cfg.Spec.Trust
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && from.holds(path) {
+		return verify.ReadTrust(path, bytes.NewReader(from.data[path]))
+	}
+	return r.deps.LoadTrust()
 }
 
 // chooseTarget finds the release that is to run: the one that ran, where that is known and there is a bundle of it, or else the newest.

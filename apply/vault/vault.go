@@ -25,9 +25,10 @@ const (
 	maxFiles = 4096
 	// maxSecret bounds a passphrase or a file of identities, in bytes.
 	maxSecret = 64 << 10
-	// workFactor is the logarithm of scrypt's cost for a passphrase: a second on a small machine. More is not accepted either, so that
-	// a hostile file cannot keep a site busy for hours.
-	workFactor = 18
+	// workFactor is the logarithm of scrypt's cost for a passphrase: 64 MiB of memory, which a small machine has beside the site.
+	workFactor = 16
+	// maxWorkFactor is what is accepted, so that what age makes by itself is read, and no hostile file keeps a site busy for hours.
+	maxWorkFactor = 18
 )
 
 // File is one file that is kept.
@@ -96,7 +97,7 @@ func PassphraseRecipient(passphrase string) (age.Recipient, error) {
 func PassphraseIdentity(passphrase string) (age.Identity, error) {
 	i, err := age.NewScryptIdentity(passphrase)
 	if err == nil {
-		i.SetMaxWorkFactor(workFactor)
+		i.SetMaxWorkFactor(maxWorkFactor)
 	}
 	return i, err
 }
