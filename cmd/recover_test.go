@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -84,10 +85,16 @@ func newLossSite(t *testing.T, shop string, embedded bool) *lossSite {
 	var res struct{ Result string }
 	s.must(&res, "apply", filepath.Join(shop, "r1.tar"))
 	s.must(&res, "apply", filepath.Join(shop, "r2full.tar"))
-	if err := os.CopyFS(s.whole, os.DirFS(s.dir)); err != nil {
-		t.Fatal(err)
-	}
+	s.copy(s.dir+"/.", s.whole)
 	return s
+}
+
+// copy copies a tree with all permissions: what is for the owner alone stays so.
+func (s *lossSite) copy(from, to string) {
+	s.t.Helper()
+	if out, err := exec.CommandContext(s.t.Context(), "cp", "-a", from, to).CombinedOutput(); err != nil {
+		s.t.Fatalf("%v: %s", err, out)
+	}
 }
 
 // lose takes away a part.
@@ -121,9 +128,7 @@ func (s *lossSite) reset() {
 		if _, err := os.Stat(from); err != nil {
 			continue
 		}
-		if err := os.CopyFS(s.path(name), os.DirFS(from)); err != nil {
-			s.t.Fatal(err)
-		}
+		s.copy(from, s.path(name))
 	}
 }
 
