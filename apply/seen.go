@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 
 	"github.com/sallyport-dev/sallyport/bundle"
@@ -88,7 +87,7 @@ func (u *unattended) context() string {
 	}
 	approved, errApproved := u.approved()
 	trust, errTrust := ownfile.Read(u.cfg.Spec.Trust, strictyaml.MaxSize)
-	site, errSite := os.ReadFile(u.cfg.path)
+	site, errSite := ownfile.Read(u.cfg.path, strictyaml.MaxSize)
 	about, err := json.Marshal([]any{u.deps.Now().UTC().Format("2006-01-02"), j.Current, j.Previous, staged, j.Names, j.Bad, j.PutBack,
 		approved, fmt.Sprint(errApproved), trust, fmt.Sprint(errTrust), site, fmt.Sprint(errSite)})
 	if err != nil {

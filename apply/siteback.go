@@ -150,8 +150,18 @@ func keepFile(what, path string, info fs.FileInfo) (keptData, error) {
 	if !info.Mode().IsRegular() || info.Size() > maxKept {
 		return keptData{}, errorf("unusable", "move it away, or name another file in site.yaml", "%s is no file of at most %s", path, size(maxKept))
 	}
-	b, err := os.ReadFile(path)
+	b, err := readKept(path)
 	return keptData{KeptFile{What: what, Path: path, Mode: info.Mode().Perm(), Digest: digest.FromBytes(b)}, b}, err
+}
+
+// readKept reads no more than a byte above what may be kept: a longer file is other than any that was.
+func readKept(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxKept+1))
 }
 
 // OpenBackup reads a backup. name is for messages.
@@ -260,7 +270,7 @@ func (s *Site) PutBack(b *Backup) (back, differs []string, err error) {
 		if !s.mayPutBack(f.Path) {
 			return back, differs, errorf("sealed", "give a backup that sallyport has written for this site.yaml", "the backup holds %s, which is no file of this site", f.Path)
 		}
-		have, err := os.ReadFile(f.Path)
+		have, err := readKept(f.Path)
 		switch {
 		case err == nil && !bytes.Equal(have, b.data[f.Path]):
 			differs = append(differs, f.Path)

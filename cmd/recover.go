@@ -240,7 +240,7 @@ func (p *program) agree(plan *apply.Recovery, yes bool) error {
 		p.ui.warn("nothing tells how far this site had come: an older release than %s is not refused any more", plan.Release)
 	}
 	in, ok := p.stdin.(*os.File)
-	if yes || !ok || !term.IsTerminal(int(in.Fd())) || terminal(p.ui.lines()) == nil || len(plan.Steps) == 0 {
+	if yes || !ok || !term.IsTerminal(int(in.Fd())) || !p.ui.seen() || len(plan.Steps) == 0 {
 		return nil
 	}
 	p.ui.print("\nDo this? [y/N] ")

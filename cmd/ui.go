@@ -80,6 +80,9 @@ func terminal(w io.Writer) *os.File {
 	return nil
 }
 
+// seen tells whether somebody at a terminal reads the commentary.
+func (u *ui) seen() bool { return terminal(u.lines()) != nil }
+
 // lines is where running commentary goes.
 func (u *ui) lines() io.Writer {
 	if u.json {

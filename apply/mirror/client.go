@@ -204,18 +204,9 @@ func (c *Client) setNetwork(cfg Config) error {
 	}
 	tlsConfig := &tls.Config{InsecureSkipVerify: cfg.Insecure, MinVersion: tls.VersionTLS12}
 	if cfg.CAFile != "" {
-		pem, err := readSmall(cfg.CAFile)
-		if err != nil {
+		if tlsConfig.RootCAs, err = ReadCA(cfg.CAFile); err != nil {
 			return configError("CA: %w", err)
 		}
-		pool, err := x509.SystemCertPool()
-		if err != nil {
-			pool = x509.NewCertPool()
-		}
-		if !pool.AppendCertsFromPEM(pem) {
-			return configError("CA file %s holds no PEM certificate", cfg.CAFile)
-		}
-		tlsConfig.RootCAs = pool
 	}
 	c.network = &http.Transport{
 		Proxy:                 proxy,
@@ -233,6 +224,22 @@ func (c *Client) setNetwork(cfg Config) error {
 		ReadBufferSize:  64 << 10,
 	}
 	return nil
+}
+
+// ReadCA reads a PEM file of certificates to trust beside the system's.
+func ReadCA(file string) (*x509.CertPool, error) {
+	pem, err := readSmall(file)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no PEM certificate", file)
+	}
+	return pool, nil
 }
 
 // readSmall reads a file that people write by hand.

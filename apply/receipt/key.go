@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 
 	"github.com/opencontainers/go-digest"
 
@@ -63,7 +62,7 @@ func MakeKey(disk durable.Disk, path string) (*Key, error) {
 	var broken *brokenKey
 	switch {
 	case errors.As(err, &broken):
-		if err := os.Rename(path, path+".damaged"); err != nil {
+		if err := disk.SetAside(path, path+".damaged", 0o600); err != nil {
 			return nil, err
 		}
 	case !errors.Is(err, fs.ErrNotExist):

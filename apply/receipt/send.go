@@ -4,16 +4,15 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
+	"github.com/sallyport-dev/sallyport/apply/mirror"
 	"github.com/sallyport-dev/sallyport/bundle"
 )
 
@@ -50,31 +49,15 @@ func OpenTarget(target, ca string) (Target, error) {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	if ca != "" {
-		pool, err := readCA(ca)
+		pool, err := mirror.ReadCA(ca)
 		if err != nil {
 			return nil, err
 		}
 		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
-	transport.DisableKeepAlives = false
 	// A redirect is what a portal answers before it lets anybody through.
 	client := &http.Client{Transport: transport, Timeout: sendTime, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return &folder{target, client}, nil
-}
-
-func readCA(file string) (*x509.CertPool, error) {
-	pem, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		pool = x509.NewCertPool()
-	}
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no certificate", file)
-	}
-	return pool, nil
 }
 
 // folder is a target that takes a PUT for each statement: a web server's folder, or a bucket.

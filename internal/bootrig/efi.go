@@ -23,7 +23,7 @@ func EFI() Loader {
 		},
 		Kernel: KernelPart{plainKernel, func(slot string) string { return strings.ReplaceAll(kernelPath(slot)[1:], `\`, "/") }},
 		Install: func(m *Machine, dir string) error {
-			if err := uefi(m, dir); err != nil {
+			if err := UEFI(m, dir); err != nil {
 				return err
 			}
 			return firstEntry(m)

@@ -9,8 +9,8 @@ const (
 	varsName = "vars.fd"
 )
 
-// uefi gives a machine UEFI firmware with variables of its own, which last as long as its disk.
-func uefi(m *Machine, dir string) error {
+// UEFI gives a machine UEFI firmware with variables of its own, which last as long as its disk.
+func UEFI(m *Machine, dir string) error {
 	m.Vars = filepath.Join(dir, varsName)
 	return copyFile(ovmfVars, m.Vars)
 }

@@ -75,7 +75,7 @@ func onUEFI(config string) Loader {
 			boot, err := grubBoot(ctx, dir, config)
 			return []Partition{{Label: labelESP, Type: "ef00", MiB: espMiB, File: file}, boot}, err
 		},
-		Install: uefi,
+		Install: UEFI,
 	}
 }
 

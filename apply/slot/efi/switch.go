@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/sallyport-dev/sallyport/apply/slot"
 	"github.com/sallyport-dev/sallyport/apply/slot/efivar"
+	"github.com/sallyport-dev/sallyport/apply/slot/host"
 )
 
 // Disarm makes the firmware pass over the slot's entry, and makes one where there is none: what Arm has to write has room then.
@@ -152,7 +154,7 @@ func (l *Loader) prepare(n, running slot.Name, entry Entry) error {
 	was := string(e.option.Append(nil))
 	e.option.Attributes |= efivar.Active
 	if entry.Options != "" {
-		e.option.Optional = efivar.OfText(entry.Options)
+		e.option.Optional = efivar.OfText(entry.Options + trialMark)
 	}
 	if string(e.option.Append(nil)) == was {
 		return nil
@@ -177,9 +179,10 @@ func (l *Loader) setNext(ctx context.Context, n slot.Name, entry Entry) error {
 	return l.wants(ctx, n, slot.State{Verdict: slot.Trial, Left: Tries, First: true})
 }
 
-// Commit makes the running slot's entry the first of ours in BootOrder.
+// Commit makes the running slot's entry the first of ours in BootOrder, and no longer a trial's.
 func (l *Loader) Commit(ctx context.Context, n slot.Name) error {
-	if _, err := l.entry(n); err != nil {
+	entry, err := l.entry(n)
+	if err != nil {
 		return err
 	}
 	f, err := readFirmware(l.vars)
@@ -190,6 +193,9 @@ func (l *Loader) Commit(ctx context.Context, n slot.Name) error {
 		return fmt.Errorf("cannot commit slot %s: the firmware has booted slot %s", n, running)
 	}
 	if err := l.writable(); err != nil {
+		return err
+	}
+	if err := l.unmark(f, entry); err != nil {
 		return err
 	}
 	if err := l.setOrder(f, l.withFirst(f, n)); err != nil {
@@ -206,6 +212,27 @@ func (l *Loader) Commit(ctx context.Context, n slot.Name) error {
 		}
 	}
 	return l.wants(ctx, n, slot.State{Verdict: slot.Good, First: true})
+}
+
+// trialMark ends the command line of an entry whose slot is on trial, if site.yaml names that line: an image that has one of its own
+// may forget it over the first word that it is handed.
+const trialMark = " " + host.TrialParam
+
+// unmark makes the slot's entries those of a slot that is not on trial: a good one that cannot read its state must not be booted
+// again and again.
+func (l *Loader) unmark(f *firmware, entry Entry) error {
+	for _, e := range f.of(entry.File) {
+		text, err := efivar.ParseText(e.option.Optional)
+		text, marked := strings.CutSuffix(text, trialMark)
+		if err != nil || !marked {
+			continue
+		}
+		e.option.Optional = efivar.OfText(text)
+		if err := l.put(e); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // withFirst is BootOrder with a slot's entries before those of the other one, in the places that ours have.

@@ -46,8 +46,11 @@ func appendText(b []byte, s string) []byte {
 }
 
 // Text is the text that a variable holds as the Boot Loader Interface keeps it.
-func (v Variable) Text() (string, error) {
-	s, rest, err := parseText(v.Data)
+func (v Variable) Text() (string, error) { return ParseText(v.Data) }
+
+// ParseText reads data that are a text and its zero.
+func ParseText(b []byte) (string, error) {
+	s, rest, err := parseText(b)
 	if err == nil && len(rest) != 0 {
 		err = errText
 	}

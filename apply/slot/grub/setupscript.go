@@ -115,7 +115,7 @@ func partUUID(h host.Host, path string) (string, error) {
 }
 
 // ourArgs are the parameters that the script sets by itself, and those that tell of one boot only.
-var ourArgs = []string{"BOOT_IMAGE", "root", "initrd", "panic", "rd.emergency", "rd.shell", "sallyport.trial", host.SlotParam, host.EnvParam, raucParam}
+var ourArgs = []string{"BOOT_IMAGE", "root", "initrd", "panic", "rd.emergency", "rd.shell", "rd.timeout", host.TrialParam, host.SlotParam, host.EnvParam, raucParam}
 
 // args are the parameters that the running kernel was given, without those that differ from slot to slot.
 func args(h host.Host) (string, error) {

@@ -24,11 +24,13 @@ const (
 	maxUptime      = 1e9 // seconds
 )
 
-// SlotParam and EnvParam are the parameters that our boot scripts put on the kernel's command line: the loader's name of the slot
-// that it booted, and the mark of the place that it keeps its state in.
+// SlotParam, EnvParam and TrialParam are the parameters that our boot scripts and entries put on the kernel's command line: the
+// loader's name of the slot that it booted, the mark of the place that it keeps its state in, and the word that this boot is a try,
+// by which sallyport-confirm-reboot.service ends one whose state cannot be read.
 const (
-	SlotParam = "sallyport.slot"
-	EnvParam  = "sallyport.env"
+	SlotParam  = "sallyport.slot"
+	EnvParam   = "sallyport.env"
+	TrialParam = "sallyport.trial"
 )
 
 // RAUCSlotParam is what RAUC's boot scripts call SlotParam.

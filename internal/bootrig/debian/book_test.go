@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,20 +26,33 @@ const (
 // packages are those that images and the live system need.
 var packages = []string{"dosfstools", "efibootmgr", "gdisk", "grub-efi-amd64-bin", "grub-pc", "systemd-boot"}
 
-// book is a section of docs/bootloaders.md, and what it takes to do what it says.
-type book struct {
-	t             *testing.T
-	dir           string
-	page          *Page
-	section, kind string
-	w             *bootrig.Workshop
-	system        *System
-	stick         string
+// setUp is a set-up that docs/bootloaders.md describes.
+type setUp struct {
+	// sections are those to follow, one after the other; the last is the loader's own.
+	sections []string
+	kind     string // of machine: bios, uefi
+	// slots are the loader's names of A and B.
+	slots [2]string
+	// places are where the page has "quiet" for what the machine's kernel needs: image, live, site.
+	places []string
+	// parts are files that the image's script makes beside root.img, by the names of the parts.
+	parts map[string]string
 }
 
-func open(t *testing.T, section, kind string) *book {
+// book is a set-up, and what it takes to do what the page says.
+type book struct {
+	setUp
+	t      *testing.T
+	dir    string
+	page   *Page
+	w      *bootrig.Workshop
+	system *System
+	stick  string
+}
+
+func open(t *testing.T, s setUp) *book {
 	t.Helper()
-	b := &book{t: t, dir: t.TempDir(), section: section, kind: kind}
+	b := &book{setUp: s, t: t, dir: t.TempDir()}
 	var err error
 	if b.w, err = bootrig.NewWorkshop(t.Context(), b.dir, os.Getenv("SALLYPORT")); err != nil {
 		t.Fatal(err)
@@ -54,16 +68,31 @@ func open(t *testing.T, section, kind string) *book {
 
 func (b *book) file(name string) string { return filepath.Join(b.dir, name) }
 
-func (b *book) script(section, place string, examples map[string]string) string {
+// loader is the section of the loader.
+func (b *book) loader() string { return b.sections[len(b.sections)-1] }
+
+// script is what the page says to run in a place; a section may have nothing for it, but not all of them.
+func (b *book) script(place string, sections ...string) string {
 	b.t.Helper()
-	script, err := b.page.Script(section, place, b.kind)
-	if err == nil {
-		script, err = Replace(script, examples)
+	var all strings.Builder
+	for _, section := range sections {
+		all.WriteString(b.page.Script(section, place, b.kind))
 	}
-	if err != nil {
-		b.t.Fatal(err)
+	if all.Len() == 0 {
+		b.t.Fatalf("the sections %q have no commands for %s", sections, place)
 	}
-	return script
+	return b.real(place, all.String())
+}
+
+// real puts what this machine's kernel needs in the place of the page's example.
+func (b *book) real(place, text string) string {
+	b.t.Helper()
+	if !slices.Contains(b.places, place) {
+		return text
+	}
+	text, err := Replace(text, map[string]string{"quiet": bootrig.ConsoleArgs})
+	b.must(err)
+	return text
 }
 
 // local is what this site adds to its image: the mirror's service, and the stick.
@@ -79,10 +108,10 @@ const (
 )
 
 // images makes the images, each in a file of its own, by version.
-func (b *book) images(examples map[string]string) map[string]string {
+func (b *book) images() map[string]string {
 	b.t.Helper()
 	ctx, dir := b.t.Context(), b.file("image")
-	b.must(b.system.Image(ctx, b.w, dir, first, b.script("The image", "image", nil)+local+b.script(b.section, "image", examples)+"cp root/etc/fstab .\n"))
+	b.must(b.system.Image(ctx, b.w, dir, first, b.page.Script("The image", "image", b.kind)+local+b.script("image", b.sections...)+"cp root/etc/fstab .\n"))
 	fstab, err := os.ReadFile(filepath.Join(dir, "fstab"))
 	b.must(err)
 	images := map[string]string{first: filepath.Join(dir, "root.img")}
@@ -109,10 +138,15 @@ func (b *book) must(err error) {
 }
 
 // bundles builds the releases, and makes the stick, with what a machine is set up from.
-func (b *book) bundles(images map[string]string, parts map[string]string) {
+func (b *book) bundles(images map[string]string) {
 	b.t.Helper()
 	ctx, shelf := b.t.Context(), b.file("shelf")
 	b.must(os.Mkdir(shelf, 0o755))
+	parts := map[string]string{}
+	for name, file := range b.parts {
+		parts[name] = filepath.Join(b.file("image"), file)
+		b.must(run(ctx, "", "cp", parts[name], shelf))
+	}
 	factory, err := bootrig.NewFactory(ctx, b.w, b.file("factory"))
 	b.must(err)
 	base := ""
@@ -139,9 +173,9 @@ func (b *book) bundles(images map[string]string, parts map[string]string) {
 // site is a site.yaml with the slots that the section describes.
 func (b *book) site() string {
 	b.t.Helper()
-	slots, err := b.page.Slots(b.section)
+	slots, err := b.page.Slots(b.loader())
 	b.must(err)
-	slots += "  tries: 1\n"
+	slots = b.real("site", slots) + "  tries: 1\n"
 	return `apiVersion: sallyport.dev/v1
 kind: Site
 metadata: {name: book}
@@ -165,8 +199,8 @@ func (b *book) power(m *bootrig.Machine) *guest {
 	return &guest{b.t, r}
 }
 
-// setUp does what the section says from a live system, on a machine with an empty disk.
-func (b *book) setUp(m *bootrig.Machine) {
+// install does what the page says from a live system, on a machine with an empty disk.
+func (b *book) install(m *bootrig.Machine) {
 	b.t.Helper()
 	live, err := b.system.Live(context.WithoutCancel(b.t.Context()), b.w, b.file("live"))
 	b.must(err)
@@ -174,6 +208,6 @@ func (b *book) setUp(m *bootrig.Machine) {
 	defer g.Off()
 	g.boots("", "live")
 	g.run("mount -o ro PARTLABEL=stick /srv")
-	g.run("cd /srv\n" + b.script(b.section, "live", nil))
+	g.run("cd /srv\n" + b.script("live", b.sections...))
 	g.must(g.PowerOff())
 }

@@ -50,8 +50,8 @@ func Read(file string) (*Page, error) {
 }
 
 // Script joins the commands of a section that are run in a place (image, live, machine), in their order: those for every machine,
-// and those for machines of a kind (bios, uefi). A section without any is an error: nothing would be tried.
-func (p *Page) Script(section, place, kind string) (string, error) {
+// and those for machines of a kind (bios, uefi).
+func (p *Page) Script(section, place, kind string) string {
 	var script strings.Builder
 	for _, b := range p.blocks {
 		if b.section != section || len(b.words) < 2 || b.words[0] != "sh" || b.words[1] != place {
@@ -61,10 +61,7 @@ func (p *Page) Script(section, place, kind string) (string, error) {
 			script.WriteString(b.text)
 		}
 	}
-	if script.Len() == 0 {
-		return "", fmt.Errorf("the section %q has no commands for %s", section, place)
-	}
-	return script.String(), nil
+	return script.String()
 }
 
 // Slots is the first description of slots (slots: …) for a site.yaml in a section.
