@@ -13,30 +13,52 @@ import (
 // systemSize is how many bytes of this machine's programs make an operating system, where the corpus has none.
 const systemSize = 170 << 20
 
-// systems measures deltas between images of two versions of an operating system: the folders os/old and os/new of the corpus,
-// or else this machine's own programs and the same with every twentieth of them changed.
+// systems measures deltas between images of two versions of an operating system, and what is written of the new one to a slot that
+// holds the old: a Debian point release, from the pair debian-base of the corpus, or else this machine's own programs and the same
+// with every twentieth of them changed.
 func systems(ctx context.Context, corpus, work string) error {
 	dir := filepath.Join(work, "os")
-	trees := [2]string{filepath.Join(corpus, "os", "old"), filepath.Join(corpus, "os", "new")}
-	if _, err := os.Stat(trees[1]); err != nil {
-		trees = [2]string{filepath.Join(dir, "old"), filepath.Join(dir, "new")}
-		if err := errors.Join(programTree(trees[0], 0), programTree(trees[1], 20)); err != nil {
-			return err
-		}
-	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	for i := range trees {
-		var err error
-		if trees[i], err = filepath.EvalSymlinks(trees[i]); err != nil { // a link would be packed itself
-			return err
-		}
+	trees := [2]string{filepath.Join(dir, "old"), filepath.Join(dir, "new")}
+	pair, what := filepath.Join(corpus, "debian-base"), "a Debian point release"
+	_, err := os.Stat(pair)
+	if err == nil {
+		err = errors.Join(unpackImage(ctx, filepath.Join(pair, "old"), trees[0], dir), unpackImage(ctx, filepath.Join(pair, "new"), trees[1], dir))
+	} else {
+		what = "this machine's programs, a twentieth of them changed"
+		err = errors.Join(programTree(trees[0], 0), programTree(trees[1], 20))
 	}
-	fmt.Println("\ndeltas of images of an operating system: wall seconds, peak MiB")
+	if err != nil {
+		return err
+	}
+	fmt.Printf("\ndeltas of images of an operating system (%s): wall seconds, peak MiB\n", what)
 	for _, kind := range []string{"ext4", "squashfs"} {
 		if err := systemRow(ctx, kind, trees, dir); err != nil {
 			return fmt.Errorf("%s: %w", kind, err)
+		}
+	}
+	return nil
+}
+
+// unpackImage makes the tree of the one image of a layout.
+func unpackImage(ctx context.Context, layout, tree, dir string) error {
+	images, err := layersOf(layout)
+	if err != nil {
+		return err
+	}
+	if err := os.Mkdir(tree, 0o755); err != nil {
+		return err
+	}
+	for _, name := range sortedNames(images) {
+		for _, l := range images[name] {
+			if err := l.expand(ctx, filepath.Join(dir, filepath.Base(l.blob))); err != nil {
+				return err
+			}
+			if _, _, err := process(ctx, dir, nil, "tar", "-C", tree, "--numeric-owner", "-xpf", l.plain); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -79,6 +101,32 @@ func systemRow(ctx context.Context, kind string, trees [2]string, dir string) er
 	speed := sum.Wall.Seconds() / apply.Wall.Seconds()
 	fmt.Printf("  %-9s %.1f MB in %.2f MB; made in %s; applied in %s, %.2f x the speed of sha256sum, %s (limit %.1f): %s; memory: %s\n", kind,
 		float64(st.Size())/1e6, float64(m.Size)/1e6, diff, apply, speed, sum, minApplySpeed, verdict(speed >= minApplySpeed), verdict(apply.RSS <= maxApplyRSS))
+	return overOld(ctx, images, dir)
+}
+
+// overOld writes the new image to a device that holds the old one.
+func overOld(ctx context.Context, images [2]string, dir string) error {
+	disk := filepath.Join(dir, "disk")
+	if _, _, err := process(ctx, dir, nil, "cp", images[0], disk); err != nil {
+		return err
+	}
+	st, err := os.Stat(images[1])
+	if err != nil {
+		return err
+	}
+	if err := os.Truncate(disk, slotSize<<1); err != nil { // a slot has room for an image that has grown
+		return err
+	}
+	device, done, err := loopDevice(ctx, disk, dir)
+	if err != nil {
+		return err
+	}
+	defer done()
+	r, err := slotWrite(ctx, images[1], device)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("            over the old one in a slot: %s, of %.1f MB\n", r, float64(st.Size())/1e6)
 	return nil
 }
 

@@ -15,6 +15,7 @@ import (
 // One machine with a Kubernetes API lives through updates of its operating system and its objects, one after the other, since the API
 // takes long to answer after each boot. Whatever happens, the objects there are those of the release whose slot runs.
 func TestCluster(t *testing.T) {
+	t.Parallel()
 	w := workshop(t)
 	var err error
 	if w.Cluster, err = NewCluster(t.Context(), w); err != nil {

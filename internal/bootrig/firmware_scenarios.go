@@ -16,7 +16,7 @@ func SystemdBootScenarios() []Scenario {
 		Scenario{"cannot save", []string{Good}, steps(firstUp, verb(0, "armed", "apply", Bundle(Good)), takeName,
 			reboot, boots(away, Good), confirms(0, "committed"), is(Want{Phase: "idle", Current: Good, Slot: away, Result: "committed"}),
 			reboot, boots(away, Good), confirms(0, "nothing"))},
-		Scenario{"cannot save, sick", []string{Sick}, steps(firstUp, verb(0, "armed", "apply", Bundle(Sick)), takeName,
+		Scenario{"cannot save and sick", []string{Sick}, steps(firstUp, verb(0, "armed", "apply", Bundle(Sick)), takeName,
 			reboot, boots(away, Sick), boots(home, First), confirms(5, "rolledBack"), is(atHome("sick")),
 			reboot, boots(home, First), confirms(0, "nothing"))})
 }

@@ -13,16 +13,21 @@ import (
 
 // Every loader of the rig lives through every scenario.
 func TestLoaders(t *testing.T) {
+	t.Parallel()
 	w := workshop(t)
 	all := slices.Concat(Scenarios(), GRUBScenarios())
 	for _, l := range []Loader{GRUB(), GRUBEFI()} {
-		t.Run(l.Name, func(t *testing.T) { playAll(t, newYard(t, w, l, all, nil), all) })
+		t.Run(l.Name, func(t *testing.T) {
+			t.Parallel()
+			playAll(t, newYard(t, w, l, all, nil), all)
+		})
 	}
 }
 
 // Trials that come to nothing before their root file system is mounted, and what ends them: the command line, or a watchdog of
 // hardware. Of such a one the second try has nothing left, so there is one.
 func TestEarly(t *testing.T) {
+	t.Parallel()
 	w, err := workshop(t).Generic(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -38,6 +43,7 @@ func TestEarly(t *testing.T) {
 // A thousand disks that a power cut could have left of an update with GRUB; and the same of updates by programs with a bug in
 // them, which must not come out of it: a proof that finds nothing proves nothing.
 func TestPowerCuts(t *testing.T) {
+	t.Parallel()
 	w := workshop(t)
 	files := map[string]string{}
 	for _, b := range Bugs() {

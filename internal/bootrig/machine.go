@@ -153,7 +153,7 @@ func (m *Machine) args(log string, appends bool) []string {
 		args = append(args, "-blockdev", "driver=raw,node-name=log,file.driver=file,file.filename="+log,
 			"-blockdev", fmt.Sprintf("driver=blklogwrites,node-name=logged,file=disk,log=log,log-append=%t", appends))
 	}
-	args = append(args, "-device", "nvme,serial=disk,bootindex=0,drive="+node)
+	args = append(args, "-device", "nvme,serial=disk,bootindex=1,drive="+node) // 0 is a kernel that QEMU is given
 	if m.Stick != "" {
 		args = append(args, "-blockdev", "driver=raw,node-name=stick,read-only=on,file.driver=file,file.locking=off,file.filename="+m.Stick,
 			"-device", "nvme,serial=stick,drive=stick")

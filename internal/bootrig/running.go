@@ -58,8 +58,11 @@ func (r *Running) Off() {
 }
 
 // Console is the end of what the machine wrote to its console.
-func (r *Running) Console() string {
-	b, err := os.ReadFile(r.vm.Console)
+func (r *Running) Console() string { return tail(r.vm.Console) }
+
+// tail is the end of a file.
+func tail(file string) string {
+	b, err := os.ReadFile(file)
 	if err != nil {
 		return err.Error()
 	}

@@ -2,6 +2,7 @@ package bootrig
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,6 +26,7 @@ const Memory = 384
 type VM struct {
 	events chan wire.Event
 	done   chan struct{} // closed once the machine is off for good
+	fault  error         // why it went off by itself
 	// Console is the file that the kernel and the loader write to.
 	Console string
 
@@ -52,7 +54,12 @@ func Start(ctx context.Context, console string, args func(boot int) []string) (*
 		defer close(vm.done)
 		for n := 1; err == nil; n++ {
 			vm.listen(stdout)
-			_ = vm.cmd.Wait()
+			// A guest that switches its machine off, or is cut off, is no error of QEMU's.
+			var end *exec.ExitError
+			if errors.As(vm.cmd.Wait(), &end) && end.ExitCode() > 0 {
+				vm.fault = fmt.Errorf("QEMU ends with %d: %s", end.ExitCode(), tail(vm.Console+".qemu"))
+				return
+			}
 			stdout, err = vm.boot(ctx, slices.Concat(base, args(n)))
 		}
 	}()
@@ -113,7 +120,7 @@ func (vm *VM) Next(timeout time.Duration) (wire.Event, error) {
 	case e := <-vm.events:
 		return e, nil
 	case <-vm.done:
-		return wire.Event{}, errOff
+		return wire.Event{}, cmp.Or(vm.fault, errOff)
 	case <-time.After(timeout):
 		return wire.Event{}, fmt.Errorf("%w for %v", ErrSilent, timeout)
 	}

@@ -97,7 +97,7 @@ func (b *book) real(place, text string) string {
 
 // local is what this site adds to its image: the mirror's service, and the stick.
 const local = `systemctl --root="$PWD/root" -q enable sallyport-mirror.service
-echo 'PARTLABEL=stick  /media/stick  ext4  ro,nofail,x-systemd.device-timeout=10s  0 0' >>root/etc/fstab
+echo 'PARTLABEL=stick  /media/stick  ext4  ro,noauto  0 0' >>root/etc/fstab
 mkdir root/etc/systemd/system/sallyport-confirm-deadline.timer.d
 touch root` + override + "\n"
 

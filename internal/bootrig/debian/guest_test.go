@@ -44,12 +44,13 @@ func (g *guest) run(script string) string {
 	return a.Out
 }
 
-// sallyport runs a verb, and wants an exit status and a result.
-func (g *guest) sallyport(exit int, result string, args ...string) {
+// apply plugs the stick in, unless it is, and takes a release from it.
+func (g *guest) apply(version, result string) {
 	g.t.Helper()
-	res, err := g.Sallyport(exit, args...)
+	g.run("mountpoint -q /media/stick || mount /media/stick")
+	res, err := g.Sallyport(0, "apply", bootrig.Bundle(version))
 	if err == nil && res.Result != result {
-		err = fmt.Errorf("sallyport %v: %+v (%+v), want %q", args, res, res.Error, result)
+		err = fmt.Errorf("sallyport apply: %+v (%+v), want %q", res, res.Error, result)
 	}
 	g.must(err)
 }

@@ -45,15 +45,15 @@ func (b *book) live(m *bootrig.Machine) {
 	g.run("systemd-analyze verify --man=no /etc/systemd/system/sallyport-*.service /etc/systemd/system/sallyport-*.timer")
 	g.run("mkdir -p /var/lib/manifests")
 	g.run(b.script("machine", b.sections...))
-	g.sallyport(0, "committed", "apply", bootrig.Bundle(first))
-	g.sallyport(0, "armed", "apply", bootrig.Bundle(good))
+	g.apply(first, "committed")
+	g.apply(good, "armed")
 	g.run("systemctl --no-block reboot")
 	g.boots(b.slots[1], good)
 	g.unit("sallyport-confirm.service", "0")
 	is := bootrig.Want{Phase: "idle", Current: good, Slot: "B", Result: "committed"}
 	g.must(g.Is(is))
 	for _, c := range []struct{ version, reason string }{{diskless, "nobody confirmed"}, {dataless, "tries used up"}} {
-		g.sallyport(0, "armed", "apply", bootrig.Bundle(c.version))
+		g.apply(c.version, "armed")
 		g.run("systemctl --no-block reboot")
 		g.boots(b.slots[0], c.version)
 		g.emergency()
