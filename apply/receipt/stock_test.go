@@ -21,7 +21,7 @@ import (
 // and with another key it does not. It asks no network.
 func TestStockCosignVerifies(t *testing.T) {
 	k, dir := newTestKey(t), t.TempDir()
-	s := spoolAt(t, filepath.Join(dir, "spool"), k)
+	s := spoolAt(t, t.TempDir(), k)
 	r := sample(1, "committed")
 	s.must(t, r)
 	receipt, err := s.read(s.index.Receipts[0])

@@ -91,7 +91,7 @@ func NewYard(ctx context.Context, w *Workshop, dir string, l Loader, say func(st
 			return nil, err
 		}
 	}
-	if err := MakeStick(ctx, y.Stick, shelf, (size/mib+8)*mib); err != nil {
+	if err := MakeStick(ctx, y.Stick, shelf, (size/mib*21/20+16)*mib); err != nil {
 		return nil, err
 	}
 	key, err := factory.PublicKey()
@@ -137,12 +137,13 @@ func (y *Yard) kernelOf(ctx context.Context, dir, version string) (string, error
 }
 
 // kernelArgs are what an image wants on its kernel's command line. On a host with much else to do QEMU's NVMe controller now and
-// then loses an interrupt; Linux then looks by itself, after 60 s unless told otherwise. A clock that ticks has no single interrupt on which
+// then loses an interrupt; Linux then looks by itself, after 60 s unless told otherwise, and gives the disk up if it is not done
+// then. A clock that ticks has no single interrupt on which
 // everything waits.
 const kernelArgs = "ro " + ConsoleArgs
 
 // ConsoleArgs are those of kernelArgs that say nothing of the root.
-const ConsoleArgs = "console=ttyS0 nvme_core.admin_timeout=3 nvme_core.io_timeout=2 nohz=off highres=off"
+const ConsoleArgs = "console=ttyS0 nvme_core.admin_timeout=20 nvme_core.io_timeout=10 nohz=off highres=off"
 
 // image is what an operating system of the rig does.
 func (y *Yard) image(version string) wire.Image {

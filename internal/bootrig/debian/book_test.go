@@ -26,7 +26,7 @@ const (
 // packages are those that images and the live system need.
 var packages = []string{"dosfstools", "efibootmgr", "gdisk", "grub-efi-amd64-bin", "grub-pc", "systemd-boot"}
 
-// setUp is a set-up that docs/bootloaders.md describes.
+// setUp is a set-up that the documentation describes.
 type setUp struct {
 	// sections are those to follow, one after the other; the last is the loader's own.
 	sections []string
@@ -50,14 +50,14 @@ type book struct {
 	stick  string
 }
 
-func open(t *testing.T, s setUp) *book {
+func open(t *testing.T, page string, s setUp) *book {
 	t.Helper()
 	b := &book{setUp: s, t: t, dir: t.TempDir()}
 	var err error
 	if b.w, err = bootrig.NewWorkshop(t.Context(), b.dir, os.Getenv("SALLYPORT")); err != nil {
 		t.Fatal(err)
 	}
-	if b.page, err = Read(filepath.Join(b.w.Source, "docs/bootloaders.md")); err != nil {
+	if b.page, err = Read(filepath.Join(b.w.Source, "docs", page)); err != nil {
 		t.Fatal(err)
 	}
 	if b.system, err = NewSystem(t.Context(), packages...); err != nil {
@@ -176,15 +176,18 @@ func (b *book) site() string {
 	slots, err := b.page.Slots(b.loader())
 	b.must(err)
 	slots = b.real("site", slots) + "  tries: 1\n"
-	return `apiVersion: sallyport.dev/v1
+	return site + strings.ReplaceAll("  "+strings.TrimRight(slots, "\n"), "\n", "\n  ") + "\n"
+}
+
+// site is a site.yaml without slots.
+const site = `apiVersion: sallyport.dev/v1
 kind: Site
 metadata: {name: book}
 spec:
   trust: /etc/sallyport/release.pub
   mirror: {dir: /var/lib/sallyport/mirror, listen: "127.0.0.1:5000"}
   target: {manifestsDir: {path: /var/lib/manifests}}
-` + strings.ReplaceAll("  "+strings.TrimRight(slots, "\n"), "\n", "\n  ") + "\n"
-}
+`
 
 // power switches a machine on, and has it say what it does.
 func (b *book) power(m *bootrig.Machine) *guest {
@@ -202,7 +205,7 @@ func (b *book) power(m *bootrig.Machine) *guest {
 // install does what the page says from a live system, on a machine with an empty disk.
 func (b *book) install(m *bootrig.Machine) {
 	b.t.Helper()
-	live, err := b.system.Live(context.WithoutCancel(b.t.Context()), b.w, b.file("live"))
+	live, err := b.system.Live(context.WithoutCancel(b.t.Context()), b.w, b.file("live"), "")
 	b.must(err)
 	g := b.power(live.On(m, b.stick))
 	defer g.Off()

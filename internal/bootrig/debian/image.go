@@ -52,9 +52,9 @@ func (s *System) Image(ctx context.Context, w *bootrig.Workshop, dir, version, s
 // Live is a live system, from which a machine can be set up.
 type Live struct{ dir string }
 
-// Live makes a live system.
-func (s *System) Live(ctx context.Context, w *bootrig.Workshop, dir string) (*Live, error) {
-	return &Live{dir}, s.Image(ctx, w, dir, "live", "cp -L root/vmlinuz root/initrd.img .\nmke2fs -q -t ext4 -d root live.img 1G\n")
+// Live makes a live system, to which a script adds what it shall have besides.
+func (s *System) Live(ctx context.Context, w *bootrig.Workshop, dir, script string) (*Live, error) {
+	return &Live{dir}, s.Image(ctx, w, dir, "live", script+"cp -L root/vmlinuz root/initrd.img .\nmke2fs -q -t ext4 -d root live.img 1G\n")
 }
 
 // devices are what every machine has: memory in MiB, processors, and a screen, which GRUB writes to.
