@@ -93,7 +93,7 @@ e2e: build ## the main job, and ways back, on a real Kubernetes node (root; Debi
 boot: build ## machines in QEMU with GRUB, systemd-boot, EFI and U-Boot, and power cuts replayed (Debian's packages)
 	internal/testtools/setup boot
 	go run ./internal/testcluster/build kube-apiserver
-	SALLYPORT=$(CURDIR)/bin/sallyport CGO_ENABLED=0 go test -count=1 -timeout 3h -parallel 4 -tags boot -v ./internal/bootrig/... ./apply/slot/...
+	SALLYPORT=$(CURDIR)/bin/sallyport CGO_ENABLED=0 go test -count=1 -timeout 3h -p 1 -parallel 3 -tags boot -v ./internal/bootrig/... ./apply/slot/...
 
 pairs: ## 200 random pairs of releases on a real API server: forward, a failed check, and back; PAIRS=17,23 chooses
 	internal/testtools/setup test

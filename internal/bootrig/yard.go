@@ -34,7 +34,7 @@ const (
 )
 
 // watchdogSeconds is the patience of the guests' watchdog.
-const watchdogSeconds = 15
+const watchdogSeconds = 30
 
 // deadlineSeconds is when the guests' timer looks for a trial that nobody has confirmed: a little after the site's deadline.
 const deadlineSeconds = 62
