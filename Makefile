@@ -56,7 +56,7 @@ test: ## all tests; installs what they need where it may
 	@echo 'testing: nothing is shown for minutes the first time, while each package is built'
 	CGO_ENABLED=0 go test -timeout 20m ./...
 	CGO_ENABLED=0 go test -tags site ./cmd/... .
-	go test -race -short -timeout 20m ./internal/durable ./internal/strictyaml ./bundle ./bundle/image ./verify ./apply ./apply/mirror ./apply/check ./apply/slot ./delta/program
+	CGO_ENABLED=1 go test -race -short -timeout 20m ./internal/durable ./internal/strictyaml ./bundle ./bundle/image ./verify ./apply ./apply/mirror ./apply/check ./apply/slot ./delta/program
 
 lint: $(LINT) ## gofmt, vet, golangci-lint, shellcheck
 	internal/testtools/setup lint
