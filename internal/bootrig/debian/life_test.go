@@ -45,21 +45,21 @@ func (b *book) live(m *bootrig.Machine) {
 	g.run("systemd-analyze verify --man=no /etc/systemd/system/sallyport-*.service /etc/systemd/system/sallyport-*.timer")
 	g.run("mkdir -p /var/lib/manifests")
 	g.run(b.script("machine", b.sections...))
-	g.apply(first, "committed")
-	g.apply(good, "armed")
-	g.run("systemctl --no-block reboot")
-	g.boots(b.slots[1], good)
-	g.unit("sallyport-confirm.service", "0")
-	is := bootrig.Want{Phase: "idle", Current: good, Slot: "B", Result: "committed"}
-	g.must(g.Is(is))
+	for i, version := range []string{first, good} {
+		g.apply(version, "armed")
+		g.run("systemctl --no-block reboot")
+		g.boots(b.slots[1-i], version)
+		g.unit("sallyport-confirm.service", "0")
+		is := bootrig.Want{Phase: "idle", Current: version, Slot: [2]string{"B", "A"}[i], Result: "committed"}
+		g.must(g.Is(is))
+	}
 	for _, c := range []struct{ version, reason string }{{diskless, "nobody confirmed"}, {dataless, "tries used up"}} {
 		g.apply(c.version, "armed")
 		g.run("systemctl --no-block reboot")
-		g.boots(b.slots[0], c.version)
+		g.boots(b.slots[1], c.version)
 		g.emergency()
-		g.boots(b.slots[1], good)
+		g.boots(b.slots[0], good)
 		g.unit("sallyport-confirm.service", "5")
-		is.Result, is.Reason = "rolledBack", c.reason
-		g.must(g.Is(is))
+		g.must(g.Is(bootrig.Want{Phase: "idle", Current: good, Slot: "A", Result: "rolledBack", Reason: c.reason}))
 	}
 }
