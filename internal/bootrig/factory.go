@@ -25,6 +25,8 @@ type Release struct {
 	Parts map[string]string
 	// Base is the bundle that it is a delta of; empty for none.
 	Base string
+	// Sequence is what tells that it is newer; 0 counts up from the base.
+	Sequence int
 }
 
 // Factory builds signed bundles.
@@ -53,6 +55,9 @@ func (f *Factory) PublicKey() (string, error) {
 // Build makes a bundle, and returns its file: NAME-VERSION.tar in the factory's folder.
 func (f *Factory) Build(ctx context.Context, r Release) (string, error) {
 	text := fmt.Sprintf("apiVersion: sallyport.dev/v1\nkind: Release\nmetadata: {name: rig}\nspec:\n  version: %s\n  platforms: [linux/amd64]\n", r.Version)
+	if r.Sequence != 0 {
+		text += fmt.Sprintf("  sequence: %d\n", r.Sequence)
+	}
 	if !r.Bare {
 		text += fmt.Sprintf("  manifests: [{path: ./manifests-%s}]\n", r.Version)
 		manifest := configMap(wire.ClusterObject, r.Version)

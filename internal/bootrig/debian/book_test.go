@@ -150,14 +150,15 @@ func (b *book) bundles(images map[string]string) {
 	factory, err := bootrig.NewFactory(ctx, b.w, b.file("factory"))
 	b.must(err)
 	base := ""
-	for _, version := range []string{first, good, diskless, dataless} {
-		bundle, err := factory.Build(ctx, bootrig.Release{Version: version, Root: images[version], Parts: parts, Base: base})
+	for i, version := range []string{first, good, diskless, dataless} {
+		bundle, err := factory.Build(ctx, bootrig.Release{Version: version, Root: images[version], Parts: parts, Base: base, Sequence: i + 1})
 		b.must(err)
 		if strings.Contains(factory.Said, "the operating system") {
 			b.t.Errorf("build has something to say of the image: %s", factory.Said)
 		}
 		b.must(os.Rename(bundle, filepath.Join(shelf, filepath.Base(bundle))))
-		if base == "" {
+		// Those that fail go back to the good one.
+		if version == first || version == good {
 			base = filepath.Join(shelf, filepath.Base(bundle))
 		}
 	}
