@@ -147,10 +147,14 @@ func keep(k keepsake) (all []keptData, err error) {
 }
 
 func keepFile(what, path string, info fs.FileInfo) (keptData, error) {
+	unusable := errorf("unusable", "move it away, or name another file in site.yaml", "%s is no file of at most %s", path, size(maxKept))
 	if !info.Mode().IsRegular() || info.Size() > maxKept {
-		return keptData{}, errorf("unusable", "move it away, or name another file in site.yaml", "%s is no file of at most %s", path, size(maxKept))
+		return keptData{}, unusable
 	}
 	b, err := readKept(path)
+	if len(b) > maxKept { // it has grown since
+		return keptData{}, unusable
+	}
 	return keptData{KeptFile{What: what, Path: path, Mode: info.Mode().Perm(), Digest: digest.FromBytes(b)}, b}, err
 }
 

@@ -127,7 +127,7 @@ func TestUnits(t *testing.T) {
 			{"Install", "WantedBy", "timers.target"},
 		},
 		"sallyport-usb@.service": {
-			{"Service", "ExecStartPre", "/usr/bin/systemd-mount --collect --quiet --options=ro,nosuid,nodev,noexec /dev/%I /run/sallyport-media/%i"},
+			{"Service", "ExecStartPre", "/usr/bin/systemd-mount --collect --quiet --fsck=no --options=ro,nosuid,nodev,noexec /dev/%I /run/sallyport-media/%i"},
 			{"Service", "ExecStart", "/usr/bin/flock --close /run/sallyport-pass.lock /usr/local/bin/sallyport run --inbox /run/sallyport-media/%i --reboot --progress none"},
 			{"Service", "PrivateMounts", ""}, // the whole host sees the stick
 		},
