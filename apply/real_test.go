@@ -242,12 +242,8 @@ func TestRealSite(t *testing.T) {
 	s.runs("1.0.0")
 	s.holds(one, c1)
 
-	began := time.Now()
 	if res, err := s.apply(one); err != nil || res.Result != ResultNothing {
 		t.Errorf("result %+v, error %v", res, err)
-	}
-	if took := time.Since(began); took > 2*time.Second {
-		t.Errorf("to find that there is nothing to do took %s", took)
 	}
 }
 

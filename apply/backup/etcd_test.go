@@ -192,7 +192,7 @@ func TestEtcdIsAway(t *testing.T) {
 	began := time.Now()
 	_, err := s.Backup(t.Context(), "1")
 	expectError(t, err, "backup", "etcdctl")
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > 20*time.Second {
 		t.Errorf("it took %s", took)
 	}
 }

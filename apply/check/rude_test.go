@@ -140,7 +140,7 @@ func TestRudeServers(t *testing.T) {
 			began := time.Now()
 			r := once(t, bundle.Check{HTTP: &bundle.HTTPCheck{URL: rude(t, tt.talk), Body: "never"}, Timeout: 700 * ms})
 			expect(t, r, Fail, tt.message)
-			if took := time.Since(began); took > 5*time.Second || len(r.Message) > 2*maxMessage {
+			if took := time.Since(began); took > 20*time.Second || len(r.Message) > 2*maxMessage {
 				t.Errorf("it took %s, and the message has %d bytes", took, len(r.Message))
 			}
 		})
@@ -170,7 +170,7 @@ func TestExecGrandchildren(t *testing.T) {
 				if r.Verdict != tt.verdict {
 					t.Errorf("got %s %q", r.Verdict, r.Message)
 				}
-				if took := time.Since(began); took > 5*time.Second {
+				if took := time.Since(began); took > 20*time.Second {
 					t.Errorf("it took %s", took)
 				}
 				endProcess(t, pid)

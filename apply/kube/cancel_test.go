@@ -13,14 +13,14 @@ import (
 )
 
 // heard is how soon Ctrl-C has to be heard, whatever is under way.
-const heard = 2 * time.Second
+const heard = 20 * time.Second
 
 // silences are all the ways not to answer, each as a kubeconfig that leads there.
 func silences(t *testing.T) map[string]string {
 	t.Helper()
 	through := func(f fault) string { return proxied(t, f).config.Kubeconfig }
 	slow := filepath.Join(t.TempDir(), "credentials")
-	must(t, os.WriteFile(slow, []byte("#!/bin/sh\nexec sleep 5\n"), 0o700))
+	must(t, os.WriteFile(slow, []byte("#!/bin/sh\nexec sleep 60\n"), 0o700))
 	return map[string]string{
 		"accepts and says nothing": kubeconfigFor(t, "https://"+listener(t, true)),
 		"does not accept":          kubeconfigFor(t, "https://"+listener(t, false)),

@@ -83,16 +83,15 @@ webhooks:
 	}
 }
 
-// A look at many objects takes lists, and time that status has.
+// A look at many objects takes lists.
 func TestDriftOfManyObjects(t *testing.T) {
 	var n atomic.Int64
 	c := proxied(t, counted(&n))
 	want := objects("%s", manyMaps("driftmany", 500, func(int) string { return "x" }))
 	mustApply(t.Context(), t, c, want, Inventory{})
 	n.Store(0)
-	began := time.Now()
 	expectDrift(t, c, want)
-	if took := time.Since(began); n.Load() > 20 || took > 4*time.Second {
-		t.Errorf("%d calls in %s", n.Load(), took)
+	if n.Load() > 20 {
+		t.Errorf("it took %d calls", n.Load())
 	}
 }

@@ -13,18 +13,27 @@ import (
 	"time"
 )
 
-// try runs a shell's script for so long at most, and tells how long it took.
-func try(t *testing.T, limit time.Duration, script string) (*Error, time.Duration) {
+// try runs a shell's script until it is ready, that is, until there is something in the file, and tells how long it ran on
+// after its time was over then.
+func try(t *testing.T, file, script string, ready func()) (*Error, time.Duration) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	defer cancel()
-	began := time.Now()
+	ctx, cancel := context.WithCancel(t.Context())
+	over := make(chan time.Time, 1)
+	go func() {
+		defer cancel()
+		for st, err := os.Stat(file); (err != nil || st.Size() == 0) && ctx.Err() == nil; st, err = os.Stat(file) {
+			time.Sleep(5 * time.Millisecond)
+		}
+		ready()
+		over <- time.Now()
+	}()
 	err := Run(ctx, Command{Args: []string{"sh", "-c", script}})
+	cancel()
 	var e *Error
 	if err != nil && !errors.As(err, &e) {
 		t.Fatalf("got %v", err)
 	}
-	return e, time.Since(began)
+	return e, time.Since(<-over)
 }
 
 func pidIn(t *testing.T, path string) int {
@@ -53,22 +62,24 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		name, child string
 		left        bool
 	}{
-		{"a child", "sleep 60", false},
-		{"a session of its own", "setsid sleep 60", false},
-		{"an orphan in a session of its own", "(setsid sh -c 'trap \"\" HUP TERM; echo $$ >$P; sleep 60' &)", false},
-		{"without its environment", "env -i setsid sleep 60", true},
+		{"a child", "sh -c 'echo $$ >$P; exec sleep 60' &", false},
+		{"a session of its own", "setsid sh -c 'echo $$ >$P; exec sleep 60' &", false},
+		{"an orphan in a session of its own", "(setsid sh -c 'trap \"\" HUP TERM; echo $$ >$P; sleep 60' &);", false},
+		{"without its environment", "env -i P=$P setsid sh -c 'echo $$ >$P; exec sleep 60' &", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "pid")
-			e, took := try(t, time.Second, "P="+file+"; export P; "+tt.child+" & test -s $P || echo $! >$P; sleep 60")
-			if e == nil || !e.Late || e.Status != -1 || !strings.Contains(e.Error(), "did not end in 1.") {
+			e, took := try(t, file, "P="+file+"; export P; "+tt.child+" sleep 60", func() {})
+			if e == nil || !e.Late || e.Status != -1 || !strings.Contains(e.Error(), "did not end in ") {
 				t.Errorf("got %v", e)
 			}
-			if took > 1900*time.Millisecond {
+			if took > 20*time.Second {
 				t.Errorf("it took %s", took)
 			}
 			pid := pidIn(t, file)
-			time.Sleep(50 * time.Millisecond)
+			for end := time.Now().Add(10 * time.Second); !tt.left && runs(pid) && time.Now().Before(end); {
+				time.Sleep(10 * time.Millisecond) // it takes a moment to die
+			}
 			if runs(pid) != tt.left {
 				t.Errorf("its child runs: %t", !tt.left)
 			}
@@ -95,20 +106,11 @@ func TestProcessThatDoesNotDie(t *testing.T) {
 		t.Errorf("%s is left", group)
 	})
 	ready := filepath.Join(t.TempDir(), "ready")
-	go func() {
-		for range 100 {
-			if _, err := os.Stat(ready); err == nil {
-				freeze("FROZEN")
-				return
-			}
-			time.Sleep(5 * time.Millisecond)
-		}
-	}()
-	e, took := try(t, time.Second, "echo $$ >"+group+"/cgroup.procs && : >"+ready+"; echo hangs; sleep 60")
+	e, took := try(t, ready, "echo $$ >"+group+"/cgroup.procs && echo hangs && echo yes >"+ready+"; sleep 60", func() { freeze("FROZEN") })
 	if e == nil || !e.Late || !strings.Contains(e.Error(), "does not die: the kernel holds process") || e.Last() != "hangs" {
 		t.Errorf("got %v", e)
 	}
-	if took > 2*time.Second {
+	if took > 20*time.Second {
 		t.Errorf("it took %s", took)
 	}
 }

@@ -145,7 +145,7 @@ func (r *Registry) Serve(ctx context.Context, ln net.Listener) error {
 		case err := <-failed:
 			return &Error{Dir: r.cfg.Dir, Err: fmt.Errorf("serve %s: %w", ln.Addr(), err)}
 		case <-tick.C:
-			_ = r.makeRoom(ctx, 0) // what it cannot do is in the log
+			r.sweepSessions(ctx)
 		case <-ctx.Done():
 			return shutdown(server, &fresh)
 		}

@@ -23,8 +23,11 @@ const (
 
 // sessions are the uploads under way: what of them is on the disk when a process starts is thrown away.
 type sessions struct {
-	mu   sync.Mutex
-	open map[string]*session
+	// entry is held from the look for room until what it was made for has begun: nobody else gets that room, and nobody
+	// is refused while some is being made.
+	entry sync.Mutex
+	mu    sync.Mutex
+	open  map[string]*session
 }
 
 // session is one upload.
@@ -99,7 +102,7 @@ func (s *sessions) stale(now time.Time, room int) (gone map[string]string, ok bo
 	}
 }
 
-// makeRoom throws away what is stale, and refuses when there is no room for so many more uploads.
+// makeRoom throws away what is stale, and refuses when there is no room for so many more uploads. Its caller holds the entry.
 func (r *Registry) makeRoom(ctx context.Context, more int) error {
 	gone, ok := r.sessions.stale(time.Now(), more)
 	for id, folder := range gone {
@@ -113,4 +116,11 @@ func (r *Registry) makeRoom(ctx context.Context, more int) error {
 		return errcode.ErrorCodeTooManyRequests.WithMessage("too many uploads are under way")
 	}
 	return ctx.Err()
+}
+
+// sweepSessions throws away what is stale. What cannot be thrown away is in the log.
+func (r *Registry) sweepSessions(ctx context.Context) {
+	r.sessions.entry.Lock()
+	defer r.sessions.entry.Unlock()
+	_ = r.makeRoom(ctx, 0) // for nobody
 }

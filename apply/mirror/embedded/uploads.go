@@ -30,21 +30,32 @@ func (r *Registry) beginUpload(q *request) error {
 			return err
 		}
 	}
-	if err := r.makeRoom(q.Context(), 1); err != nil {
-		return err
-	}
-	w, err := q.repo.Blobs(q.Context()).Create(q.Context())
+	w, err := r.newUpload(q)
 	if err != nil {
 		return err
 	}
-	defer w.Close()
-	r.sessions.begin(w.ID(), filepath.Join(r.cfg.Dir, repositoriesDir, q.name.Name(), uploadsDir, w.ID()))
 	defer r.sessions.leave(w.ID())
+	defer w.Close()
 	if dgst := query.Get("digest"); dgst != "" {
 		return r.receiveAndCommit(q, w, dgst)
 	}
 	q.answerProgress(w, http.StatusAccepted)
 	return nil
+}
+
+// newUpload opens a session that the request is busy with.
+func (r *Registry) newUpload(q *request) (distribution.BlobWriter, error) {
+	r.sessions.entry.Lock()
+	defer r.sessions.entry.Unlock()
+	if err := r.makeRoom(q.Context(), 1); err != nil {
+		return nil, err
+	}
+	w, err := q.repo.Blobs(q.Context()).Create(q.Context())
+	if err != nil {
+		return nil, err
+	}
+	r.sessions.begin(w.ID(), filepath.Join(r.cfg.Dir, repositoriesDir, q.name.Name(), uploadsDir, w.ID()))
+	return w, nil
 }
 
 func (r *Registry) mount(q *request, what, from string) (done bool, err error) {
