@@ -111,14 +111,14 @@ fuzz: ## every fuzz target for FUZZTIME (1m)
 	  done; \
 	done
 
-dist: ## reproducible programs for every platform, manual pages, units, boot scripts and schemas, in dist/
+dist: ## reproducible programs for every platform, manual pages, units, boot scripts, alerts and schemas, in dist/
 	rm -rf dist; mkdir dist
 	for p in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do \
 	  GOOS=$${p%/*} GOARCH=$${p#*/} $(BUILD) -o dist/sallyport-$${p%/*}-$${p#*/} .; done
 	for p in amd64 arm64 arm; do \
 	  GOOS=linux GOARCH=$$p GOARM=7 $(BUILD) -tags site -o dist/sallyport-site-linux-$${p/%arm/armv7} .; done
 	$(MAN) dist/man
-	cp -r docs/systemd docs/schema docs/boot dist/
+	cp -r docs/systemd docs/schema docs/boot docs/monitoring dist/
 	cd dist && find . -type f ! -name SHA256SUMS -printf '%P\0' | LC_ALL=C sort -z | xargs -0 sha256sum >SHA256SUMS
 
 clean: ## bin/ and dist/

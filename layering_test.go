@@ -40,6 +40,7 @@ var allowed = map[string][]string{
 	"apply/inbox":         {"bundle", "internal/durable"},
 	"apply/vault":         {},
 	"apply/slot":          {"bundle", "internal/durable"},
+	"apply/metrics":       {},
 	"apply/receipt":       {"apply/check", "apply/mirror", "bundle", "bundle/attest", "verify", "internal/durable"},
 	"internal/durable":    {},
 	"internal/strictyaml": {},

@@ -63,6 +63,8 @@ type Spec struct {
 	Inbox []string `json:"inbox"`
 	// Receipts go to the stick that a bundle came from; nil: nowhere else.
 	Receipts *ReceiptsConfig `json:"receipts"`
+	// Metrics go nowhere if it is nil.
+	Metrics *MetricsConfig `json:"metrics"`
 }
 
 // MirrorConfig is either a registry's URL, or a folder that sallyport serves at an address of its own.
@@ -198,6 +200,7 @@ func (c *Config) check(pos *strictyaml.Positions) error {
 	c.Spec.Slots.check(fail)
 	c.Spec.Data.check(&c.Spec.Slots, fail)
 	c.Spec.Receipts.check(fail)
+	c.Spec.Metrics.check(fail)
 	c.checkUnattended(fail)
 	return first
 }
@@ -275,6 +278,7 @@ func (c *Config) resolve(base string) {
 	c.Spec.Data.resolve(base)
 	c.Spec.resolveInbox(base)
 	c.Spec.Receipts.resolve(base)
+	c.Spec.Metrics.resolve(base)
 	if k := c.Spec.Target.Kubernetes; k != nil {
 		paths = append(paths, &k.Kubeconfig)
 	}

@@ -48,6 +48,7 @@ func TestSchemaAgreesWithLoadConfig(t *testing.T) {
 		"data of MicroK8s":  {"  trust:", twoSlots + "  data: {microk8s: {}}\n  trust:"},
 		"data of etcd":      {"  trust:", twoSlots + "  data: {etcd: {endpoint: 'https://a:2379', dataDir: /d, ca: c, cert: c, key: k, services: [a, b]}}\n  trust:"},
 		"receipts":          {"  trust:", "  receipts: {forward: ['https://r.example/{file}?sig=x', 'oci://r.example/fleet'], ca: ca.pem}\n  trust:"},
+		"metrics":           {"  trust:", "  metrics: {textFile: /m/sallyport.prom}\n  trust:"},
 		"labels":            {"{name: store-0142}", "{name: store-0142, labels: {region: emea}}"},
 		"unattended":        {"  trust:", "  windows: [\"Sat,Sun 02:00-04:00 Europe/Budapest\", \"RRULE:FREQ=MONTHLY;BYDAY=2TU 22:00-04:00 UTC\"]\n  blackouts: [\"2026-12-24 UTC\", \"2026-12-20..2027-01-06 UTC\"]\n  windowNeed: 30m\n  catchUp: {immediate: never}\n  inbox: [/i, in]\n  trust:"},
 	} {
@@ -97,6 +98,8 @@ func TestSchemaAgreesWithLoadConfig(t *testing.T) {
 		"blackout without zone": {"  trust:", "  blackouts: [\"2026-12-24\"]\n  trust:"},
 		"no inbox":              {"  trust:", "  inbox: [\"\"]\n  trust:"},
 		"inbox of a network":    {"  trust:", "  inbox: [\"ftp://a/b\"]\n  trust:"},
+		"metrics without .prom": {"  trust:", "  metrics: {textFile: /m/sallyport}\n  trust:"},
+		"metrics nowhere":       {"  trust:", "  metrics: {}\n  trust:"},
 		"catchUp":               {"  trust:", "  catchUp: {immediate: sometimes}\n  trust:"},
 		"number as a label":     {"{name: store-0142}", "{name: store-0142, labels: {region: 1}}"},
 	}

@@ -176,6 +176,7 @@ func (p *program) onSite(ctx context.Context, verb func(*apply.Site) (*apply.Res
 	told := p.tellResult(s, res, err)
 	if exitCode(err) != exitUsage {
 		p.receipts(ctx, s)
+		p.metrics(s)
 	}
 	return told
 }

@@ -61,6 +61,7 @@ func (p *program) freeze(reason, until string) error {
 	if err != nil {
 		return err
 	}
+	p.metrics(s)
 	name := s.Config().Metadata.Name
 	if p.flags.json {
 		return p.object(freezing{bundle.APIVersion, "Freezing", name, true, f})
@@ -93,6 +94,7 @@ func (p *program) unfreeze() error {
 	if err != nil {
 		return err
 	}
+	p.metrics(s)
 	name := s.Config().Metadata.Name
 	switch {
 	case p.flags.json:
@@ -131,6 +133,7 @@ func (p *program) approve(version string) error {
 	if err != nil {
 		return err
 	}
+	p.metrics(s)
 	if p.flags.json {
 		return p.object(struct {
 			APIVersion string         `json:"apiVersion"`

@@ -54,6 +54,13 @@ func (p *program) carry(ctx context.Context, rs *apply.Receipts, medium string) 
 	}
 }
 
+// metrics writes the metrics of the site after a verb that may have changed something.
+func (p *program) metrics(s *apply.Site) {
+	if err := s.WriteMetrics(version); err != nil {
+		p.note("the metrics are not written, and the next verb does it", err)
+	}
+}
+
 // note tells of something that changes no result.
 func (p *program) note(what string, err error) {
 	if !errors.Is(err, context.Canceled) {
