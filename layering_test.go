@@ -17,7 +17,8 @@ const module = "github.com/sallyport-dev/sallyport"
 // it too. Every room may also import itself, what lies below it, and leaves.
 var allowed = map[string][]string{
 	"main":                {"cmd"},
-	"cmd":                 {"bundle/...", "apply/...", "verify", "internal/durable"},
+	"cmd":                 {"bundle/...", "apply/...", "verify", "web", "internal/durable"},
+	"web":                 {"apply", "apply/check", "internal/durable"},
 	"bundle":              {},
 	"bundle/inspect":      {"bundle", "bundle/overlay"},
 	"bundle/overlay":      {"bundle"},

@@ -36,6 +36,9 @@ const (
 	RollingBack Phase = "rollingBack" // put the previous release back
 )
 
+// Phases are all phases, in the order in which a transaction that succeeds goes through them; the way back stands last.
+var Phases = []Phase{Idle, Verified, Loaded, Written, Armed, Trial, Good, RollingBack}
+
 // Words tells people what is under way, or done, in a phase.
 func (p Phase) Words() string {
 	switch p {

@@ -33,9 +33,6 @@ func (c *MetricsConfig) resolve(base string) {
 	}
 }
 
-// phases are those that a transaction goes through.
-var phases = []string{string(Idle), string(Verified), string(Loaded), string(Written), string(Armed), string(Trial), string(Good), string(RollingBack)}
-
 // Metrics is what a monitoring system learns of the site; program is the version of the program that tells it. It takes no lock.
 func (s *Site) Metrics(program string) (*metrics.Site, error) {
 	j, err := s.readJournal()
@@ -46,9 +43,12 @@ func (s *Site) Metrics(program string) (*metrics.Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &metrics.Site{Name: st.Site, Program: program, Phase: string(st.Phase), Phases: phases, RollbackIndex: st.RollbackIndex,
+	m := &metrics.Site{Name: st.Site, Program: program, Phase: string(st.Phase), RollbackIndex: st.RollbackIndex,
 		NeedsPerson: st.NeedsPerson, Frozen: st.Frozen, Held: st.Held, Windows: len(s.cfg.plan.Windows) > 0, WindowOpen: st.WindowOpen,
-		NextWindow: st.NextWindow, Committed: st.Since, Transactions: j.Transaction, Results: attemptResults}
+		NextWindow: st.NextWindow, Committed: st.Since, Transactions: j.Transaction, Results: AttemptResults}
+	for _, p := range Phases {
+		m.Phases = append(m.Phases, string(p))
+	}
 	for _, has := range []struct {
 		role string
 		*Release

@@ -21,8 +21,8 @@ const (
 	resultPerson      = "needsPerson" // of an attempt that could not be undone
 )
 
-// attemptResults are what an attempt may have come to.
-var attemptResults = []string{ResultCommitted, ResultStaged, ResultRolledBack, ResultRecovered, resultRepaired, resultFailed,
+// AttemptResults are what an attempt may have come to.
+var AttemptResults = []string{ResultCommitted, ResultStaged, ResultRolledBack, ResultRecovered, resultRepaired, resultFailed,
 	resultInterrupted, resultPerson}
 
 // Result is what a verb did, as scripts see it.

@@ -137,6 +137,7 @@ func enough(path string, free, need int64) error {
 // disk is the file system that holds a path.
 type disk struct {
 	free   int64 // bytes that may still be written
+	total  int64 // bytes of the file system
 	files  int64 // that may still be made; -1 if the file system does not count them
 	device uint64
 }
@@ -151,7 +152,7 @@ func diskOf(path string) (disk, error) {
 			err = unix.Stat(path, &info)
 		}
 		if err == nil {
-			d := disk{free: int64(st.Bavail) * int64(st.Bsize), files: int64(st.Ffree), device: uint64(info.Dev)}
+			d := disk{free: int64(st.Bavail) * int64(st.Bsize), total: int64(st.Blocks) * int64(st.Bsize), files: int64(st.Ffree), device: uint64(info.Dev)}
 			if st.Files == 0 {
 				d.files = -1
 			}
