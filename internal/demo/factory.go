@@ -14,7 +14,7 @@ import (
 const module = "github.com/sallyport-dev/sallyport/internal/fixture/"
 
 var versions = []struct{ version, mode string }{
-	{"1.0.0", "well"}, {"2.0.0", "well"}, {"3.0.0", "sick"}, {"4.0.0", "well"},
+	{"1.0.0", "well"}, {"2.0.0", "well"}, {"3.0.0", "sick"}, {"4.0.0", "well"}, {"5.0.0", "well"},
 }
 
 func imageName(version string) string  { return "registry.example.com/shop/server:" + version }
@@ -26,13 +26,13 @@ func (d *demo) factory(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, v := range versions {
+	for i, v := range versions {
 		if err := d.image(ctx, v.version, v.mode); err != nil {
 			return err
 		}
 		files := map[string]string{
 			"manifests-" + v.version + "/server.yaml": deployment(imageName(v.version), d.site.address()),
-			"release-" + v.version + ".yaml":          release(v.version, d.site, extra),
+			"release-" + v.version + ".yaml":          release(v.version, i+1, d.site, extra),
 		}
 		for file, text := range files {
 			file = filepath.Join(d.dir, file)
@@ -61,7 +61,7 @@ func (d *demo) image(ctx context.Context, version, mode string) error {
 	return fixture.WriteLayout(filepath.Join(d.dir, "images"), imageName(version), img)
 }
 
-func release(version string, at site, extra map[string]string) string {
+func release(version string, sequence int, at site, extra map[string]string) string {
 	var images strings.Builder
 	fmt.Fprintf(&images, "    - name: %s\n      source: oci:./images\n", imageName(version))
 	for name, source := range extra {
@@ -73,6 +73,7 @@ metadata:
   name: shop
 spec:
   version: %s
+  sequence: %d
   platforms: [linux/%s]
   images:
 %s  manifests:
@@ -85,7 +86,7 @@ spec:
       interval: 500ms
       timeout: 20s
       failureLimit: 10
-`, version, runtime.GOARCH, images.String(), version, at.checks(), at.address(), strings.ReplaceAll(version, ".", `\\.`))
+`, version, sequence, runtime.GOARCH, images.String(), version, at.checks(), at.address(), strings.ReplaceAll(version, ".", `\\.`))
 }
 
 func deployment(image, address string) string {

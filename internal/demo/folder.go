@@ -27,8 +27,9 @@ import (
 type folder struct {
 	manifests, mirror, server string
 
-	cancel context.CancelFunc
-	done   sync.WaitGroup
+	cancel    context.CancelFunc
+	endMirror func()
+	done      sync.WaitGroup
 }
 
 func newFolder(ctx context.Context, dir string) (*folder, error) {
@@ -73,21 +74,47 @@ func (f *folder) address() string                                          { ret
 
 func (f *folder) start(ctx context.Context, d *demo) error {
 	ctx, f.cancel = context.WithCancel(ctx)
+	if err := f.serve(ctx, d); err != nil {
+		return err
+	}
+	f.done.Go(func() { f.watch(ctx, d.dir) })
+	return nil
+}
+
+// serve starts the mirror.
+func (f *folder) serve(ctx context.Context, d *demo) error {
 	fmt.Println("$ sallyport mirror serve &")
+	ctx, cancel := context.WithCancel(ctx)
 	serve := exec.CommandContext(ctx, d.program, "mirror", "serve", "--quiet")
 	serve.Dir, serve.Env, serve.Stderr = d.dir, d.env, os.Stderr
 	if err := serve.Start(); err != nil {
+		cancel()
 		return err
 	}
-	f.done.Go(func() { _ = serve.Wait() })
+	ended := make(chan struct{})
+	f.done.Go(func() { _ = serve.Wait(); close(ended) })
+	f.endMirror = func() { cancel(); <-ended }
 	for deadline := time.Now().Add(10 * time.Second); ask(ctx, "http://"+f.mirror+"/v2/") != "{}"; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			return errors.New("the mirror does not answer")
 		}
 	}
-	f.done.Go(func() { f.watch(ctx, d.dir) })
 	return nil
 }
+
+// lose ends the mirror and takes away its folder, the state and the manifests.
+func (f *folder) lose(_ context.Context, d *demo) (bool, error) {
+	f.endMirror()
+	for _, lost := range []string{"state", "mirror", "inbox", filepath.Base(f.manifests)} {
+		if err := os.RemoveAll(filepath.Join(d.dir, lost)); err != nil {
+			return false, err
+		}
+	}
+	return true, os.Mkdir(f.manifests, 0o755)
+}
+
+// restored starts the mirror again.
+func (f *folder) restored(ctx context.Context, d *demo) error { return f.serve(ctx, d) }
 
 func (f *folder) stop() {
 	if f.cancel != nil {

@@ -1,5 +1,6 @@
 // Demo shows sallyport's main job with real images, on one machine: two good releases, the second as a delta, then
-// a bad one that is rolled back and a damaged one that is refused. It fails if anything goes otherwise.
+// a bad one that is rolled back and a damaged one that is refused; a release that waits in the inbox for the window; and a site
+// that is rebuilt from a stick. It fails if anything goes otherwise.
 //
 // Without -cluster it needs neither root nor a cluster: the site has its mirror on a folder and its manifests in a
 // folder, and this program plays the node that runs what they name. With -cluster it is run inside
@@ -47,7 +48,7 @@ type demo struct {
 
 // site is where the releases go: a folder that this program watches, or a real node.
 type site interface {
-	// config is site.yaml.
+	// config is site.yaml. More may be added to the end of it.
 	config(dir string) string
 	// start makes the site ready for its first release.
 	start(ctx context.Context, d *demo) error
@@ -57,6 +58,9 @@ type site interface {
 	checks() string
 	// address is where the server answers.
 	address() string
+	// lose has all but site.yaml and the keys be gone, and restored is called when that is back. It tells whether this site can show that.
+	lose(ctx context.Context, d *demo) (bool, error)
+	restored(ctx context.Context, d *demo) error
 	stop()
 }
 
@@ -91,7 +95,7 @@ func run(ctx context.Context, program, dir string, cluster bool) error {
 }
 
 func (d *demo) show(ctx context.Context) error {
-	say("The factory: four versions of a small server become images. 3.0.0 is sick: it answers /health with 500.")
+	say("The factory: five versions of a small server become images. 3.0.0 is sick: it answers /health with 500.")
 	if err := d.factory(ctx); err != nil {
 		return err
 	}
@@ -99,7 +103,7 @@ func (d *demo) show(ctx context.Context) error {
 	if err := d.sallyport(ctx, 0, "key", "generate", "--output-key-prefix", "release"); err != nil {
 		return err
 	}
-	say("CI builds the first release in full, and each later one against the one before it.")
+	say("CI builds the first release in full, and each later one against the last good one before it.")
 	base := ""
 	for _, v := range versions {
 		args := []string{"build", "-f", "release-" + v.version + ".yaml", "--key", "release.key", "-o", bundleFile(v.version)}
@@ -109,9 +113,16 @@ func (d *demo) show(ctx context.Context) error {
 		if err := d.sallyport(ctx, 0, args...); err != nil {
 			return err
 		}
-		if v.mode != "sick" {
+		if v.version == "1.0.0" || v.version == "2.0.0" {
 			base = bundleFile(v.version)
 		}
+	}
+	say("For the day on which a site's disk dies, one in full, on a stick of its own.")
+	if err := os.Mkdir(filepath.Join(d.dir, "stick"), 0o755); err != nil {
+		return err
+	}
+	if err := d.sallyport(ctx, 0, "build", "-f", "release-5.0.0.yaml", "--key", "release.key", "-o", "stick/"+bundleFile("5.0.0")); err != nil {
+		return err
 	}
 	return d.atSite(ctx)
 }
@@ -149,6 +160,12 @@ func (d *demo) atSite(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := d.unattended(ctx); err != nil {
+		return err
+	}
+	if err := d.recovery(ctx); err != nil {
+		return err
+	}
 	say("What the site says of itself.")
 	if err := d.sallyport(ctx, 0, "status"); err != nil {
 		return err
@@ -157,6 +174,58 @@ func (d *demo) atSite(ctx context.Context) error {
 		return err
 	}
 	return d.sallyport(ctx, 0, "mirror", "fsck")
+}
+
+// unattended has a release wait in the inbox for the window.
+func (d *demo) unattended(ctx context.Context) error {
+	inbox := filepath.Join(d.dir, "inbox")
+	if err := os.Mkdir(inbox, 0o755); err != nil {
+		return err
+	}
+	if err := os.Rename(filepath.Join(d.dir, bundleFile("5.0.0")), filepath.Join(inbox, bundleFile("5.0.0"))); err != nil {
+		return err
+	}
+	for _, pass := range []struct {
+		text     string
+		from, to time.Duration // of the daily window, from now
+		runs     string
+	}{
+		{"5.0.0 was copied into the inbox by day. cron's pass stages it, and switches to nothing: no window is open.", 2 * time.Hour, 4 * time.Hour, "2.0.0"},
+		{"It is night, and the window is open: the next pass switches.", -10 * time.Hour, 2 * time.Hour, "5.0.0"},
+		{"The passes after that have nothing to do, and say nothing.", -10 * time.Hour, 2 * time.Hour, "5.0.0"},
+	} {
+		say(pass.text)
+		now := time.Now().UTC()
+		window := fmt.Sprintf("daily %s-%s UTC", now.Add(pass.from).Format("15:04"), now.Add(pass.to).Format("15:04"))
+		config := d.site.config(d.dir) + fmt.Sprintf("  inbox: [%s]\n  windows: [%q]\n", inbox, window)
+		if err := os.WriteFile(filepath.Join(d.dir, "site.yaml"), []byte(config), 0o644); err != nil {
+			return err
+		}
+		fmt.Printf("(the window in site.yaml: %s; now it is %s)\n", window, now.Format("15:04"))
+		if err := d.sallyport(ctx, 0, "run"); err != nil {
+			return err
+		}
+		if err := d.answers(ctx, pass.runs); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// recovery rebuilds a site that has lost all but site.yaml and the keys.
+func (d *demo) recovery(ctx context.Context) error {
+	shows, err := d.site.lose(ctx, d)
+	if err != nil || !shows {
+		return err
+	}
+	say("The disk dies: state, mirror and manifests are gone. Somebody comes with the stick.")
+	if err := d.sallyport(ctx, 0, "recover", "stick"); err != nil {
+		return err
+	}
+	if err := d.site.restored(ctx, d); err != nil {
+		return err
+	}
+	return d.answers(ctx, "5.0.0")
 }
 
 // sallyport runs the program as a person would, shows its words, and wants the exit status want.

@@ -58,6 +58,10 @@ func (n *node) checks() string {
 func (n *node) address() string { return "127.0.0.1:8080" }
 func (n *node) stop()           {}
 
+// lose leaves the node as it is: what a cluster has lost is shown by the tests of recovery.
+func (n *node) lose(context.Context, *demo) (bool, error) { return false, nil }
+func (n *node) restored(context.Context, *demo) error     { return nil }
+
 // programImage makes an image of one of the fixture programs for this machine's processor.
 func programImage(ctx context.Context, dir, program string, vars map[string]string) (v1.Image, error) {
 	file, err := fixture.Program(ctx, dir, module+program, runtime.GOARCH, vars)
