@@ -16,6 +16,9 @@ import (
 // Sector is what a disk writes whole or not at all, in bytes.
 const Sector = 512
 
+// block is what file systems with a journal take for that.
+const block = 4096
+
 const (
 	magic      = 0x6a736677736872
 	version    = 1

@@ -64,6 +64,21 @@ func TestUnflushedWritesAreLost(t *testing.T) {
 	expect(t, seen, "----", "a---", "ab--", "a-c-", "abc-")
 }
 
+// Where every torn prefix is looked at, a lost write may have got to any sector; elsewhere to the end of a block of 4096 bytes, as disks
+// have that do not write less.
+func TestLostWritesEndAtABlock(t *testing.T) {
+	before := strings.Repeat("-", 17)
+	entries := []Entry{{Offset: 6 * Sector}, {Flags: Flush}, {Offset: 16 * Sector}}
+	data := []string{strings.Repeat("a", 10), "", "z"}
+	after := func(n int) string { return "------" + strings.Repeat("a", n) + strings.Repeat("-", 11-n) }
+	expect(t, play(t, before, Options{Subsets: 256}, entries, data...), before, after(2), after(10), after(10)[:16]+"z")
+	var all []string
+	for n := range 11 {
+		all = append(all, after(n))
+	}
+	expect(t, play(t, before, Options{Subsets: 256, Every: func(Entry) bool { return true }}, entries, data...), append(all, after(10)[:16]+"z")...)
+}
+
 // A write that waits until it is on the disk is not lost once another came after it, but it flushes none that came before.
 func TestForcedWritesAreKept(t *testing.T) {
 	seen := play(t, "---", Options{Subsets: 64}, []Entry{{}, {Offset: Sector, Flags: FUA}}, "a", "b")
