@@ -59,8 +59,9 @@ type Spec struct {
 	// WindowNeed is how much of a window has to be left for a switch to begin; nil: as long as the checks may take, twice.
 	WindowNeed *bundle.Duration `json:"windowNeed"`
 	CatchUp    CatchUpConfig    `json:"catchUp"`
-	// Inbox are the folders in which sallyport run looks for bundles.
-	Inbox []string `json:"inbox"`
+	// Inbox are the folders, and the URLs of servers, where sallyport run looks for bundles. Link is how servers are asked.
+	Inbox []string    `json:"inbox"`
+	Link  *LinkConfig `json:"link"`
 	// Receipts go to the stick that a bundle came from; nil: nowhere else.
 	Receipts *ReceiptsConfig `json:"receipts"`
 	// Metrics go nowhere if it is nil.
@@ -279,6 +280,7 @@ func (c *Config) resolve(base string) {
 	c.Spec.resolveInbox(base)
 	c.Spec.Receipts.resolve(base)
 	c.Spec.Metrics.resolve(base)
+	c.Spec.Link.resolve(base)
 	if k := c.Spec.Target.Kubernetes; k != nil {
 		paths = append(paths, &k.Kubeconfig)
 	}

@@ -21,7 +21,7 @@ import (
 
 // Finding is one thing that Doctor looked at.
 type Finding struct {
-	Name    string `json:"name"` // recovery, state, room, trust, clock, journal, mirror, push, release, overlays, target, objects, checks, boot, places, parts, watchdog, deadline, metrics, runtime
+	Name    string `json:"name"` // recovery, state, room, trust, clock, journal, mirror, push, release, overlays, target, objects, checks, boot, places, parts, watchdog, deadline, inbox, metrics, runtime
 	OK      bool   `json:"ok"`
 	Message string `json:"message"`
 	// Mend is what to do about it, one sentence; empty if nothing has to be done. On a good finding it is advice.
@@ -49,6 +49,7 @@ func (s *Site) Doctor(ctx context.Context, push bool) []Finding {
 	if s.cfg.Spec.Slots.OS() {
 		findings = append(findings, watchdogReady(host.Host{}), s.deadlineReady())
 	}
+	findings = append(findings, s.inboxesAnswer(ctx)...)
 	if s.cfg.Spec.Metrics != nil {
 		findings = append(findings, s.metricsWritable())
 	}

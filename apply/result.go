@@ -30,7 +30,7 @@ type Result struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
 	Result     string `json:"result"`
-	// Why tells what an unattended pass waits for: locked, frozen, window, held, backoff, copying or clock; empty if for nothing.
+	// Why tells what an unattended pass waits for: locked, frozen, window, held, backoff, copying, link or clock; empty if for nothing.
 	Why      string         `json:"why,omitempty"`
 	Phase    Phase          `json:"phase"`
 	Release  *Release       `json:"release"`          // the release that the verb was about

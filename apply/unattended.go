@@ -3,6 +3,7 @@ package apply
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"time"
 
@@ -23,6 +24,7 @@ const (
 	whyBackoff = "backoff" // something failed, and is tried again later
 	whyCopying = "copying" // a bundle is still being copied
 	whyClock   = "clock"   // the clock has been reset, so nobody knows whether a window is open
+	whyLink    = "link"    // a bundle is still being fetched, or the link to it is down
 )
 
 // unattended is one pass.
@@ -176,25 +178,60 @@ func (u *unattended) bring(ctx context.Context, o *offer) (*Result, error) {
 	if err := u.fitForWork(); err != nil {
 		return u.failedRelease(o, nil, err)
 	}
-	f, err := o.from.Open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
 	if u.deps.Background != nil {
 		defer u.deps.Background()()
 	}
+	f, err := u.fetch(ctx, o)
+	var link *inbox.LinkError
+	switch {
+	case ctx.Err() != nil:
+		return nil, u.interrupted(ctx)
+	case errors.As(err, &link) || errors.Is(err, context.DeadlineExceeded):
+		return u.nothing(whyLink), nil
+	case err != nil:
+		return nil, err
+	}
+	defer f.Close()
 	sub := u.sub(verbStage)
 	res, err := sub.take(ctx, Input{Name: o.from.Name, Size: o.size, Reader: f}, Options{})
 	err = u.rejoin(sub, err)
-	if ctx.Err() != nil || err == nil {
+	if ctx.Err() != nil {
 		return res, err
 	}
-	if isFileFault(err) {
+	if o.from.Drop != nil && (err == nil || isFileFault(err)) {
+		if dropped := o.from.Drop(); dropped != nil {
+			u.say("note", "what was fetched is left: %s", oneLine(dropped.Error()))
+		}
+	}
+	switch {
+	case err == nil:
+		return res, nil
+	case isFileFault(err):
 		return u.failedFile(o, err)
 	}
 	return u.failedRelease(o, res, err)
 }
+
+// fetch opens an offer's bundle. What a server has is brought here first, for as long as a pass may take about it: while it lasts the
+// site is this pass's, and somebody may come with a stick.
+func (u *unattended) fetch(ctx context.Context, o *offer) (io.ReadCloser, error) {
+	if o.from.Fetch == nil {
+		return o.from.Open(ctx)
+	}
+	if d, err := diskOf(u.cfg.Spec.State); err == nil && d.free < o.from.Size+sparedRoom {
+		return nil, errorf("room", "make room there; sallyport run tries again by itself", "%s has %s free, and %s is %s",
+			u.cfg.Spec.State, size(d.free), o.from.Name, size(o.from.Size))
+	}
+	ctx, cancel := context.WithTimeout(ctx, fetchTime)
+	defer cancel()
+	return o.from.Fetch(ctx)
+}
+
+// fetchTime bounds how long one pass fetches a bundle; sparedRoom is left free by one, in bytes.
+const (
+	fetchTime  = 2 * time.Minute
+	sparedRoom = 64 << 20
+)
 
 // isFileFault tells whether the bundle's bytes are at fault, and not the release or the site.
 func isFileFault(err error) bool {

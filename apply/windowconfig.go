@@ -3,6 +3,7 @@ package apply
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"path/filepath"
 	"strings"
 
@@ -49,9 +50,12 @@ func (c *Config) checkUnattended(fail failFunc) {
 		case from == "":
 			fail(fmt.Sprintf("spec.inbox[%d]", i), "is empty", "name a folder, such as /var/lib/sallyport/inbox")
 		case strings.Contains(from, "://"):
-			fail(fmt.Sprintf("spec.inbox[%d]", i), unsupported, "name a folder")
+			if u, err := url.Parse(from); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.Path == "" || u.Fragment != "" {
+				fail(fmt.Sprintf("spec.inbox[%d]", i), fmt.Sprintf("%q is none of a folder and a URL", from), "write https://HOST/FOLDER/, with a slash at the end, or https://HOST/FILE.tar")
+			}
 		}
 	}
+	s.Link.check(fail)
 }
 
 // failAt tells what package window says of a field.
@@ -67,7 +71,7 @@ func failAt(fail failFunc, field string, err error) {
 // resolveInbox makes the folders absolute.
 func (s *Spec) resolveInbox(base string) {
 	for i, from := range s.Inbox {
-		if !filepath.IsAbs(from) {
+		if !strings.Contains(from, "://") && !filepath.IsAbs(from) {
 			s.Inbox[i] = filepath.Join(base, from)
 		}
 	}

@@ -29,7 +29,14 @@ with --json "why" tells.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			p.media, p.forward = from, true
 			return p.onSite(c.Context(), func(s *apply.Site) (*apply.Result, error) {
-				res, err := s.Run(c.Context(), inboxes(s, from))
+				inboxes, err := s.Inboxes()
+				if err != nil {
+					return nil, err
+				}
+				for _, more := range from {
+					inboxes = append(inboxes, inbox.Folder(filepath.Clean(more)))
+				}
+				res, err := s.Run(c.Context(), inboxes)
 				if err == nil && res.Result == apply.ResultNothing {
 					p.ui.silent = true
 				}
@@ -40,15 +47,4 @@ with --json "why" tells.`,
 	c.Flags().StringArrayVar(&from, "inbox", nil, "look into this `FOLDER` too, such as where a stick is mounted; may be repeated")
 	p.rebootFlag(c)
 	return exits(c, append(ofSite[:len(ofSite)-1:len(ofSite)-1], exit{exitDone, "done, or there was nothing to do, or not now"})...)
-}
-
-// inboxes are those of site.yaml and those of the command line.
-func inboxes(s *apply.Site, more []string) (all []inbox.Source) {
-	for _, from := range s.Config().Spec.Inbox {
-		all = append(all, inbox.Folder(from))
-	}
-	for _, from := range more {
-		all = append(all, inbox.Folder(filepath.Clean(from)))
-	}
-	return all
 }

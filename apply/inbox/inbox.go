@@ -18,6 +18,10 @@ type Candidate struct {
 	Changed time.Time
 	// Open gives the bytes from the first one. Where they come over a network, it may give them while they arrive.
 	Open func(ctx context.Context) (io.ReadCloser, error)
+	// Fetch, if set, brings all bytes here first and opens them then; where it fails, the next call goes on. Drop forgets what has
+	// arrived. A LinkError of Fetch passes.
+	Fetch func(ctx context.Context) (io.ReadCloser, error)
+	Drop  func() error
 	// Tail reads the last len(b) bytes, or fewer where there are not so many; nil where nobody can without reading the rest.
 	Tail func(b []byte) (n int, err error)
 }
