@@ -17,7 +17,9 @@ LDFLAGS := -s -w -buildid= -X github.com/sallyport-dev/sallyport/cmd.version=$(V
 MAN := SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} CGO_ENABLED=0 go run ./internal/man
 BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
 
-.PHONY: help build site man demo demo-boot demo-cluster boot test lint bench charts e2e pairs matrix fuzz dist clean
+SUMS := cd dist && find . -type f ! -name SHA256SUMS -printf '%P\0' | LC_ALL=C sort -z | xargs -0 sha256sum >SHA256SUMS
+
+.PHONY: help build site man demo demo-boot demo-cluster boot test lint bench charts e2e pairs matrix fuzz dist packages clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,6 +58,7 @@ test: ## all tests; installs what they need where it may
 	@echo 'testing: nothing is shown for minutes the first time, while each package is built'
 	CGO_ENABLED=0 go test -timeout 20m ./...
 	CGO_ENABLED=0 go test -tags site ./cmd/... .
+	cd internal/packaging && CGO_ENABLED=0 go test ./...
 	CGO_ENABLED=1 go test -race -short -timeout 20m ./internal/durable ./internal/strictyaml ./bundle ./bundle/image ./verify ./apply ./apply/mirror ./apply/check ./apply/slot ./delta/program
 
 lint: $(LINT) ## gofmt, vet, golangci-lint, shellcheck
@@ -68,6 +71,7 @@ lint: $(LINT) ## gofmt, vet, golangci-lint, shellcheck
 	go vet -tags site . ./cmd/...
 	go vet -tags boot ./apply/slot/...
 	$(LINT) run ./...
+	cd internal/packaging && go vet ./... && $(LINT) run ./...
 	shellcheck .ci/run internal/testtools/setup internal/e2e/*.sh delta/recompress/frozen/freeze.sh delta/recompress/testdata/make-vectors delta/recompress/czstd/testdata/make-vectors docs/boot/exec/bootc.sh
 
 $(LINT):
@@ -100,9 +104,9 @@ pairs: ## 200 random pairs of releases on a real API server: forward, a failed c
 	go run ./internal/testcluster/build kube-apiserver
 	SALLYPORT_PAIRS=$(PAIRS) CGO_ENABLED=0 go test -timeout 40m -run TestRandomPairs -v ./apply
 
-matrix: ## machines broken off at each single write, with every boot loader's model (an hour)
+matrix: ## sites and machines broken off at each single write, with every boot loader's model (two hours)
 	internal/testtools/setup test
-	SALLYPORT_MATRIX=all CGO_ENABLED=0 go test -timeout 3h -run 'TestBootCrashMatrix|TestLoader' ./apply ./apply/slot/...
+	SALLYPORT_MATRIX=all CGO_ENABLED=0 go test -timeout 3h -run 'TestCrashMatrix|TestBootCrashMatrix|TestLoader' ./apply ./apply/slot/...
 
 fuzz: ## every fuzz target for FUZZTIME (1m)
 	@for pkg in $$(go list ./...); do \
@@ -119,7 +123,11 @@ dist: ## reproducible programs for every platform, manual pages, units, boot scr
 	  GOOS=linux GOARCH=$$p GOARM=7 $(BUILD) -tags site -o dist/sallyport-site-linux-$${p/%arm/armv7} .; done
 	$(MAN) dist/man
 	cp -r docs/systemd docs/schema docs/boot docs/monitoring dist/
-	cd dist && find . -type f ! -name SHA256SUMS -printf '%P\0' | LC_ALL=C sort -z | xargs -0 sha256sum >SHA256SUMS
+	$(SUMS)
+
+packages: dist ## deb, rpm and apk of the programs, in dist/
+	cd internal/packaging && SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} CGO_ENABLED=0 go run . -dist $(CURDIR)/dist -version '$(VERSION)'
+	$(SUMS)
 
 clean: ## bin/ and dist/
 	rm -rf bin dist
