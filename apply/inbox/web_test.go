@@ -145,9 +145,12 @@ func TestNoLink(t *testing.T) {
 			http.Redirect(w, r, other.URL+"/bundles.txt", http.StatusFound)
 			return true
 		}, "as a portal does"},
-		"not there":    {func(w http.ResponseWriter, r *http.Request) bool { http.NotFound(w, r); return true }, "404"},
-		"out of order": {func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(503); return true }, "503"},
-		"hangs up":     {func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) }, "does not answer"},
+		"not there": {func(w http.ResponseWriter, r *http.Request) bool { http.NotFound(w, r); return true }, "404"},
+		"out of order": {func(w http.ResponseWriter, _ *http.Request) bool {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return true
+		}, "503"},
+		"hangs up": {func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) }, "does not answer"},
 		"a path": {func(w http.ResponseWriter, _ *http.Request) bool {
 			_, _ = w.Write([]byte("../../etc/passwd.tar\n"))
 			return true
@@ -285,7 +288,7 @@ func TestServersThatGiveNoParts(t *testing.T) {
 			_, _ = w.Write(whole[1:])
 			return true
 		}, "has changed on the server"},
-		"forbidden": {func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(403); return true }, "403"},
+		"forbidden": {func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(http.StatusForbidden); return true }, "403"},
 		"a page": {func(w http.ResponseWriter, _ *http.Request) bool {
 			w.Header().Set("Content-Type", "text/html")
 			_, _ = w.Write(make([]byte, 100_000))
