@@ -120,6 +120,9 @@ func (f *folder) stop() {
 	if f.cancel != nil {
 		f.cancel()
 	}
+	if f.endMirror != nil {
+		f.endMirror()
+	}
 	f.done.Wait()
 }
 
