@@ -116,7 +116,7 @@ that puts the old release back by itself when the new one does not work.`,
 	add(root, "anywhere", p.inspectVerb(), p.diffVerb(), p.renderVerb(), p.verifyVerb())
 	add(root, "site", p.siteVerb(), p.doctorVerb(), p.stageVerb(), p.applyVerb(), p.confirmVerb(), p.rollbackVerb(),
 		p.recoverVerb(), p.backupVerb(), p.runVerb(), p.freezeVerb(), p.unfreezeVerb(), p.approveVerb(),
-		p.statusVerb(), p.historyVerb(), p.webVerb(), p.mirrorVerb(), p.reportVerb())
+		p.statusVerb(), p.historyVerb(), p.mirrorVerb(), p.reportVerb())
 	return root
 }
 
