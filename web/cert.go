@@ -15,12 +15,12 @@ import (
 	"io/fs"
 	"math/big"
 	"net"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/durable"
+	"github.com/sallyport-dev/sallyport/internal/ownfile"
 )
 
 // maxPEM bounds the file of the certificate.
@@ -48,14 +48,7 @@ func LoadCertificate(path, site string, names []string) (*tls.Certificate, error
 }
 
 func readCertificate(path string) (*tls.Certificate, error) {
-	fi, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if fi.Size() > maxPEM || !fi.Mode().IsRegular() {
-		return nil, errors.New("it is no certificate of ours")
-	}
-	b, err := os.ReadFile(path)
+	b, err := ownfile.Read(path, maxPEM)
 	if err != nil {
 		return nil, err
 	}

@@ -108,7 +108,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	for {
 		view, changed := s.state.last()
 		if view != nil {
-			if html := s.render(view, lang, acts); html != shown {
+			if html := s.render(view, lang, acts, true); html != shown {
 				if !send(event("state", html)) {
 					return
 				}

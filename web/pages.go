@@ -32,6 +32,7 @@ type view struct {
 	Site   string
 	Labels map[string]string
 	Acts   bool // this browser has shown the token
+	Live   bool // it follows by itself, and does not have to say of when it is
 	State  template.HTML
 	Names  []struct{ Tag, Name string }
 	Wrong  bool // the token was
@@ -82,14 +83,14 @@ func (s *Server) view(r *http.Request) view {
 // page answers the whole page.
 func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	v := s.view(r)
-	v.State = template.HTML(s.render(s.fresh(r.Context()), v.lang, v.Acts)) //nolint:gosec // a template of ours has escaped it
+	v.State = template.HTML(s.render(s.fresh(r.Context()), v.lang, v.Acts, false)) //nolint:gosec // a template of ours has escaped it
 	s.answer(w, http.StatusOK, "page.html", v)
 }
 
 // fragment answers the part of the page that changes.
 func (s *Server) fragment(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = w.Write([]byte(s.render(s.fresh(r.Context()), s.languageOf(r), s.sessions.has(r)))) // whoever has gone wants nothing
+	_, _ = w.Write([]byte(s.render(s.fresh(r.Context()), s.languageOf(r), s.sessions.has(r), false))) // whoever has gone wants nothing
 }
 
 // askToken answers with the form for the token.
@@ -115,9 +116,9 @@ func (s *Server) answer(w http.ResponseWriter, status int, name string, v view) 
 }
 
 // render makes the part of the page that changes.
-func (s *Server) render(l *look, lang string, acts bool) string {
+func (s *Server) render(l *look, lang string, acts, live bool) string {
 	var b bytes.Buffer
-	v := view{writer: writer{s.texts, lang}, Site: s.cfg.Site.Config().Metadata.Name, Acts: acts, look: l}
+	v := view{writer: writer{s.texts, lang}, Site: s.cfg.Site.Config().Metadata.Name, Acts: acts, Live: live, look: l}
 	if err := s.pages.t.ExecuteTemplate(&b, "state.html", v); err != nil {
 		s.cfg.Log.Error("web: a template", "error", err)
 	}
