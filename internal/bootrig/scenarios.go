@@ -65,7 +65,7 @@ func reboot(r *Running) error { return r.Reboot() }
 func arm(version string) func(*Running) error {
 	return func(r *Running) error {
 		r.say("sallyport apply --reboot %s", version)
-		return r.vm.Ask(wire.Request{Run: []string{program, "apply", Bundle(version), "--reboot", "--json", "--progress", "none"}})
+		return r.vm.Ask(wire.Request{Run: []string{program, "apply", Bundle(version), "--reboot", "--json", "--progress", "plain"}})
 	}
 }
 

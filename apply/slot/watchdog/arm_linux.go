@@ -14,6 +14,10 @@ import (
 // maxTimeout is the longest time that is asked for: drivers count seconds, some in 16 bits.
 const maxTimeout = 65535 * time.Second
 
+// controller is the identity of the driver of a management controller's watchdog (drivers/char/ipmi/ipmi_watchdog.c). It tells
+// nothing of what it can, and goes on running when its device is closed without a "V".
+const controller = "IPMI"
+
 // Arm starts the machine's watchdog and leaves it running, unfed: unless somebody feeds it, it resets the machine after the time
 // that is returned. That is what the driver says it took, about want, and no less than least: otherwise it is stopped again, and
 // Arm returns a *ShortError. ErrNone and *HeldError are machines that are none the worse.
@@ -54,7 +58,7 @@ func set(f *os.File, want time.Duration) (time.Duration, error) {
 	if err != nil {
 		return 0, fmt.Errorf("the watchdog does not say what it can: %w", err)
 	}
-	if info.Options&unix.WDIOF_MAGICCLOSE == 0 {
+	if info.Options&unix.WDIOF_MAGICCLOSE == 0 && unix.ByteSliceToString(info.Identity[:]) != controller {
 		return 0, errors.New("the watchdog stops when its device is closed, so it cannot be left running")
 	}
 	// A driver that takes another time, or none, tells so below.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -124,16 +125,16 @@ func (l *line) answer(r wire.Request) {
 // sallyport is the program for sites, as the images have it.
 const sallyport = "/usr/local/bin/sallyport"
 
-// run starts a program and waits for it. What it prints also goes to the console.
+// run starts a program and waits for it. What it complains of also goes to the console, as it comes: a program that reboots the
+// machine has no answer.
 func run(argv ...string) (a wire.Answer) {
 	var out, errs bytes.Buffer
 	cmd := exec.CommandContext(context.Background(), argv[0], argv[1:]...)
 	cmd.Env = environ()
 	cmd.Dir = "/"
-	cmd.Stdout, cmd.Stderr = &out, &errs
+	cmd.Stdout, cmd.Stderr = &out, io.MultiWriter(&errs, os.Stdout)
 	err := cmd.Run()
 	a.Out, a.Err = out.String(), errs.String()
-	os.Stdout.WriteString(a.Err)
 	if cmd.ProcessState == nil {
 		return wire.Answer{Exit: 127, Err: err.Error()}
 	}
