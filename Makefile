@@ -4,6 +4,10 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 
+# One set of flags for all that Go builds here: with another, each dependency is compiled once more.
+export CGO_ENABLED := 0
+export GOFLAGS := $(strip $(filter-out -trimpath -buildvcs=%,$(GOFLAGS)) -trimpath -buildvcs=false)
+
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sallyport-tools
 LINT_VERSION := v2.15.0
@@ -14,8 +18,8 @@ BENCH ?=
 PAIRS ?= 1-200
 
 LDFLAGS := -s -w -buildid= -X github.com/sallyport-dev/sallyport/cmd.version=$(VERSION)
-MAN := SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} CGO_ENABLED=0 go run ./internal/man
-BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
+MAN := SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} go run ./internal/man
+BUILD := go build -ldflags '$(LDFLAGS)'
 
 SUMS := cd dist && find . -type f ! -name SHA256SUMS -printf '%P\0' | LC_ALL=C sort -z | xargs -0 sha256sum >SHA256SUMS
 
@@ -56,9 +60,9 @@ test: ## all tests; installs what they need where it may
 	@echo 'building cosign and helm for the tests: minutes the first time'
 	go run ./internal/testtools/build cosign helm kernel
 	@echo 'testing: nothing is shown for minutes the first time, while each package is built'
-	CGO_ENABLED=0 go test -timeout 20m ./...
-	CGO_ENABLED=0 go test -tags site ./cmd/... .
-	cd internal/packaging && CGO_ENABLED=0 go test ./...
+	go test -timeout 20m ./...
+	go test -tags site ./cmd/... .
+	cd internal/packaging && go test ./...
 	CGO_ENABLED=1 go test -race -short -timeout 20m ./internal/durable ./internal/strictyaml ./bundle ./bundle/image ./verify ./apply ./apply/mirror ./apply/check ./apply/slot ./delta/program
 
 lint: $(LINT) ## gofmt, vet, golangci-lint, shellcheck
@@ -76,7 +80,7 @@ lint: $(LINT) ## gofmt, vet, golangci-lint, shellcheck
 
 $(LINT):
 	mkdir -p $(@D)
-	GOBIN=$(@D) CGO_ENABLED=0 go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	GOBIN=$(@D) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 
 bench: build ## sizes, times and memory beside the peers'; BENCH_PAIRS=a,b and BENCH=-sections=… choose (root for Debian's packages)
 	internal/testtools/setup bench
@@ -85,28 +89,28 @@ bench: build ## sizes, times and memory beside the peers'; BENCH_PAIRS=a,b and B
 
 charts: ## charts that others made, through stock Helm and through us, from the Go module proxy
 	go run ./internal/testtools/build helm
-	CGO_ENABLED=0 go test -tags charts -run ChartsOfOthers -v ./bundle/manifest/helm
+	go test -tags charts -run ChartsOfOthers -v ./bundle/manifest/helm
 
 e2e: build ## the main job, and ways back, on a real Kubernetes node (root; Debian's packages)
 	internal/testtools/setup node
 	go run ./internal/testcluster/build kube-apiserver kube-controller-manager kube-scheduler kubelet kubectl
 	go run ./internal/testtools/build cosign
-	CGO_ENABLED=0 go test -c -tags e2e -o bin/e2e.test ./internal/e2e
+	go test -c -tags e2e -o bin/e2e.test ./internal/e2e
 	SALLYPORT=$(CURDIR)/bin/sallyport BIN=$(KUBERNETES) internal/e2e/node.sh bin/e2e.test -test.v
 
 boot: build ## machines in QEMU with GRUB, systemd-boot, EFI and U-Boot, and power cuts replayed (Debian's packages)
 	internal/testtools/setup boot
 	go run ./internal/testcluster/build kube-apiserver
-	SALLYPORT=$(CURDIR)/bin/sallyport CGO_ENABLED=0 go test -count=1 -timeout 3h -p 1 -parallel 3 -tags boot -v ./internal/bootrig/... ./apply/slot/...
+	SALLYPORT=$(CURDIR)/bin/sallyport go test -count=1 -timeout 3h -p 1 -parallel 3 -tags boot -v ./internal/bootrig/... ./apply/slot/...
 
 pairs: ## 200 random pairs of releases on a real API server: forward, a failed check, and back; PAIRS=17,23 chooses
 	internal/testtools/setup test
 	go run ./internal/testcluster/build kube-apiserver
-	SALLYPORT_PAIRS=$(PAIRS) CGO_ENABLED=0 go test -timeout 40m -run TestRandomPairs -v ./apply
+	SALLYPORT_PAIRS=$(PAIRS) go test -timeout 40m -run TestRandomPairs -v ./apply
 
 matrix: ## sites and machines broken off at each single write, with every boot loader's model (two hours)
 	internal/testtools/setup test
-	SALLYPORT_MATRIX=all CGO_ENABLED=0 go test -timeout 3h -run 'TestCrashMatrix|TestBootCrashMatrix|TestLoader' ./apply ./apply/slot/...
+	SALLYPORT_MATRIX=all go test -timeout 3h -run 'TestCrashMatrix|TestBootCrashMatrix|TestLoader' ./apply ./apply/slot/...
 
 fuzz: ## every fuzz target for FUZZTIME (1m)
 	@for pkg in $$(go list ./...); do \
@@ -126,7 +130,7 @@ dist: ## reproducible programs for every platform, manual pages, units, boot scr
 	$(SUMS)
 
 packages: dist ## deb, rpm and apk of the programs, in dist/
-	cd internal/packaging && SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} CGO_ENABLED=0 go run . -dist $(CURDIR)/dist -version '$(VERSION)'
+	cd internal/packaging && SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} go run . -dist $(CURDIR)/dist -version '$(VERSION)'
 	$(SUMS)
 
 clean: ## bin/ and dist/

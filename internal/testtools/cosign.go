@@ -62,7 +62,7 @@ func goInstall(ctx context.Context, pkg, path string) error {
 	defer os.RemoveAll(tmp)
 	cmd := exec.CommandContext(ctx, "go", "install", pkg)
 	cmd.Dir = tmp
-	cmd.Env = append(os.Environ(), "GOBIN="+tmp, "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=")
+	cmd.Env = append(os.Environ(), "GOBIN="+tmp, "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-trimpath")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go install %s: %w\n%s", pkg, err, out)
 	}
