@@ -17,9 +17,12 @@ import (
 	"testing"
 	"time"
 
+	"sigs.k8s.io/yaml"
+
 	"github.com/sallyport-dev/sallyport/apply/slot"
 	"github.com/sallyport-dev/sallyport/apply/slot/host"
 	"github.com/sallyport-dev/sallyport/apply/slot/uboot"
+	"github.com/sallyport-dev/sallyport/internal/bootrig/page"
 	"github.com/sallyport-dev/sallyport/internal/testtools"
 )
 
@@ -33,11 +36,7 @@ type board struct {
 	*uboot.Loader
 }
 
-const (
-	partMiB = 4
-	envSize = 0x4000
-	mark    = "8f2c41"
-)
+const partMiB = 4
 
 // What a kernel does at its end, as numbers of PSCI.
 const (
@@ -65,29 +64,22 @@ func kernel(end uint32) []byte {
 	return image
 }
 
-// newBoard has slot A good, with those kernels; nil is none. change edits the boot script.
+// newBoard is set up as the page says, with those kernels; nil is none. change edits the boot script.
 func newBoard(t *testing.T, a, b []byte, change func(script string) string) *board {
 	t.Helper()
 	x := &board{t: t, dir: t.TempDir()}
 	x.h = host.Host{Root: filepath.Join(x.dir, "root")}
-	for _, dir := range []string{"/etc", "/proc", "/var/lock", "/boot"} {
+	for _, dir := range []string{"/etc", "/proc", "/var/lock", "/boot", "/tmp"} {
 		if err := os.MkdirAll(x.h.Path(dir), 0o755); err != nil {
 			t.Fatal(err)
 		}
-	}
-	x.put(x.h.Path("/etc/fw_env.config"), fmt.Appendf(nil, "/boot/uboot.env 0 0x%x\n/boot/uboot-redund.env 0 0x%[1]x\n", envSize))
-	text := "BOOT_ORDER=A B\nBOOT_A_LEFT=3\nsallyport_A=good\nBOOT_B_LEFT=0\nsallyport_B=bad\nsallyport_mark=" + mark + "\nsallyport_keep=other\nother=x  y\n"
-	x.put(x.file("env.txt"), []byte(text))
-	for i, name := range []string{"/boot/uboot.env", "/boot/uboot-redund.env"} {
-		x.run("mkenvimage", "u-boot-tools", "-r", "-s", fmt.Sprint(envSize), "-o", x.h.Path(name), x.file("env.txt"))
-		x.edit(name, func(env []byte) { env[4] = byte(254 + i) }) // the counter goes round in every test
 	}
 	script, err := os.ReadFile("../../../docs/boot/uboot/boot.cmd")
 	if err != nil {
 		t.Fatal(err)
 	}
 	x.put(x.file("boot.cmd"), []byte(change(string(script))))
-	x.run("mkimage", "u-boot-tools", "-T", "script", "-C", "none", "-d", x.file("boot.cmd"), x.file("boot.scr"))
+	names := x.byTheBook()
 	x.makeDisk(a, b)
 	// U-Boot waits two seconds for a key.
 	firmware, err := os.ReadFile("/usr/lib/u-boot/qemu_arm64/u-boot.bin")
@@ -95,10 +87,65 @@ func newBoard(t *testing.T, a, b []byte, change func(script string) string) *boa
 		t.Fatalf("this test needs U-Boot for QEMU: apt-get install u-boot-qemu: %v", err)
 	}
 	x.put(x.file("u-boot.bin"), bytes.Replace(firmware, []byte("bootdelay=2\x00"), []byte("bootdelay=0\x00"), 1))
-	if x.Loader, err = uboot.New(uboot.Config{Names: slot.BootNames{A: "A", B: "B"}, Host: x.h}); err != nil {
+	if x.Loader, err = uboot.New(uboot.Config{Names: names, Host: x.h}); err != nil {
 		t.Fatal(err)
 	}
 	return x
+}
+
+// byTheBook runs what the page says for the machine, with the board's folder in the place of /, and returns the page's slots. The
+// state has a variable more, which is to be kept.
+func (x *board) byTheBook() slot.BootNames {
+	x.t.Helper()
+	const section = "U-Boot"
+	p, err := page.Read("../../../docs/bootloaders.md")
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	examples := map[string]string{"'BOOT_ORDER=A B'": "'BOOT_ORDER=A B' sallyport_keep=other 'other=x  y'"}
+	for _, dir := range []string{"/boot/", "/etc/", "/tmp/"} {
+		examples[dir] = x.h.Path(dir) + "/"
+	}
+	script, err := page.Replace(p.Script(section, "machine", ""), examples)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	testtools.Tool(x.t, "mkenvimage", "u-boot-tools")
+	c := exec.Command("sh", "-euc", script)
+	c.Dir = x.dir
+	if out, err := c.CombinedOutput(); err != nil {
+		x.t.Fatalf("%v\n%s\n%s", err, script, out)
+	}
+	config, err := os.ReadFile(x.h.Path("/etc/fw_env.config"))
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	x.put(x.h.Path("/etc/fw_env.config"), bytes.ReplaceAll(config, []byte(x.h.Root), nil))
+	text, err := p.Slots(section)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	type names struct {
+		Boot string `json:"boot"`
+	}
+	var site struct {
+		Slots struct {
+			Backend string `json:"backend"`
+			A, B    names
+		} `json:"slots"`
+	}
+	if err := yaml.Unmarshal([]byte(text), &site); err != nil || site.Slots.Backend != "uboot" {
+		x.t.Fatalf("%v\n%s", err, text)
+	}
+	return slot.BootNames{A: site.Slots.A.Boot, B: site.Slots.B.Boot}
+}
+
+// count sets the counters of the environment's files.
+func (x *board) count(first, second byte) {
+	x.t.Helper()
+	for name, n := range map[string]byte{"/boot/uboot.env": first, "/boot/uboot-redund.env": second} {
+		x.edit(name, func(env []byte) { env[4] = n })
+	}
 }
 
 func (x *board) makeDisk(kernels ...[]byte) {
@@ -112,7 +159,7 @@ func (x *board) makeDisk(kernels ...[]byte) {
 	for i := range 3 {
 		x.run("mformat", "mtools", "-i", x.part(i+1), "-T", fmt.Sprint(partMiB<<11), "-h", "16", "-s", "63", "::")
 	}
-	x.run("mcopy", "mtools", "-i", x.part(1), x.file("boot.scr"), "::")
+	x.run("mcopy", "mtools", "-i", x.part(1), x.h.Path("/boot/boot.scr"), "::")
 	for i, k := range kernels {
 		x.run("mmd", "mtools", "-i", x.part(i+2), "::boot")
 		if k != nil {
@@ -214,10 +261,13 @@ func (x *board) arm() {
 	}
 }
 
-// started is a board that has booted its slot A once.
+func asItIs(script string) string { return script }
+
+// started is a board that has booted its slot A once. The counters of its environment go round in the test.
 func started(t *testing.T, a, b []byte) *board {
 	t.Helper()
-	x := newBoard(t, a, b, func(s string) string { return s })
+	x := newBoard(t, a, b, asItIs)
+	x.count(254, 255)
 	x.boots("A")
 	x.ready(slot.A)
 	return x
@@ -225,8 +275,11 @@ func started(t *testing.T, a, b []byte) *board {
 
 var goodFirst = slot.State{Verdict: slot.Good, First: true}
 
+// A board that was set up by the page, and nothing beside it.
 func TestQEMUCommit(t *testing.T) {
-	x := started(t, kernel(switchOff), kernel(switchOff))
+	x := newBoard(t, kernel(switchOff), kernel(switchOff), asItIs)
+	x.boots("A")
+	x.ready(slot.A)
 	x.arm()
 	x.boots("B")
 	if !strings.Contains(x.last, "rd.emergency=reboot") || !strings.Contains(x.last, "panic=10") {
@@ -306,7 +359,7 @@ func TestQEMUOneCopyIsCut(t *testing.T) {
 
 // Nothing is known: a slot comes up all the same, nothing is written, and nothing is armed on that ground.
 func TestQEMUBothCopiesAreBad(t *testing.T) {
-	x := newBoard(t, nil, kernel(switchOff), func(s string) string { return s })
+	x := newBoard(t, nil, kernel(switchOff), asItIs)
 	for _, name := range []string{"/boot/uboot.env", "/boot/uboot-redund.env"} {
 		x.edit(name, func(env []byte) { env[1]++ })
 	}

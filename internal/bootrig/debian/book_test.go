@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/bootrig"
+	"github.com/sallyport-dev/sallyport/internal/bootrig/page"
 	"github.com/sallyport-dev/sallyport/internal/bootrig/wire"
 )
 
@@ -44,20 +45,20 @@ type book struct {
 	setUp
 	t      *testing.T
 	dir    string
-	page   *Page
+	page   *page.Page
 	w      *bootrig.Workshop
 	system *System
 	stick  string
 }
 
-func open(t *testing.T, page string, s setUp) *book {
+func open(t *testing.T, file string, s setUp) *book {
 	t.Helper()
 	b := &book{setUp: s, t: t, dir: t.TempDir()}
 	var err error
 	if b.w, err = bootrig.NewWorkshop(t.Context(), b.dir, os.Getenv("SALLYPORT")); err != nil {
 		t.Fatal(err)
 	}
-	if b.page, err = Read(filepath.Join(b.w.Source, "docs", page)); err != nil {
+	if b.page, err = page.Read(filepath.Join(b.w.Source, "docs", file)); err != nil {
 		t.Fatal(err)
 	}
 	if b.system, err = NewSystem(t.Context(), packages...); err != nil {
@@ -90,7 +91,7 @@ func (b *book) real(place, text string) string {
 	if !slices.Contains(b.places, place) {
 		return text
 	}
-	text, err := Replace(text, map[string]string{"quiet": bootrig.ConsoleArgs})
+	text, err := page.Replace(text, map[string]string{"quiet": bootrig.ConsoleArgs})
 	b.must(err)
 	return text
 }

@@ -1,4 +1,4 @@
-package debian
+package page
 
 import (
 	"os"
@@ -41,6 +41,10 @@ func TestScript(t *testing.T) {
 // What the page says no more cannot be replaced in it: a test that did so in silence would try something else than the page says.
 func TestReplace(t *testing.T) {
 	if got, err := Replace("a quiet b", map[string]string{"quiet": "loud"}); err != nil || got != "a loud b" {
+		t.Errorf("%q, %v", got, err)
+	}
+	// What is put there may look like an example.
+	if got, err := Replace("/etc /tmp", map[string]string{"/etc": "/tmp/etc", "/tmp": "/tmp/tmp"}); err != nil || got != "/tmp/etc /tmp/tmp" {
 		t.Errorf("%q, %v", got, err)
 	}
 	if _, err := Replace("a b", map[string]string{"quiet": "loud"}); err == nil || !strings.Contains(err.Error(), "quiet") {

@@ -1,4 +1,6 @@
-package debian
+// Package page takes from a page of the documentation what it tells people to run and to write, so that tests try that and nothing
+// else.
+package page
 
 import (
 	"bufio"
@@ -76,11 +78,12 @@ func (p *Page) Slots(section string) (string, error) {
 
 // Replace puts what a machine has in place of what the page has for an example. An example that is not there is an error.
 func Replace(script string, examples map[string]string) (string, error) {
+	var pairs []string
 	for example, real := range examples {
 		if !strings.Contains(script, example) {
 			return "", fmt.Errorf("the page does not say %q any more", example)
 		}
-		script = strings.ReplaceAll(script, example, real)
+		pairs = append(pairs, example, real)
 	}
-	return script, nil
+	return strings.NewReplacer(pairs...).Replace(script), nil
 }
