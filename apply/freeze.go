@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sallyport-dev/sallyport/bundle"
+	"github.com/sallyport-dev/sallyport/verify"
 )
 
 // Freeze is a hold on every switch of the site, which no window, no release and no --now overrides.
@@ -23,6 +24,13 @@ type Freeze struct {
 	Until *time.Time `json:"until"`
 	// For is how long it was to last from Since; 0 where Until is a moment that a person named, or nil.
 	For bundle.Duration `json:"for,omitempty"`
+	// Signer is who signed the notice that holds the site; nil: somebody froze it here.
+	Signer *verify.Signer `json:"signer,omitempty"`
+	// LiftedBy is the sequence of the releases that such a notice lets pass; 0: none.
+	LiftedBy uint64 `json:"liftedBySequence,omitempty"`
+	// Safe is the version that the notice has the site run meanwhile; empty: it names none. SafeMissing tells that the site does not hold it.
+	Safe        string `json:"safe,omitempty"`
+	SafeMissing bool   `json:"safeMissing,omitempty"`
 
 	// damaged is why the file that holds it tells nothing more; nil if it does.
 	damaged error
@@ -51,21 +59,36 @@ func (s *Site) Freeze(reason string, until *time.Time, length time.Duration) (*F
 	return f, s.saveSmall(s.freezePath(), "freeze", f)
 }
 
-// Unfreeze ends a freeze. It tells whether there was one.
+// Unfreeze ends a freeze that somebody made here. It tells whether there was one. A notice that still holds the site is an error.
 func (s *Site) Unfreeze() (was bool, err error) {
-	was = s.frozen() != nil
-	if _, err := os.Lstat(s.freezePath()); errors.Is(err, fs.ErrNotExist) {
-		return was, nil
+	was = s.frozenHere() != nil
+	for _, path := range s.unfreezable() {
+		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err := s.deps.Disk.Remove(path); err != nil {
+			return was, stateError(err)
+		}
 	}
-	if err := s.deps.Disk.Remove(s.freezePath()); err != nil {
-		return was, stateError(err)
+	if f := s.frozenByNotice(nil); f != nil {
+		return was, f.refuse(s.cfg.Metadata.Name)
 	}
 	return was, nil
 }
 
-// frozen returns the freeze that holds the site now; nil if none does. A file that a power cut has emptied or torn still
-// says that there is one.
-func (s *Site) frozen() *Freeze {
+// frozen returns the freeze that holds the site now; nil if none does.
+func (s *Site) frozen() *Freeze { return s.frozenFor(nil) }
+
+// frozenFor returns the freeze that keeps the site from a release now; nil if none does.
+func (s *Site) frozenFor(d *bundle.Descriptor) *Freeze {
+	if f := s.frozenHere(); f != nil {
+		return f
+	}
+	return s.frozenByNotice(d)
+}
+
+// frozenHere returns what somebody has frozen here. A file that a power cut has emptied or torn still says that there is a freeze.
+func (s *Site) frozenHere() *Freeze {
 	f, err := s.readFreeze()
 	if err != nil {
 		return &Freeze{damaged: err}
@@ -99,6 +122,9 @@ func (s *Site) readFreeze() (*Freeze, error) {
 
 // refuse is the error of a switch of the site while it is frozen.
 func (f *Freeze) refuse(site string) error {
+	if f.Signer != nil {
+		return errorf("frozen", "ask who signed it: a later notice ends it, too; neither sallyport unfreeze nor --now does", "%s is frozen: %s", site, f)
+	}
 	return errorf("frozen", "sallyport unfreeze lifts the freeze; --now does not", "%s is frozen: %s", site, f)
 }
 
@@ -107,12 +133,33 @@ func (f *Freeze) String() string {
 	if f.damaged != nil {
 		return fmt.Sprintf("what froze it and until when cannot be read (%s)", f.damaged)
 	}
-	text := "since " + when(f.Since.Local()) + ", until it is lifted"
-	if f.Until != nil {
-		text = "since " + when(f.Since.Local()) + " until " + when(f.Until.Local())
+	text := "since " + when(f.Since.Local())
+	switch {
+	case f.Until != nil:
+		text += " until " + when(f.Until.Local())
+	case f.Signer == nil:
+		text += ", until it is lifted"
+	}
+	if f.Signer != nil {
+		text += f.notice()
 	}
 	if f.Reason != "" {
 		text += ": " + f.Reason
+	}
+	return text
+}
+
+// notice says what more a notice says.
+func (f *Freeze) notice() string {
+	text := ", by a notice that " + f.Signer.String() + " signed"
+	if f.LiftedBy != 0 {
+		text += fmt.Sprintf("; a release with sequence %d or later lifts it", f.LiftedBy)
+	}
+	switch {
+	case f.SafeMissing:
+		text += "; it asks for " + f.Safe + " meanwhile, which is not here"
+	case f.Safe != "":
+		text += "; meanwhile " + f.Safe + " is to run"
 	}
 	return text
 }

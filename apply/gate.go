@@ -18,7 +18,7 @@ const (
 // gate says why the site may not begin to switch to a release at this moment; nil if it may. anyTime is a person's word that
 // windows and blackouts do not count. No word but sallyport unfreeze lifts a freeze.
 func (s *Site) gate(d *bundle.Descriptor, anyTime bool) error {
-	if f := s.frozen(); f != nil {
+	if f := s.frozenFor(d); f != nil {
 		return f.refuse(s.cfg.Metadata.Name)
 	}
 	if anyTime {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sallyport-dev/sallyport/apply/inbox"
 	"github.com/sallyport-dev/sallyport/bundle"
+	"github.com/sallyport-dev/sallyport/bundle/notice"
 )
 
 // offer is a release that an unattended pass could switch to, and the smallest bundle of it that the site can take.
@@ -91,7 +92,16 @@ func (u *unattended) consider(ctx context.Context, c inbox.Candidate) {
 		u.waits = true
 		return
 	}
-	o, err := u.judge(ctx, c)
+	var o *offer
+	var err error
+	if strings.HasSuffix(c.Name, notice.Suffix) {
+		err = u.takeNotice(ctx, c, u.journal)
+		if err == nil {
+			err = errUseless // it was taken, and is no offer
+		}
+	} else {
+		o, err = u.judge(ctx, c)
+	}
 	switch {
 	case ctx.Err() != nil:
 	case err == nil:

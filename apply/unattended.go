@@ -136,6 +136,9 @@ func (u *unattended) step(ctx context.Context) (*Result, error) {
 	if err := u.survey(ctx); err != nil {
 		return nil, err
 	}
+	if res, err := u.toSafe(ctx); res != nil || err != nil {
+		return res, err
+	}
 	o := u.next(u.offers)
 	if o == nil || o.staged {
 		u.rest()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -146,6 +147,9 @@ func (p *program) openSite() (*apply.Site, error) {
 // take opens a bundle and hands it to a verb of the site.
 func (p *program) take(ctx context.Context, path string, verb func(*apply.Site, apply.Input) (*apply.Result, error)) error {
 	return p.onSite(ctx, func(s *apply.Site) (*apply.Result, error) {
+		if err := p.heed(ctx, s, path); err != nil {
+			return nil, err
+		}
 		in, err := p.openForSite(ctx, s, path, "reading", false)
 		if err != nil {
 			return nil, err
@@ -161,6 +165,17 @@ func (p *program) take(ctx context.Context, path string, verb func(*apply.Site, 
 		}
 		return res, err
 	})
+}
+
+// heed has the site take the freeze notices that lie in a folder, such as a stick.
+func (p *program) heed(ctx context.Context, s *apply.Site, path string) error {
+	_, err := patiently(ctx, p.stall, path, func() (struct{}, error) {
+		if st, err := os.Stat(path); err != nil || !st.IsDir() {
+			return struct{}{}, nil // opening it tells
+		}
+		return struct{}{}, s.TakeNotices(ctx, path)
+	})
+	return err
 }
 
 // onSite runs a verb of the site and tells how it ended. A rollback has a result as well as an error.

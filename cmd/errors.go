@@ -46,6 +46,7 @@ var reasons = map[string]struct {
 	"format":    {exitUntrusted, "copy the bundle again from where it came; if it stays so, ask for a new one"},
 	"truncated": {exitUntrusted, "the file is not complete: copy it again"},
 	"digest":    {exitUntrusted, "the file was damaged or changed: copy it again; if it stays so, ask for a new one"},
+	"notice":    {exitUntrusted, "get it again from where it was made"},
 	"signature": {exitUntrusted, "ask the factory for a bundle signed by a key that this site accepts"},
 	"unsigned":  {exitUntrusted, "ask the factory to sign it: sallyport sign BUNDLE --key KEY"},
 	"threshold": {exitUntrusted, "ask the factory for the signatures that are missing"},

@@ -12,6 +12,7 @@ import (
 
 func (p *program) freezeVerb() *cobra.Command {
 	var reason, until string
+	notices := &noticeOptions{}
 	c := &cobra.Command{
 		Use:   "freeze",
 		Short: "Hold every switch to another release until it is lifted",
@@ -21,8 +22,14 @@ an apply that is at work and has not switched yet. Staging goes on, and so do wh
 Without --until it lasts until sallyport unfreeze. A second freeze takes the place of the first one.`,
 		Example: `  sallyport freeze --reason "stocktaking" --until 2027-01-07T06:00:00+01:00`,
 		Args:    args(),
-		RunE:    func(*cobra.Command, []string) error { return p.freeze(reason, until) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if notices.asked() {
+				return p.writeNotice(c.Context(), notices, reason, until)
+			}
+			return p.freeze(reason, until)
+		},
 	}
+	p.noticeFlags(c, notices)
 	c.Flags().StringVar(&reason, "reason", "", "why, for those who ask sallyport status")
 	c.Flags().StringVar(&until, "until", "", "when it ends by itself: a `TIME` such as 2027-01-07T06:00:00+01:00, or how long it lasts, such as 36h")
 	return exits(c)
@@ -30,13 +37,14 @@ Without --until it lasts until sallyport unfreeze. A second freeze takes the pla
 
 func (p *program) unfreezeVerb() *cobra.Command {
 	return exits(&cobra.Command{
-		Use:     "unfreeze",
-		Short:   "Lift a freeze",
-		Long:    "Lift what sallyport freeze holds. Where the site is not frozen it does nothing.",
+		Use:   "unfreeze",
+		Short: "Lift a freeze",
+		Long: `Lift what sallyport freeze holds. Where the site is not frozen it does nothing. A notice that the factory has signed stays:
+what ends it, sallyport status says.`,
 		Example: "  sallyport unfreeze",
 		Args:    args(),
 		RunE:    func(*cobra.Command, []string) error { return p.unfreeze() },
-	})
+	}, exit{exitNotApplicable, "a notice that the factory has signed holds the site"})
 }
 
 // freezing is what freeze and unfreeze tell scripts.

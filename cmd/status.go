@@ -111,7 +111,11 @@ func (p *program) printStatus(s *apply.Site, st *apply.Status) {
 // printTiming tells what holds the site, and when it may switch.
 func (p *program) printTiming(st *apply.Status) {
 	if st.Frozen {
-		p.ui.line("frozen", "%s: sallyport unfreeze lifts it", st.Freeze)
+		lift := ": sallyport unfreeze lifts it"
+		if st.Freeze.Signer != nil {
+			lift = ""
+		}
+		p.ui.line("frozen", "%s%s", st.Freeze, lift)
 	}
 	if st.Held {
 		p.ui.line("holds", "%s waits for a person: sallyport approve", st.Staged)

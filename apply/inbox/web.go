@@ -34,7 +34,7 @@ const (
 )
 
 // bundleName is the name of a bundle in a list.
-var bundleName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._+-]*\.tar$`)
+var bundleName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._+-]*\.(tar|freeze\.json)$`)
 
 // LinkError is a link that is down, or that leads somewhere else, such as to a portal's page. It passes.
 type LinkError struct{ Text string }
