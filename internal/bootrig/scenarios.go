@@ -134,7 +134,8 @@ func cuts(r *Running) error {
 }
 
 // ends wants the machine to end by itself with one of the two releases: in its slot, and with its manifests. The new one may also
-// rest there, written and not armed.
+// rest there, written, or armed for a reboot that is left to people, as confirm does with what the loader was never told: then that
+// leads to it.
 func (r *Running) ends() (version string, err error) {
 	if _, err := r.vm.Up(bootTime); err != nil {
 		return "", err
@@ -145,6 +146,10 @@ func (r *Running) ends() (version string, err error) {
 	s, err := r.Status()
 	if err != nil || s.Current == nil {
 		return "", fmt.Errorf("no release is current: %w", err)
+	}
+	if s.Phase == "armed" {
+		return Good, steps(is(Want{Phase: "armed", Current: First, Slot: home}), reboot, boots(away, Good), confirms(0, "committed"),
+			is(Want{Phase: "idle", Current: Good, Slot: away, Result: "committed"}))(r)
 	}
 	version = s.Current.Version
 	rest := "idle"

@@ -108,7 +108,11 @@ func (l *line) answer(r wire.Request) {
 		err = os.RemoveAll(r.Remove)
 		unix.Sync()
 	case r.Remount != "":
-		err = unix.Mount("none", r.Remount, "", unix.MS_REMOUNT|unix.MS_RDONLY, "")
+		flags := uintptr(unix.MS_REMOUNT)
+		if r.Options == "" {
+			flags |= unix.MS_RDONLY
+		}
+		err = unix.Mount("none", r.Remount, "", flags, r.Options)
 	case r.Reboot:
 		err = end(unix.LINUX_REBOOT_CMD_RESTART)
 	case r.PowerOff:

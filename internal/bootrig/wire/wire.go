@@ -66,8 +66,9 @@ type Request struct {
 	Read string `json:"read,omitempty"`
 	// Remove takes a file away.
 	Remove string `json:"remove,omitempty"`
-	// Remount mounts the path read-only.
+	// Remount mounts the path again: with those options of its file system, or read-only if there are none.
 	Remount string `json:"remount,omitempty"`
+	Options string `json:"options,omitempty"`
 	// Reboot boots the machine again, in good order.
 	Reboot bool `json:"reboot,omitempty"`
 	// PowerOff switches the machine off, in good order.
