@@ -28,7 +28,7 @@ func (s *Site) Busy() bool {
 // Stamp changes whenever what Status tells may have: it is made of the time stamps of the files of the state, and costs next to nothing.
 func (s *Site) Stamp() string {
 	var b strings.Builder
-	for _, path := range []string{s.journalPath(), s.historyPath(), s.freezePath()} {
+	for _, path := range []string{s.journalPath(), s.historyPath(), s.freezePath(), s.noticesPath()} {
 		if fi, err := os.Stat(path); err == nil {
 			fmt.Fprintf(&b, "%d %d ", fi.ModTime().UnixNano(), fi.Size())
 		} else {

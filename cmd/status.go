@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -14,28 +15,89 @@ import (
 )
 
 func (p *program) statusVerb() *cobra.Command {
-	return exits(&cobra.Command{
+	var watch bool
+	c := &cobra.Command{
 		Use:   "status",
 		Short: "Say what the site runs and how it is",
 		Long: `Say what the site runs, what it can go back to, how the last attempt ended, and what is lost or damaged: it reads both
 slots, asks the mirror for every image of their releases, and the target for objects that differ from the release that
 runs, for five seconds at most. It changes nothing and takes no lock, so it answers at any time, while another sallyport
-works too. The state is for the site's owner alone, usually root. Exit status 0 whatever it finds: "needsPerson" tells.`,
+works too. The state is for the site's owner alone, usually root. Exit status 0 whatever it finds: "needsPerson" tells.
+
+With --watch it goes on until Ctrl-C, and says so anew whenever something changes; with --json each is a line of its own.`,
 		Example: "  sallyport status --json",
 		Args:    args(),
-		RunE:    func(c *cobra.Command, _ []string) error { return p.status(c.Context()) },
-	})
+		RunE: func(c *cobra.Command, _ []string) error {
+			s, err := p.openSite()
+			if err != nil {
+				return err
+			}
+			if watch {
+				return p.watchStatus(c.Context(), s)
+			}
+			return p.status(c.Context(), s)
+		},
+	}
+	c.Flags().BoolVar(&watch, "watch", false, "go on, and say so anew whenever something changes")
+	return exits(c)
 }
 
-func (p *program) status(ctx context.Context) error {
-	s, err := p.openSite()
-	if err != nil {
-		return err
+const (
+	// watchTime is how often the state is looked at for a change, which costs next to nothing.
+	watchTime = time.Second
+	// askTime is how often mirror and target are asked, whatever the state says.
+	askTime = 30 * time.Second
+)
+
+// watchStatus tells the status whenever it changes, until ctx ends, which is no failure.
+func (p *program) watchStatus(ctx context.Context, s *apply.Site) error {
+	tick := time.NewTicker(watchTime)
+	defer tick.Stop()
+	var stamp string
+	var asked time.Time
+	var told *apply.Status
+	for ; ctx.Err() == nil; next(ctx, tick) {
+		now := s.Stamp()
+		if told != nil && now == stamp && time.Since(asked) < askTime {
+			continue
+		}
+		stamp, asked = now, time.Now()
+		st, err := s.Look(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return err
+		case reflect.DeepEqual(st, told):
+			continue
+		case told != nil && !p.flags.json:
+			p.ui.afresh()
+		}
+		told = st
+		if err := p.tellStatus(s, st); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// next waits for a tick, or the end of ctx.
+func next(ctx context.Context, tick *time.Ticker) {
+	select {
+	case <-tick.C:
+	case <-ctx.Done():
+	}
+}
+
+func (p *program) status(ctx context.Context, s *apply.Site) error {
 	st, err := s.Look(ctx)
 	if err != nil {
 		return err
 	}
+	return p.tellStatus(s, st)
+}
+
+func (p *program) tellStatus(s *apply.Site, st *apply.Status) error {
 	if p.flags.json {
 		return p.object(st)
 	}

@@ -121,6 +121,17 @@ func (u *ui) write(text string) {
 	_, _ = io.WriteString(u.lines(), text) // output remembers the error
 }
 
+// afresh makes place for the same once more: a terminal is wiped, elsewhere a line is left empty.
+func (u *ui) afresh() {
+	text := "\n"
+	if terminal(u.out) != nil && os.Getenv("TERM") != "dumb" {
+		text = "\x1b[H\x1b[2J"
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	_, _ = io.WriteString(u.out, text) // output remembers the error
+}
+
 // say prints one line of running commentary.
 func (u *ui) say(label, format string, args ...any) {
 	text := u.text(format, args...)
