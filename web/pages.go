@@ -167,7 +167,7 @@ func (v view) Next() sentence {
 	case st.LastAttempted != nil && st.LastAttempted.Reason != "" && st.Current != nil:
 		return sentence{key: "next.failed", args: []any{st.LastAttempted.Version, st.Current.String()}, detail: st.LastAttempted.Reason, mood: "bad"}
 	case st.Frozen:
-		return sentence{key: "next.frozen", mood: "busy"}
+		return sentence{key: "next.frozen", detail: st.Freeze.String(), mood: "busy"}
 	}
 	return sentence{key: "next.well", mood: "good"}
 }
@@ -179,7 +179,7 @@ func (v view) staged(st *apply.Status) sentence {
 	case st.Held:
 		return sentence{key: "next.held", args: what, mood: "busy"}
 	case st.Frozen:
-		return sentence{key: "next.stagedfrozen", args: what, mood: "busy"}
+		return sentence{key: "next.stagedfrozen", args: what, detail: st.Freeze.String(), mood: "busy"}
 	case st.NextWindow != nil && !st.WindowOpen:
 		return sentence{key: "next.window", args: append(what, st.NextWindow.Format("2006-01-02 15:04 MST")), mood: "good"}
 	}
