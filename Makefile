@@ -110,9 +110,9 @@ pairs: ## 200 random pairs of releases on a real API server: forward, a failed c
 	go run ./internal/testcluster/build kube-apiserver
 	SALLYPORT_PAIRS=$(PAIRS) go test -timeout 40m -run TestRandomPairs -v ./apply
 
-matrix: ## sites and machines broken off at each single write, with every boot loader's model (two hours)
+matrix: ## what make test has a sample of: sites and machines broken off at each single write, with every loader's model; hostile bundles (two hours)
 	internal/testtools/setup test
-	SALLYPORT_MATRIX=all go test -timeout 3h -run 'TestCrashMatrix|TestBootCrashMatrix|TestLoader' ./apply ./apply/slot/...
+	SALLYPORT_MATRIX=all go test -timeout 3h -run 'TestCrashMatrix|TestBootCrashMatrix|TestLoader|TestHostileBundles' ./apply ./apply/slot/... ./cmd
 
 fuzz: ## every fuzz target for FUZZTIME (1m)
 	@for pkg in $$(go list ./...); do \
