@@ -21,6 +21,7 @@ func TestByTheBook(t *testing.T) {
 			places: []string{"live", "site"}, parts: onESP},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // most of its time is that of timers
 			b := open(t, "bootloaders.md", s)
 			b.bundles(b.images())
 			m, err := Blank(t.Context(), b.dir, "20G")

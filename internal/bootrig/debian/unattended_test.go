@@ -41,6 +41,7 @@ udevadm settle
 // A machine with a real systemd and udev runs unattended, by the commands that docs/operations.md has: its timer takes what lies in
 // the inbox, and a stick is taken when it is plugged in, and can be pulled then.
 func TestUnattended(t *testing.T) {
+	t.Parallel()
 	b := open(t, "operations.md", setUp{sections: []string{"Unattended"}})
 	ctx, shelf := t.Context(), b.file("shelf")
 	b.must(os.Mkdir(shelf, 0o755))
