@@ -9,11 +9,12 @@ import (
 )
 
 // A machine with an empty disk becomes one that GRUB, systemd-boot or its firmware boots slots of, by the commands that
-// docs/bootloaders.md has; then it lives through a good release, and through two that end in systemd's emergency mode (systemd#7063).
+// docs/bootloaders.md has; then it lives through two good releases. Where the set-up says so, also through two that end in systemd's
+// emergency mode (systemd#7063): that takes an hour, and what a loader makes of such a release is a scenario of every loader.
 func TestByTheBook(t *testing.T) {
 	onESP := map[string]string{"kernel": "vmlinuz", "initrd": "initrd.img"}
 	for name, s := range map[string]setUp{
-		"GRUB on a BIOS": {sections: []string{"GRUB"}, kind: "bios", slots: [2]string{"A", "B"}, places: []string{"image"}},
+		"GRUB on a BIOS": {sections: []string{"GRUB"}, kind: "bios", slots: [2]string{"A", "B"}, places: []string{"image"}, fails: true},
 		"GRUB on UEFI":   {sections: []string{"GRUB"}, kind: "uefi", slots: [2]string{"A", "B"}, places: []string{"image"}},
 		"systemd-boot": {sections: []string{"Kernels on the ESP", "systemd-boot"}, kind: "uefi", slots: [2]string{"slot-a", "slot-b"},
 			places: []string{"live"}, parts: onESP},
@@ -53,6 +54,9 @@ func (b *book) live(m *bootrig.Machine) {
 		g.unit("sallyport-confirm.service", "0")
 		is := bootrig.Want{Phase: "idle", Current: version, Slot: [2]string{"B", "A"}[i], Result: "committed"}
 		g.must(g.Is(is))
+	}
+	if !b.fails {
+		return
 	}
 	for _, c := range []struct{ version, reason string }{{diskless, "nobody confirmed"}, {dataless, "tries used up"}} {
 		g.apply(c.version, "armed")
