@@ -16,7 +16,7 @@ const (
 )
 
 // gate says why the site may not begin to switch to a release at this moment; nil if it may. anyTime is a person's word that
-// windows and blackouts do not count. No word but sallyport unfreeze lifts a freeze.
+// windows and blackouts do not count. It lifts no freeze: what somebody froze here only sallyport unfreeze does, and a notice ends as it says.
 func (s *Site) gate(d *bundle.Descriptor, anyTime bool) error {
 	if f := s.frozenFor(d); f != nil {
 		return f.refuse(s.cfg.Metadata.Name)

@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -123,7 +124,7 @@ func readNotice(ctx context.Context, c inbox.Candidate) ([]byte, error) {
 	if len(b) > notice.MaxSize {
 		return nil, errorf("notice", "get it again from where it was made", "it is larger than a freeze notice is")
 	}
-	b = []byte(strings.TrimSpace(string(b)))
+	b = bytes.TrimSpace(b)
 	if len(b) == 0 || b[len(b)-1] != '}' {
 		return nil, errNotYet
 	}

@@ -33,7 +33,7 @@ const (
 	chunk = 32 << 10
 )
 
-// bundleName is the name of a bundle in a list.
+// bundleName is the name in a list of a bundle, or of a freeze notice that lies beside bundles.
 var bundleName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._+-]*\.(tar|freeze\.json)$`)
 
 // LinkError is a link that is down, or that leads somewhere else, such as to a portal's page. It passes.

@@ -95,12 +95,14 @@ func TestWebLists(t *testing.T) {
 	s := newShelf(t)
 	s.put(t, "a.tar", []byte("aaaa"))
 	s.put(t, "b-1.2.tar", []byte("bb"))
-	s.put(t, listName, []byte("# the week's\n a.tar\r\n\nb-1.2.tar\n"))
+	s.put(t, "stop.freeze.json", []byte("{}"))
+	s.put(t, listName, []byte("# the week's\n a.tar\r\n\nb-1.2.tar\nstop.freeze.json\n"))
 	got := listed(t, s.source(t, "/?key=secret"))
-	if len(got) != 2 || got[0].Size != 4 || got[1].Size != 2 || strings.Contains(fmt.Sprint(got), "secret") {
+	if len(got) != 3 || got[0].Size != 4 || got[1].Size != 2 || strings.Contains(fmt.Sprint(got), "secret") {
 		t.Errorf("it lists %+v", got)
 	}
-	if asked := s.asked(); !slices.Equal(asked, []string{"GET /bundles.txt?key=secret", "HEAD /a.tar?key=secret", "HEAD /b-1.2.tar?key=secret"}) {
+	if asked := s.asked(); !slices.Equal(asked, []string{"GET /bundles.txt?key=secret", "HEAD /a.tar?key=secret", "HEAD /b-1.2.tar?key=secret",
+		"HEAD /stop.freeze.json?key=secret"}) {
 		t.Errorf("it asked %q", asked)
 	}
 	one := listed(t, s.source(t, "/a.tar"))
